@@ -1,0 +1,1 @@
+//! `ExchangeClient`: the async facade, its configuration and its events.

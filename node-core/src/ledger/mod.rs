@@ -1,0 +1,1 @@
+//! Signed statements, fills and the replicated set that they form (pure).

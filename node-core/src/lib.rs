@@ -1,0 +1,20 @@
+//! A peer-to-peer exchange node as a library.
+//!
+//! One deterministic core, thin drivers around it: see `ARCHITECTURE.md` at the root of the
+//! repository for the layers, and each module's own page for its part.
+
+pub mod types;
+
+pub mod ledger;
+pub mod orderbook;
+pub mod protocol;
+
+pub mod node;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod client;
+pub mod runtime;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod storage;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod transport;

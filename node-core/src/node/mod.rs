@@ -1,0 +1,1 @@
+//! The sans-IO node: peers, routing, matching and gossip as one state machine.

@@ -1,0 +1,1 @@
+//! The order book and matching engine (pure).

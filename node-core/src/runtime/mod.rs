@@ -1,0 +1,1 @@
+//! Time, tasks and entropy of the platform.

@@ -1,0 +1,1 @@
+//! Connections of whole frames: TCP, WebSocket and memory.

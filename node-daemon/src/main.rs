@@ -1,0 +1,2 @@
+//! The command `meshbook`.
+fn main() {}
