@@ -4,6 +4,7 @@
 mod decimal;
 mod ids;
 mod invalid;
+mod network;
 mod pair;
 mod side;
 mod time;
@@ -12,6 +13,7 @@ mod user_id;
 pub use decimal::{Amount, MAX_UNITS, Price, SCALE};
 pub use ids::{NodeId, OrderId, StatementHash, TakeId, TradeId};
 pub use invalid::InvalidValue;
+pub use network::{NetworkId, PeerAddress, PeerId};
 pub use pair::Pair;
 pub use side::Side;
 pub use time::{Millis, Now};
