@@ -1,1 +1,27 @@
 //! Signed statements, fills and the replicated set that they form (pure).
+//!
+//! An order is the segment `[0, amount)`, and only its owner's node may burn pieces of it. A
+//! trade burns one piece of two orders and carries both owners' signatures. Everything that is
+//! replicated is a set of [`Statement`]s and [`TradeRecord`]s, so that neither the order of
+//! arrival nor repetition can matter.
+
+mod identity;
+pub mod limits;
+mod payload;
+mod pieces;
+mod statement;
+#[cfg(test)]
+mod testing;
+mod text;
+mod trade;
+mod verifier;
+mod why;
+
+pub use identity::{Identity, Signature, SignatureError, verify_bytes};
+pub use payload::{Fill, Ord, OrdStatus, Payload, Place, PlaceTif, Rej, Req};
+pub use pieces::{Piece, Pieces};
+pub use statement::{RawStatement, Statement, StatementError};
+pub use text::PayloadError;
+pub use trade::{RawTrade, TradeError, TradeRecord};
+pub use verifier::Verifier;
+pub use why::{OrdWhy, OtherWhy, RejWhy};
