@@ -1,6 +1,7 @@
-//! Benchmarks: each is a bench target of this package, built as a release is.
+//! Benchmarks: each is a bench target, built as a release is.
 
 mod engine;
+mod path;
 
 use std::process::ExitCode;
 
@@ -11,12 +12,15 @@ use clap::Subcommand;
 pub(crate) enum Bench {
     /// The order book engine: see `cargo xtask bench engine --help`.
     Engine(engine::EngineArgs),
+    /// An order's way through two and three processes: see `cargo xtask bench path --help`.
+    Path(path::PathArgs),
 }
 
 impl Bench {
     pub(crate) fn run(&self) -> ExitCode {
         match self {
             Self::Engine(args) => args.run(),
+            Self::Path(args) => args.run(),
         }
     }
 }

@@ -1,0 +1,93 @@
+//! `cargo xtask test`: every suite, each with its own set-up.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+
+use crate::process::{answers, cargo, program, succeeds};
+
+/// The suites to run.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Only these suites; all of them by default.
+    suites: Vec<Suite>,
+}
+
+/// Tests that are run by one tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Suite {
+    /// The Rust tests, foreign clients and separate processes among them.
+    Rust,
+    /// The examples in the documentation.
+    Doc,
+}
+
+impl Suite {
+    /// Installs what is missing for it and runs it to its end.
+    fn passes(self) -> bool {
+        match self {
+            Self::Rust => rust(),
+            Self::Doc => succeeds(cargo().args(["test", "--workspace", "--doc"])),
+        }
+    }
+}
+
+impl Test {
+    /// Runs all the suites, also after one has failed, and sums up.
+    pub(crate) fn run(&self) -> ExitCode {
+        let suites: &[Suite] = match self.suites.as_slice() {
+            [] => Suite::value_variants(),
+            chosen => chosen,
+        };
+        let mut results: Vec<(Suite, bool, Duration)> = Vec::new();
+        for suite in suites {
+            println!("==> {}", name(*suite));
+            let start = Instant::now();
+            results.push((*suite, suite.passes(), start.elapsed()));
+        }
+        println!();
+        for (suite, passed, time) in &results {
+            let verdict = if *passed { "passed" } else { "FAILED" };
+            let seconds = time.as_secs();
+            println!("{verdict}  {:<8} {seconds:>5} s", name(*suite));
+        }
+        match results.iter().all(|(_, passed, _)| *passed) {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        }
+    }
+}
+
+fn name(suite: Suite) -> String {
+    let value = suite.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// Builds everything once, so that the tests find the node's command beside them, built with
+/// the same features as they are, and runs the tests.
+fn rust() -> bool {
+    if !answers(program("python3").arg("--version")) {
+        eprintln!("python3 is not installed");
+        return false;
+    }
+    let nextest = answers(cargo().args(["nextest", "--version"]))
+        || succeeds(cargo().args(["install", "cargo-nextest", "--locked", "--debug"]));
+    let everything = ["--workspace", "--lib", "--bins", "--tests", "--examples"];
+    if !nextest || !succeeds(cargo().arg("build").args(everything)) {
+        return false;
+    }
+    let mut tests = cargo();
+    tests.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+    // This command is built in the profile of the tests, so it lies beside the node's.
+    if let Ok(this) = std::env::current_exe() {
+        tests.env("MESHBOOK_BIN", this.with_file_name(BINARY));
+    }
+    succeeds(&mut tests)
+}
+
+const BINARY: &str = if cfg!(windows) {
+    "meshbook.exe"
+} else {
+    "meshbook"
+};
