@@ -1,1 +1,36 @@
-//! Connections of whole frames: TCP, WebSocket and memory.
+//! Connections that carry whole frames: the seam between the node and whatever moves its bytes.
+//!
+//! [`Transport`] is the trait; [`TcpTransport`] and [`WebSocketTransport`] are sockets,
+//! [`MemoryTransport`] is a network inside one process. Both socket transports listen with the
+//! same listener: one port serves length-prefixed frames, WebSocket upgrades and plain HTTP.
+//! What a frame means is the `protocol` module's; who may stay is the node's.
+
+#[cfg(test)]
+mod conformance;
+mod connection;
+mod dial;
+mod framed;
+mod http;
+mod listener;
+#[cfg(test)]
+mod listener_tests;
+mod memory;
+mod replay;
+mod slots;
+mod sniff;
+mod tcp;
+mod websocket;
+
+pub use connection::{
+    Arrival, Connection, FrameSink, FrameSource, ListenOptions, Listener, Transport,
+    TransportError, drain,
+};
+pub use dial::{ATTEMPT_TIME, MAX_ATTEMPTS};
+pub use framed::{FIRST_LIMIT, MAX_FRAME, SEND_BUFFER};
+pub use http::{HttpHandler, MAX_HTTP_CONNECTIONS};
+pub use memory::{MEMORY_FRAMES, MemoryTransport};
+pub use replay::HttpStream;
+pub use slots::{HandshakeSlot, HandshakeSlots, MAX_HANDSHAKES, MAX_HANDSHAKES_PER_IP};
+pub use sniff::{MAX_HTTP_HEAD, SNIFF_TIME};
+pub use tcp::TcpTransport;
+pub use websocket::WebSocketTransport;
