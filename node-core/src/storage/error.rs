@@ -1,0 +1,61 @@
+//! Why something on disk could not be used.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Why something on disk could not be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// Another process uses the data directory.
+    #[error("the data directory {} is in use by another process", path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The file with the node's key holds no key. It is left as it is: a new key would be another
+    /// node, without this one's orders.
+    #[error(
+        "the key file {} is damaged: {problem}; restore it from a copy, or move it away to start \
+         as a new node", path.display()
+    )]
+    DamagedKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, without the content.
+        problem: &'static str,
+    },
+    /// The system says no.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl StorageError {
+    /// A stable code for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InUse { .. } => "DATA_DIR_IN_USE",
+            Self::DamagedKey { .. } => "KEY_DAMAGED",
+            Self::Io { .. } => "STORAGE_FAILED",
+        }
+    }
+
+    /// Puts what was tried on which file to an error of the system.
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The node's key on disk: 64 lower-case hex digits, the Ed25519 seed of 32 bytes, and a newline.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use tracing::{info, warn};
+use zeroize::Zeroizing;
+
+use super::{DataDir, StorageError, atomic};
+
+/// The file in the data directory that holds the key, readable by its owner only.
+pub const KEY_FILE: &str = "node.key";
+
+/// A key file is never longer than this: the digits and a line end, of either kind.
+const MAX_BYTES: u64 = 66;
+
+impl DataDir {
+    /// The seed of the node's key. `fresh` becomes the key where there is none yet, and is
+    /// durable before this returns.
+    ///
+    /// A file that others can read is used, with a warning in the log.
+    ///
+    /// # Errors
+    /// [`StorageError::DamagedKey`] for a file that holds no key, which is left as it is;
+    /// [`StorageError::Io`] where it can't be read or written.
+    pub fn load_or_create_key(
+        &self,
+        fresh: &Zeroizing<[u8; 32]>,
+    ) -> Result<Zeroizing<[u8; 32]>, StorageError> {
+        let path = self.path().join(KEY_FILE);
+        match File::open(&path) {
+            Ok(file) => load(&path, file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create(&path, fresh)?;
+                Ok(fresh.clone())
+            }
+            Err(error) => Err(StorageError::io("open", &path)(error)),
+        }
+    }
+}
+
+fn create(path: &Path, seed: &[u8; 32]) -> Result<(), StorageError> {
+    atomic::clean_up(path);
+    let mut text = Zeroizing::new(vec![b'\n'; 65]);
+    // Cannot fail: 32 bytes are 64 digits.
+    let _ = hex::encode_to_slice(seed, &mut text[..64]);
+    // Nobody else makes it meanwhile: the directory is held.
+    atomic::replace(path, &text, true).map_err(StorageError::io("write", path))?;
+    info!(path = %path.display(), "made a new node key");
+    Ok(())
+}
+
+fn load(path: &Path, file: File) -> Result<Zeroizing<[u8; 32]>, StorageError> {
+    warn_if_shared(path);
+    let damaged = |problem| StorageError::DamagedKey {
+        path: path.to_owned(),
+        problem,
+    };
+    let mut text = Zeroizing::new(Vec::with_capacity(MAX_BYTES as usize + 1));
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut text)
+        .map_err(StorageError::io("read", path))?;
+    let digits = text.trim_ascii_end();
+    if digits.is_empty() {
+        return Err(damaged("it is empty"));
+    }
+    if text.len() as u64 > MAX_BYTES || digits.len() != 64 {
+        return Err(damaged("it is not 64 hex digits long"));
+    }
+    let mut seed = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(digits, &mut *seed).map_err(|_| damaged("it is not hex digits"))?;
+    Ok(seed)
+}
+
+#[cfg(unix)]
+fn warn_if_shared(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path).map(|data| data.permissions().mode());
+    if let Ok(mode) = mode
+        && mode & 0o077 != 0
+    {
+        let mode = format!("{:o}", mode & 0o777);
+        warn!(path = %path.display(), mode, "the node key can be read by others; use mode 600");
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_shared(_: &Path) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open() -> (tempfile::TempDir, DataDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path()).unwrap();
+        (dir, data)
+    }
+
+    fn seed(byte: u8) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new([byte; 32])
+    }
+
+    #[test]
+    fn the_first_key_stays_the_key() {
+        let (_dir, data) = open();
+        assert_eq!(data.load_or_create_key(&seed(1)).unwrap(), seed(1));
+        assert_eq!(data.load_or_create_key(&seed(2)).unwrap(), seed(1));
+        let text = fs::read_to_string(data.path().join(KEY_FILE)).unwrap();
+        assert_eq!(text, format!("{}\n", "01".repeat(32)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_file_is_its_owners_alone_and_a_shared_one_still_loads() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_dir, data) = open();
+        data.load_or_create_key(&seed(1)).unwrap();
+        let path = data.path().join(KEY_FILE);
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(data.load_or_create_key(&seed(2)).unwrap(), seed(1));
+    }
+
+    #[test]
+    fn a_damaged_key_is_an_error_and_stays_as_it_is() {
+        let (_dir, data) = open();
+        let path = data.path().join(KEY_FILE);
+        let long = format!("{}\n\n\n\n", "01".repeat(32));
+        let bad = ["", "\n", "01", &"0g".repeat(32), &"01".repeat(33), &long];
+        for content in bad {
+            fs::write(&path, content).unwrap();
+            let error = data.load_or_create_key(&seed(1)).unwrap_err();
+            assert_eq!(error.code(), "KEY_DAMAGED", "{content:?}");
+            assert!(error.to_string().contains(KEY_FILE), "{error}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+        fs::write(&path, format!("{}\r\n", "AB".repeat(32))).unwrap();
+        assert_eq!(data.load_or_create_key(&seed(1)).unwrap(), seed(0xab));
+    }
+}
