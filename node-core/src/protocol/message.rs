@@ -224,8 +224,8 @@ impl Capabilities {
     pub fn original() -> Self {
         let names = [
             "supportsOrderMatching",
-            "supportsPeerExchange",
             "supportsOrderbookSync",
+            "supportsPeerExchange",
         ];
         Self::Flags(names.map(|name| (name.to_owned(), true)).into())
     }

@@ -1,12 +1,31 @@
 //! What nodes say to each other: frames, sessions, dialects (pure).
 
+#[cfg(test)]
+mod codec_tests;
+mod decode;
+mod encode;
 mod error_code;
+mod frame;
+mod handshaking;
 mod legacy;
 mod legacy_order;
 mod lenient;
 mod message;
+mod noise;
+mod session;
+mod session_error;
+#[cfg(test)]
+mod session_tests;
+mod sniff;
 
+pub use decode::{DecodeError, MAX_DEPTH, decode};
+pub use encode::{EncodeError, MAX_BATCH_BYTES, encode, encode_statements, encode_trades};
 pub use error_code::ErrorCode;
+pub use frame::{
+    DEFAULT_MESSAGE_LIMIT, FRAME_HEADER, FrameDecoder, FrameTooLarge, HANDSHAKE_FRAME_LIMIT,
+    frame_header, write_frame,
+};
+pub use handshaking::{HANDSHAKE_TIMEOUT, Handshaking, Opening, Step};
 pub use legacy::LegacyPolicy;
 pub use legacy_order::{LegacyOrder, LegacyTrade, UnsignedOrder, UnsignedTrade};
 pub use message::{
@@ -15,3 +34,10 @@ pub use message::{
     MAX_TRADES, Message, PROTOCOL_VERSION, PeerEntry, RawStatement, RawTrade, TakeAnswer,
     TakeRequest,
 };
+pub use noise::{
+    MAX_SECURED_FRAME, SESSION_VERSION, SecureReader, SecureWriter, Signer, TransportError,
+    verify_signature,
+};
+pub use session::{Established, PeerInfo, SessionConfig, SessionReader, SessionWriter};
+pub use session_error::SessionError;
+pub use sniff::{HttpHead, HttpHeadError, MAX_HTTP_HEAD, SNIFF_BYTES, Sniffed, http_head, sniff};
