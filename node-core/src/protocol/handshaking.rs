@@ -4,11 +4,12 @@
 //! `handshake` of both sides inside Noise. Plain: the seed's `handshake` of both sides. A side
 //! is ready once the peer's handshake is in; a `handshake_ack` is sent and never waited for.
 
-use std::mem;
 use std::sync::Arc;
+use std::{fmt, mem};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::decode::decode;
 use super::encode::encode;
@@ -67,7 +68,7 @@ enum State {
         expect: Option<NodeId>,
     },
     /// A listener has seen nothing yet.
-    AwaitFirst { entropy: [u8; 32] },
+    AwaitFirst(Entropy),
     /// A listener has sent the second Noise message.
     AwaitThird(NoiseHandshake),
     /// The keys are proved and our handshake is sent.
@@ -76,6 +77,15 @@ enum State {
     AwaitPlain { expect: Option<NodeId> },
     /// Ready, or failed.
     Over,
+}
+
+/// What a listener's keys will be made of: not to be seen in a log.
+struct Entropy(Zeroizing<[u8; 32]>);
+
+impl fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entropy")
+    }
 }
 
 impl Handshaking {
@@ -90,7 +100,7 @@ impl Handshaking {
             deadline: now.mono + HANDSHAKE_TIMEOUT,
         };
         new.state = match opening {
-            Opening::Accept => State::AwaitFirst { entropy },
+            Opening::Accept => State::AwaitFirst(Entropy(entropy.into())),
             Opening::Dial {
                 expect,
                 plain: true,
@@ -184,14 +194,14 @@ impl Handshaking {
         }
         let plain = payload.first() == Some(&b'{');
         match mem::replace(&mut self.state, State::Over) {
-            State::AwaitFirst { .. } if plain => self.on_plain(payload, None, now),
-            State::AwaitFirst { .. } if payload.first() != Some(&SESSION_VERSION) => {
+            State::AwaitFirst(_) if plain => self.on_plain(payload, None, now),
+            State::AwaitFirst(_) if payload.first() != Some(&SESSION_VERSION) => {
                 Err(SessionError::UnknownProtocol)
             }
-            State::AwaitFirst { entropy } => {
+            State::AwaitFirst(Entropy(entropy)) => {
                 let signer = Arc::clone(&self.config.signer);
                 let network = self.config.network.clone();
-                let accepted = NoiseHandshake::accept(signer, network, entropy, payload);
+                let accepted = NoiseHandshake::accept(signer, network, *entropy, payload);
                 let (noise, second) = accepted.map_err(|e| self.noise_error(e))?;
                 self.outgoing.push(second);
                 self.state = State::AwaitThird(noise);

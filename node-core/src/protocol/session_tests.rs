@@ -530,6 +530,16 @@ fn a_connection_that_says_nothing_ends_at_its_deadline() {
     }
 }
 
+#[test]
+fn secrets_are_not_shown_by_debug() {
+    let entropy = [0xab; 32];
+    for opening in [SECURED, Opening::Accept] {
+        let side = Handshaking::new(Arc::new(config(1)), opening, entropy, NOW);
+        let shown = format!("{side:?}");
+        assert!(!shown.contains("171, 171"), "{shown}");
+    }
+}
+
 fn texts(count: usize) -> Vec<Bytes> {
     let text = |i| {
         encode_statements(
