@@ -33,3 +33,39 @@ pub const VERIFIED_KEPT: usize = 16_384;
 /// The largest number of signatures that are checked as one equation. One bad signature makes
 /// all of its batch be checked one by one, so a batch must not grow without end.
 pub const MAX_BATCH: usize = 128;
+
+/// How many published open orders one owner may have. The next one is refused, so users must be
+/// told before they sign it.
+pub const OPEN_PER_OWNER: usize = 200;
+
+/// How many owners a ledger knows orders of. Orders of further owners are refused.
+pub const OWNERS: usize = 10_000;
+
+/// How many orders that are not open (closed, filled, expired, or never published) a ledger
+/// remembers over all owners; the oldest are forgotten first. A closed order that is forgotten
+/// before its end could be revived by a replay, so this is generous: some 60 MB at worst.
+pub const INACTIVE_KEPT: usize = 50_000;
+
+/// How long after its end an order is remembered, so that late trades still find it.
+pub const FORGET_AFTER: Millis = Millis::from_secs(600);
+
+/// How many trades a ledger remembers; the oldest are forgotten first, but what they burned of a
+/// known order stays burned. Some 60 MB at worst.
+pub const TRADES_KEPT: usize = 20_000;
+
+/// How many freed takes a ledger remembers. One that is not remembered leaves the maker's
+/// contradictory `fill` standing.
+pub const FREED_KEPT: usize = 20_000;
+
+/// How many orders without a known `place` a ledger keeps statements for, over all signers.
+pub const ORPHANS: usize = 8_192;
+
+/// How many of them may be one signer's.
+pub const ORPHANS_PER_SIGNER: usize = 512;
+
+/// For how long statements wait for their order's `place`.
+pub const ORPHAN_KEPT: Millis = Millis::from_secs(3600);
+
+/// How many statements and trades that are dated in the future a ledger sets aside; the furthest
+/// are dropped first.
+pub const QUARANTINE: usize = 1_024;

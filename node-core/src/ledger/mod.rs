@@ -5,22 +5,36 @@
 //! replicated is a set of [`Statement`]s and [`TradeRecord`]s, so that neither the order of
 //! arrival nor repetition can matter.
 
+mod claims;
 mod identity;
 pub mod limits;
+mod order_set;
+mod order_state;
+mod orphans;
+mod outcome;
 mod payload;
 mod pieces;
+mod quarantine;
 mod statement;
+mod store;
+#[cfg(test)]
+mod store_tests;
 #[cfg(test)]
 mod testing;
 mod text;
 mod trade;
+mod trade_set;
 mod verifier;
 mod why;
 
 pub use identity::{Identity, Signature, SignatureError, verify_bytes};
+pub use order_state::{OrderState, OrderStatus};
+pub use outcome::{Applied, LedgerStats, Refusal};
 pub use payload::{Fill, Ord, OrdStatus, Payload, Place, PlaceTif, Rej, Req};
 pub use pieces::{Piece, Pieces};
+pub use quarantine::Released;
 pub use statement::{RawStatement, Statement, StatementError};
+pub use store::Ledger;
 pub use text::PayloadError;
 pub use trade::{RawTrade, TradeError, TradeRecord};
 pub use verifier::Verifier;

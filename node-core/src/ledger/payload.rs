@@ -70,7 +70,7 @@ pub struct Place {
     /// The user's label under this owner.
     pub u: UserId,
     /// Published as resting at once, all of `amt` open. Otherwise the order is only known, from
-    /// takes and trades, until an [`Ord`] with status open publishes it.
+    /// takes and trades, until an [`Ord`](struct@Ord) with status open publishes it.
     pub rest: bool,
     /// An older order of the same owner that this one closes.
     pub replaces: Option<OrderId>,

@@ -46,6 +46,18 @@ pub(super) fn place(n: u64, side: Side) -> Place {
     }
 }
 
+pub(super) fn ord(n: u64, id: OrderId, open: &str, status: OrdStatus) -> Ord {
+    Ord {
+        n,
+        ts: Millis(1_000 + n),
+        id,
+        open: amount(open),
+        status,
+        why: "rest".parse().unwrap(),
+        amt: None,
+    }
+}
+
 /// The four payloads of a trade before they are signed: maker 1 sells, taker 2 buys 4 of 10.
 #[derive(Clone)]
 pub(super) struct Draft {

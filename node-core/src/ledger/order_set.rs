@@ -1,0 +1,200 @@
+//! All known orders, with the indices and bounds over them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::Sha256;
+
+use crate::types::{Millis, NodeId, OrderId};
+
+use super::claims::Claims;
+use super::limits::{FORGET_AFTER, INACTIVE_KEPT, OPEN_PER_OWNER, OWNERS};
+use super::order_state::deadline;
+use super::{OrderState, OrderStatus, PlaceTif, Refusal, Statement};
+
+/// What one owner has here.
+#[derive(Clone, Copy, Debug, Default)]
+struct Holdings {
+    orders: usize,
+    open: usize,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct OrderSet {
+    orders: BTreeMap<OrderId, OrderState>,
+    open: BTreeSet<OrderId>,
+    /// All that are not open, oldest first.
+    inactive: BTreeSet<(Millis, OrderId)>,
+    /// When each order ends or, if it has ended, when it is forgotten.
+    deadlines: BTreeSet<(Millis, OrderId)>,
+    owners: BTreeMap<NodeId, Holdings>,
+    evicted: u64,
+}
+
+impl OrderSet {
+    pub(super) fn get(&self, id: &OrderId) -> Option<&OrderState> {
+        self.orders.get(id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.orders.len()
+    }
+
+    pub(super) fn open_len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(super) fn owners(&self) -> usize {
+        self.owners.len()
+    }
+
+    pub(super) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    pub(super) fn open(&self) -> impl Iterator<Item = &OrderState> {
+        self.open.iter().filter_map(|id| self.orders.get(id))
+    }
+
+    pub(super) fn open_of(&self, owner: &NodeId) -> usize {
+        self.owners.get(owner).map_or(0, |holdings| holdings.open)
+    }
+
+    /// # Errors
+    /// No more room for this owner's order, if it is going to be open or not.
+    pub(super) fn check_room(
+        &self,
+        owner: NodeId,
+        place: (Millis, OrderId),
+        open: bool,
+    ) -> Result<(), Refusal> {
+        if open && self.open_of(&owner) >= OPEN_PER_OWNER {
+            return Err(Refusal::TooManyOpenOrders);
+        }
+        if !self.owners.contains_key(&owner) && self.owners.len() >= OWNERS {
+            return Err(Refusal::TooManyOwners);
+        }
+        let full = self.inactive.len() >= INACTIVE_KEPT;
+        if !open && full && self.inactive.first().is_some_and(|oldest| place < *oldest) {
+            return Err(Refusal::TooOld);
+        }
+        Ok(())
+    }
+
+    /// Whether a `place` and what its owner said make an open order, before any trade.
+    pub(super) fn would_open(
+        statement: &Statement,
+        claims: Option<&Claims>,
+        expired: bool,
+    ) -> bool {
+        let closed = claims.is_some_and(|claims| claims.closing().is_some());
+        let stated = claims.is_some_and(|claims| claims.newest().is_some());
+        let place = statement.as_place();
+        let rests = place.is_some_and(|p| p.tif != PlaceTif::Ioc && (p.rest || stated));
+        rests && !expired && !closed
+    }
+
+    /// Adds an order that is not there yet.
+    pub(super) fn insert(&mut self, order: OrderState) {
+        let id = order.id();
+        self.owners.entry(order.owner()).or_default().orders += 1;
+        self.deadlines.insert((deadline(&order), id));
+        self.orders.insert(id, order);
+        self.inactive_or_open(&id, None);
+    }
+
+    /// Changes an order, and keeps the indices true; `None` if it is not there.
+    pub(super) fn update<T>(
+        &mut self,
+        id: &OrderId,
+        change: impl FnOnce(&mut OrderState) -> T,
+    ) -> Option<T> {
+        let order = self.orders.get_mut(id)?;
+        let before = order.status() == OrderStatus::Open;
+        let result = change(order);
+        self.inactive_or_open(id, Some(before));
+        Some(result)
+    }
+
+    /// Puts an order into the index that its status asks for. `before` is whether it was open.
+    fn inactive_or_open(&mut self, id: &OrderId, before: Option<bool>) {
+        let Some(order) = self.orders.get(id) else {
+            return;
+        };
+        let now = order.status() == OrderStatus::Open;
+        if before == Some(now) {
+            return;
+        }
+        let age = (order.place().ts, *id);
+        let holdings = self.owners.entry(order.owner()).or_default();
+        if now {
+            holdings.open += 1;
+            self.open.insert(*id);
+            self.inactive.remove(&age);
+        } else {
+            if before == Some(true) {
+                holdings.open = holdings.open.saturating_sub(1);
+            }
+            self.open.remove(id);
+            self.inactive.insert(age);
+        }
+        if self.inactive.len() > INACTIVE_KEPT
+            && let Some((_, oldest)) = self.inactive.first().copied()
+        {
+            self.forget(&oldest);
+            self.evicted += 1;
+        }
+    }
+
+    fn forget(&mut self, id: &OrderId) {
+        let Some(order) = self.orders.remove(id) else {
+            return;
+        };
+        self.deadlines.remove(&(deadline(&order), *id));
+        self.inactive.remove(&(order.place().ts, *id));
+        let was_open = self.open.remove(id);
+        if let Some(holdings) = self.owners.get_mut(&order.owner()) {
+            holdings.orders = holdings.orders.saturating_sub(1);
+            holdings.open = holdings.open.saturating_sub(usize::from(was_open));
+            if holdings.orders == 0 {
+                self.owners.remove(&order.owner());
+            }
+        }
+    }
+
+    /// Ends the orders whose time is over; returns those that were pending or open. Forgets the
+    /// ones that ended long ago.
+    pub(super) fn expire(&mut self, wall: Millis) -> Vec<OrderId> {
+        let mut ended = Vec::new();
+        while let Some((due, id)) = self.deadlines.first().copied() {
+            if due > wall {
+                break;
+            }
+            self.deadlines.remove(&(due, id));
+            let Some(order) = self.orders.get(&id) else {
+                continue;
+            };
+            if order.expired() {
+                self.forget(&id);
+                continue;
+            }
+            if matches!(order.status(), OrderStatus::Open | OrderStatus::Pending) {
+                ended.push(id);
+            }
+            self.deadlines
+                .insert((order.place().exp + FORGET_AFTER, id));
+            self.update(&id, OrderState::end);
+        }
+        ended
+    }
+
+    /// When [`Self::expire`] has something to do next.
+    pub(super) fn next_due(&self) -> Option<Millis> {
+        self.deadlines.first().map(|(due, _)| *due)
+    }
+
+    pub(super) fn digest(&self, hash: &mut Sha256) {
+        for order in self.orders.values() {
+            order.digest(hash);
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! One order as its owner's statements and the trades describe it.
+
+use sha2::{Digest, Sha256};
+
+use crate::types::{Amount, Millis, NodeId, OrderId};
+
+use super::claims::{Claims, Joined, Sequence, sequence};
+use super::{Piece, Pieces, Place, PlaceTif, Statement, TradeRecord};
+
+/// Where an order is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OrderStatus {
+    /// Known, but never published: it may be taking, and cannot be taken.
+    Pending,
+    /// Published; takers may ask for what is open.
+    Open,
+    /// Its owner closed it, or its time is over.
+    Closed,
+    /// All of its amount is burned.
+    Filled,
+}
+
+/// The newest word on what is open: where it stands in the owner's sequence, and the amount.
+type OpenClaim = (Sequence, Amount);
+
+/// One order: its `place`, what its owner said since, and what trades burned of it. All of it is
+/// a function of the set of statements and trades that concern it.
+#[derive(Clone, Debug)]
+pub struct OrderState {
+    id: OrderId,
+    place: Statement,
+    terms: Place,
+    claims: Claims,
+    burned: Pieces,
+    fill: Option<OpenClaim>,
+    /// What forgotten trades burned, and the newest `open` among their fills.
+    settled: Pieces,
+    settled_fill: Option<OpenClaim>,
+    expired: bool,
+}
+
+impl OrderState {
+    /// The order of this `place`; `None` if the statement is no `place`.
+    pub(super) fn new(place: Statement, claims: Claims, expired: bool) -> Option<Self> {
+        Some(Self {
+            id: place.order_id()?,
+            terms: place.as_place()?.clone(),
+            place,
+            claims,
+            burned: Pieces::new(),
+            fill: None,
+            settled: Pieces::new(),
+            settled_fill: None,
+            expired,
+        })
+    }
+
+    /// The order's id.
+    #[must_use]
+    pub const fn id(&self) -> OrderId {
+        self.id
+    }
+
+    /// Whose order it is.
+    #[must_use]
+    pub fn owner(&self) -> NodeId {
+        self.place.owner()
+    }
+
+    /// The order as it was placed.
+    #[must_use]
+    pub const fn place(&self) -> &Place {
+        &self.terms
+    }
+
+    /// The `place` itself.
+    #[must_use]
+    pub const fn statement(&self) -> &Statement {
+        &self.place
+    }
+
+    /// The newest `ord` of an order that is not closed.
+    #[must_use]
+    pub const fn newest(&self) -> Option<&Statement> {
+        self.claims.newest()
+    }
+
+    /// The statement that closed it: an `ord`, or the `place` that replaced it. An order whose
+    /// time is over needs none.
+    #[must_use]
+    pub const fn closing(&self) -> Option<&Statement> {
+        self.claims.closing()
+    }
+
+    /// What another node needs to reach the same, but for trades: the `place` first.
+    pub fn statements(&self) -> impl Iterator<Item = &Statement> {
+        std::iter::once(&self.place).chain(self.claims.statements())
+    }
+
+    /// The pieces that trades burned.
+    #[must_use]
+    pub const fn burned(&self) -> &Pieces {
+        &self.burned
+    }
+
+    /// The amount as it is now: it only shrinks, and never below the end of a burned piece.
+    #[must_use]
+    pub fn amt(&self) -> Amount {
+        let stated = self.claims.amt().unwrap_or(self.terms.amt);
+        stated.max(self.burned.end()).min(self.terms.amt)
+    }
+
+    /// What is burned; never more than [`Self::amt`], whatever the owners sign.
+    #[must_use]
+    pub fn filled(&self) -> Amount {
+        self.burned.measure().min(self.amt())
+    }
+
+    /// What takers may ask for: 0 unless the order is [`OrderStatus::Open`].
+    #[must_use]
+    pub fn open(&self) -> Amount {
+        if self.status() != OrderStatus::Open {
+            return Amount::ZERO;
+        }
+        let free = self.amt().saturating_sub(self.filled());
+        let claimed = self.open_claim().map_or(Amount::ZERO, |(_, open)| open);
+        claimed.min(free)
+    }
+
+    /// Whether its owner published it and has not closed it. An IOC order never is.
+    #[must_use]
+    pub fn published(&self) -> bool {
+        let closed = self.claims.closing().is_some();
+        let stated = self.terms.rest || self.claims.newest().is_some();
+        !closed && stated && self.terms.tif != PlaceTif::Ioc
+    }
+
+    /// Whether its time is over, by the clock that the ledger was shown.
+    #[must_use]
+    pub const fn expired(&self) -> bool {
+        self.expired
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub fn status(&self) -> OrderStatus {
+        if self.filled() >= self.amt() {
+            OrderStatus::Filled
+        } else if self.expired || self.claims.closing().is_some() {
+            OrderStatus::Closed
+        } else if self.published() {
+            OrderStatus::Open
+        } else {
+            OrderStatus::Pending
+        }
+    }
+
+    fn open_claim(&self) -> Option<OpenClaim> {
+        let placed = self
+            .terms
+            .rest
+            .then(|| (sequence(&self.place), self.terms.amt));
+        let newest = self.claims.newest();
+        let newest = newest.and_then(|s| Some((sequence(s), s.as_ord()?.open)));
+        placed.max(newest).max(self.fill)
+    }
+
+    pub(super) fn join(&mut self, statement: &Statement) -> Joined {
+        self.claims.join(statement)
+    }
+
+    /// Ends it, as its time is over.
+    pub(super) const fn end(&mut self) {
+        self.expired = true;
+    }
+
+    /// Burns what a trade took of this order, on whichever side it was. Says if that is news.
+    pub(super) fn burn(&mut self, trade: &TradeRecord) -> bool {
+        let mut changed = false;
+        if let Some(piece) = leg(trade, self.id) {
+            changed |= !self.burned.insert(piece).is_zero();
+        }
+        let fill = fill_claim(trade, self.id).max(self.fill);
+        changed |= fill != self.fill;
+        self.fill = fill;
+        changed
+    }
+
+    /// Burns for good what a trade took that will be forgotten. Says if that is news.
+    pub(super) fn settle(&mut self, trade: &TradeRecord) -> bool {
+        if let Some(piece) = leg(trade, self.id) {
+            self.settled.insert(piece);
+        }
+        self.settled_fill = fill_claim(trade, self.id).max(self.settled_fill);
+        self.burn(trade)
+    }
+
+    /// Burns exactly what these trades and the forgotten ones took.
+    pub(super) fn reburn<'a>(&mut self, trades: impl Iterator<Item = &'a TradeRecord>) {
+        self.burned = self.settled.clone();
+        self.fill = self.settled_fill;
+        for trade in trades {
+            self.burn(trade);
+        }
+    }
+
+    /// Adds all that distinguishes this state from another.
+    pub(super) fn digest(&self, hash: &mut Sha256) {
+        for statement in self.statements() {
+            hash.update(statement.hash().0);
+        }
+        for piece in self.burned.iter().chain(self.settled.iter()) {
+            hash.update(piece.start().units().to_be_bytes());
+            hash.update(piece.end().units().to_be_bytes());
+        }
+        for ((n, of), open) in self.fill.iter().chain(&self.settled_fill) {
+            hash.update(n.to_be_bytes());
+            hash.update(of.0);
+            hash.update(open.units().to_be_bytes());
+        }
+        hash.update([u8::from(self.expired)]);
+    }
+}
+
+/// What a trade burns of this order.
+fn leg(trade: &TradeRecord, order: OrderId) -> Option<Piece> {
+    if trade.maker_order() == order {
+        Some(trade.maker_piece())
+    } else if trade.taker_order() == order {
+        Some(trade.taker_piece())
+    } else {
+        None
+    }
+}
+
+/// What a trade's `fill` says is open of this order, if it is the maker's.
+fn fill_claim(trade: &TradeRecord, order: OrderId) -> Option<OpenClaim> {
+    let fill = trade.fill();
+    let open = fill.as_fill()?.open;
+    (trade.maker_order() == order).then(|| (sequence(fill), open))
+}
+
+/// When an order ends and when it may be forgotten.
+pub(super) fn deadline(order: &OrderState) -> Millis {
+    if order.expired {
+        order.terms.exp + super::limits::FORGET_AFTER
+    } else {
+        order.terms.exp
+    }
+}

@@ -1,0 +1,354 @@
+//! The replicated set, and what follows from it.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+use crate::types::{Millis, NodeId, OrderId, TradeId};
+
+use super::claims::{Joined, subject};
+use super::limits::FORGET_AFTER;
+use super::order_set::OrderSet;
+use super::orphans::Orphans;
+use super::quarantine::{Early, Quarantine, is_early, latest_ts};
+use super::trade_set::TradeSet;
+use super::{
+    Applied, LedgerStats, OrderState, OrderStatus, Payload, Refusal, Released, Statement,
+    TradeRecord,
+};
+
+/// All orders and trades that a node knows, its own and those of others.
+///
+/// The state is a function of the *set* of statements and trades that were applied: neither
+/// their order nor repetition matters, whatever their signers meant by them. That holds below
+/// the bounds of [`limits`](super::limits); above one of them, what is refused or forgotten
+/// depends on what came first, and synchronisation heals it as far as there is room.
+///
+/// It only ever sees verified statements, and knows no clock: each call is told the time.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    orders: OrderSet,
+    trades: TradeSet,
+    orphans: Orphans,
+    quarantine: Quarantine,
+    refused: u64,
+}
+
+impl Ledger {
+    /// An empty ledger.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Applies a `place` or an `ord`; `wall` is the local time since the Unix epoch.
+    ///
+    /// A `req`, `fill` or `rej` by itself is refused. A lone `fill` could act as an `ord`, but
+    /// would say that a piece is gone without saying which: with its trade it says both, and
+    /// every node has to see the trade anyway.
+    pub fn apply(&mut self, statement: Statement, wall: Millis) -> Applied {
+        if is_early(statement.ts(), wall) {
+            return self.hold(Early::Statement(statement));
+        }
+        let mut changed = BTreeSet::new();
+        let result = match statement.payload() {
+            Payload::Place(_) => {
+                let replaced = self.replace(&statement, &mut changed);
+                let result = self.apply_place(&statement, wall, &mut changed);
+                if replaced {
+                    Ok(Joined::Changed)
+                } else {
+                    result
+                }
+            }
+            Payload::Ord(_) => self.claim(&statement, &mut changed),
+            Payload::Req(_) | Payload::Fill(_) | Payload::Rej(_) => Err(Refusal::NotReplicated),
+        };
+        self.outcome(result, changed)
+    }
+
+    /// Applies a trade: burns its piece of both orders, which become known by it if they were
+    /// not. `wall` is the local time since the Unix epoch.
+    pub fn apply_trade(&mut self, trade: TradeRecord, wall: Millis) -> Applied {
+        if is_early(latest_ts(&trade), wall) {
+            return self.hold(Early::Trade(trade));
+        }
+        if self.trades.get(&trade.id()).is_some() {
+            return Applied::Known;
+        }
+        let mut changed = BTreeSet::new();
+        for place in [trade.maker(), trade.taker()] {
+            self.learn(place, wall, &mut changed);
+        }
+        let legs = [trade.maker_order(), trade.taker_order()];
+        if self.trades.is_too_old(&trade) {
+            // It would be forgotten at once; what it burned of known orders must stay burned.
+            let standing = !self.trades.is_void(&trade);
+            for id in legs {
+                let mut settle = || self.orders.update(&id, |order| order.settle(&trade));
+                if standing && settle() == Some(true) {
+                    changed.insert(id);
+                }
+            }
+            let news = if changed.is_empty() {
+                Joined::Stale
+            } else {
+                Joined::Changed
+            };
+            return self.outcome(Ok(news), changed);
+        }
+        if let Some(oldest) = self.trades.insert(&trade)
+            && !self.trades.is_void(&oldest)
+        {
+            for id in [oldest.maker_order(), oldest.taker_order()] {
+                self.orders.update(&id, |order| order.settle(&oldest));
+            }
+        }
+        for id in self.trades.free(&trade) {
+            let standing = self.trades.of_order(id);
+            self.orders.update(&id, |order| order.reburn(standing));
+            changed.insert(id);
+        }
+        for id in legs {
+            if !self.trades.is_void(&trade) {
+                self.orders.update(&id, |order| order.burn(&trade));
+            }
+            changed.insert(id);
+        }
+        self.outcome(Ok(Joined::Changed), changed)
+    }
+
+    /// Ends all orders whose time is over at `wall`, and forgets what is long over. Returns the
+    /// orders that were pending or open until now. Costs nothing when nothing is due.
+    pub fn expire(&mut self, wall: Millis) -> Vec<OrderId> {
+        self.orphans.prune(wall);
+        self.orders.expire(wall)
+    }
+
+    /// Takes out what was dated in the future and is due at `wall`; to be applied once more.
+    pub fn release_due(&mut self, wall: Millis) -> Released {
+        self.quarantine.release(wall)
+    }
+
+    /// The next time at which [`Self::expire`] or [`Self::release_due`] has something to do.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Millis> {
+        let dues = [self.orders.next_due(), self.quarantine.next_due()];
+        dues.into_iter().flatten().min()
+    }
+
+    /// An order, in whatever state.
+    #[must_use]
+    pub fn order(&self, id: &OrderId) -> Option<&OrderState> {
+        self.orders.get(id)
+    }
+
+    /// The open orders, by their ids.
+    pub fn open_orders(&self) -> impl Iterator<Item = &OrderState> {
+        self.orders.open()
+    }
+
+    /// How many open orders an owner has; at most [`limits::OPEN_PER_OWNER`].
+    ///
+    /// [`limits::OPEN_PER_OWNER`]: super::limits::OPEN_PER_OWNER
+    #[must_use]
+    pub fn open_of(&self, owner: &NodeId) -> usize {
+        self.orders.open_of(owner)
+    }
+
+    /// A trade, whether or not it is void.
+    #[must_use]
+    pub fn trade(&self, id: &TradeId) -> Option<&TradeRecord> {
+        self.trades.get(id)
+    }
+
+    /// Whether a trade is void: its maker also signed a refusal of the take, and the taker
+    /// showed that by embedding it in another `req`. A void trade burns nothing.
+    #[must_use]
+    pub fn is_void(&self, trade: &TradeRecord) -> bool {
+        self.trades.is_void(trade)
+    }
+
+    /// The last trades that stand, newest first, at most `limit`.
+    pub fn trades(&self, limit: usize) -> impl Iterator<Item = &TradeRecord> {
+        self.trades.newest_first().take(limit)
+    }
+
+    /// The trades of one order that stand, by their ids.
+    pub fn trades_of(&self, order: OrderId) -> impl Iterator<Item = &TradeRecord> {
+        self.trades.of_order(order)
+    }
+
+    /// How much it holds.
+    #[must_use]
+    pub fn stats(&self) -> LedgerStats {
+        LedgerStats {
+            orders: self.orders.len(),
+            open: self.orders.open_len(),
+            owners: self.orders.owners(),
+            trades: self.trades.len(),
+            orphans: self.orphans.len(),
+            quarantined: self.quarantine.len(),
+            refused: self.refused,
+            evicted: self.orders.evicted()
+                + self.trades.evicted()
+                + self.orphans.evicted()
+                + self.quarantine.evicted(),
+        }
+    }
+
+    /// A hash of the whole state: equal on two nodes exactly if they hold the same.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        // Each part is hashed by itself, so that none can pass for a piece of another.
+        let mut part = |add: &dyn Fn(&mut Sha256)| {
+            let mut inner = Sha256::new();
+            add(&mut inner);
+            hash.update(inner.finalize());
+        };
+        part(&|inner| self.orders.digest(inner));
+        part(&|inner| self.trades.digest(inner));
+        part(&|inner| self.orphans.digest(inner));
+        part(&|inner| self.quarantine.digest(inner));
+        hash.finalize().into()
+    }
+
+    fn apply_place(
+        &mut self,
+        statement: &Statement,
+        wall: Millis,
+        changed: &mut BTreeSet<OrderId>,
+    ) -> Result<Joined, Refusal> {
+        let (Some(id), Some(place)) = (statement.order_id(), statement.as_place()) else {
+            return Err(Refusal::NotReplicated);
+        };
+        match self.orders.get(&id) {
+            Some(known) if known.statement().hash() == statement.hash() => Ok(Joined::Known),
+            Some(_) => Err(Refusal::IdTaken),
+            None if place.exp <= wall => Err(Refusal::Expired),
+            None => self.install(statement, wall, changed),
+        }
+    }
+
+    /// Makes an order known by a trade, even if its time is over, if there is room for it.
+    fn learn(&mut self, statement: &Statement, wall: Millis, changed: &mut BTreeSet<OrderId>) {
+        self.replace(statement, changed);
+        let (Some(id), Some(place)) = (statement.order_id(), statement.as_place()) else {
+            return;
+        };
+        let forgotten = place.exp + FORGET_AFTER <= wall;
+        if self.orders.get(&id).is_none()
+            && !forgotten
+            && self.install(statement, wall, changed).is_err()
+        {
+            self.refused += 1;
+        }
+    }
+
+    /// Closes the order that a `place` replaces; says if that is news. The replacement is signed,
+    /// so this counts even if the new order itself is over or has no room here.
+    fn replace(&mut self, place: &Statement, changed: &mut BTreeSet<OrderId>) -> bool {
+        if subject(place).is_none() {
+            return false;
+        }
+        match self.claim(place, changed) {
+            Ok(joined) => joined == Joined::Changed,
+            Err(_) => {
+                self.refused += 1;
+                false
+            }
+        }
+    }
+
+    /// Adds a new order, with all that came before it.
+    fn install(
+        &mut self,
+        statement: &Statement,
+        wall: Millis,
+        changed: &mut BTreeSet<OrderId>,
+    ) -> Result<Joined, Refusal> {
+        let (Some(id), Some(place)) = (statement.order_id(), statement.as_place()) else {
+            return Err(Refusal::NotReplicated);
+        };
+        let owner = statement.owner();
+        let expired = place.exp <= wall;
+        let open = OrderSet::would_open(statement, self.orphans.get(id, owner), expired);
+        self.orders.check_room(owner, (place.ts, id), open)?;
+        // Only now: while there is no room, what closes the order must not get lost.
+        let claims = self.orphans.adopt(id, owner);
+        if let Some(mut order) = OrderState::new(statement.clone(), claims, expired) {
+            order.reburn(self.trades.of_order(id));
+            self.orders.insert(order);
+            changed.insert(id);
+        }
+        Ok(Joined::Changed)
+    }
+
+    /// Joins what a statement says about an order: its own kind is `ord`, or a `place` that
+    /// replaces that order.
+    fn claim(
+        &mut self,
+        statement: &Statement,
+        changed: &mut BTreeSet<OrderId>,
+    ) -> Result<Joined, Refusal> {
+        let Some(id) = subject(statement) else {
+            return Err(Refusal::NotReplicated);
+        };
+        let joined = match self.orders.get(&id) {
+            None => self.orphans.join(id, statement)?,
+            Some(order) if order.owner() != statement.owner() => return Err(Refusal::NotOwner),
+            Some(order) if self.is_over_bound(order, statement) => {
+                return Err(Refusal::TooManyOpenOrders);
+            }
+            Some(_) => {
+                let joined = self.orders.update(&id, |order| order.join(statement));
+                let joined = joined.unwrap_or(Joined::Stale);
+                if joined == Joined::Changed {
+                    changed.insert(id);
+                }
+                joined
+            }
+        };
+        match joined {
+            Joined::Reopens => Err(Refusal::Reopens),
+            joined => Ok(joined),
+        }
+    }
+
+    /// Whether the statement would publish a pending order for which there is no room among its
+    /// owner's open ones.
+    fn is_over_bound(&self, order: &OrderState, statement: &Statement) -> bool {
+        let place = (order.place().ts, order.id());
+        let room = self.orders.check_room(order.owner(), place, true);
+        if room.is_ok() || order.status() != OrderStatus::Pending {
+            return false;
+        }
+        let mut after = order.clone();
+        after.join(statement);
+        after.status() == OrderStatus::Open
+    }
+
+    fn hold(&mut self, early: Early) -> Applied {
+        if self.quarantine.hold(early) {
+            Applied::Quarantined
+        } else {
+            self.refused += 1;
+            Applied::Refused(Refusal::TooManyEarly)
+        }
+    }
+
+    fn outcome(&mut self, result: Result<Joined, Refusal>, changed: BTreeSet<OrderId>) -> Applied {
+        match result {
+            Ok(Joined::Changed) => Applied::New {
+                changed: changed.into_iter().collect(),
+            },
+            Ok(Joined::Known) => Applied::Known,
+            Ok(Joined::Stale | Joined::Reopens) => Applied::Stale,
+            Err(refusal) => {
+                self.refused += 1;
+                Applied::Refused(refusal)
+            }
+        }
+    }
+}

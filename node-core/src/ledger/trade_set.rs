@@ -1,0 +1,127 @@
+//! The set of trades, and which of them are void.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use crate::types::{Millis, NodeId, OrderId, TakeId, TradeId};
+
+use super::TradeRecord;
+use super::limits::{FREED_KEPT, TRADES_KEPT};
+
+/// A take that its taker counts as refused: the take, the maker who signed the refusal, and the
+/// taker who embedded it in a later `req`.
+type Freed = (TakeId, NodeId, NodeId);
+
+#[derive(Debug, Default)]
+pub(super) struct TradeSet {
+    records: BTreeMap<TradeId, TradeRecord>,
+    by_time: BTreeSet<(Millis, TradeId)>,
+    by_order: BTreeSet<(OrderId, TradeId)>,
+    by_take: BTreeSet<(TakeId, TradeId)>,
+    freed: BTreeSet<Freed>,
+    evicted: u64,
+}
+
+impl TradeSet {
+    pub(super) fn get(&self, id: &TradeId) -> Option<&TradeRecord> {
+        self.records.get(id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(super) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Whether a trade that came now would be forgotten at once, as there are enough newer ones.
+    pub(super) fn is_too_old(&self, trade: &TradeRecord) -> bool {
+        self.records.len() >= TRADES_KEPT
+            && self
+                .by_time
+                .first()
+                .is_some_and(|oldest| (trade.ts(), trade.id()) < *oldest)
+    }
+
+    /// Adds a trade; returns the one that had to make room.
+    pub(super) fn insert(&mut self, trade: &TradeRecord) -> Option<TradeRecord> {
+        let id = trade.id();
+        self.by_time.insert((trade.ts(), id));
+        self.by_order.insert((trade.maker_order(), id));
+        self.by_order.insert((trade.taker_order(), id));
+        self.by_take.insert((trade.take_id(), id));
+        self.records.insert(id, trade.clone());
+        if self.records.len() <= TRADES_KEPT {
+            return None;
+        }
+        let (_, oldest) = self.by_time.pop_first()?;
+        let oldest = self.records.remove(&oldest)?;
+        self.by_order.remove(&(oldest.maker_order(), oldest.id()));
+        self.by_order.remove(&(oldest.taker_order(), oldest.id()));
+        self.by_take.remove(&(oldest.take_id(), oldest.id()));
+        self.evicted += 1;
+        Some(oldest)
+    }
+
+    /// Notes the takes that a trade's `req` counts as refused. Returns the orders of the trades
+    /// that are void by that.
+    pub(super) fn free(&mut self, trade: &TradeRecord) -> BTreeSet<OrderId> {
+        let taker = trade.req().owner();
+        let mut touched = BTreeSet::new();
+        for statement in trade.req().freed() {
+            let Some(rej) = statement.as_rej() else {
+                continue;
+            };
+            if self.freed.len() >= FREED_KEPT {
+                self.evicted += 1;
+                break;
+            }
+            if !self.freed.insert((rej.take, statement.owner(), taker)) {
+                continue;
+            }
+            let range = (rej.take, TradeId([0; 32]))..=(rej.take, TradeId([0xff; 32]));
+            for trade in self.by_take.range(range) {
+                if let Some(trade) = self.records.get(&trade.1) {
+                    touched.extend([trade.maker_order(), trade.taker_order()]);
+                }
+            }
+        }
+        touched
+    }
+
+    /// Whether a trade's own taker has shown that its maker also signed a refusal of the take.
+    pub(super) fn is_void(&self, trade: &TradeRecord) -> bool {
+        let (maker, taker) = (trade.fill().owner(), trade.req().owner());
+        self.freed.contains(&(trade.take_id(), maker, taker))
+    }
+
+    /// The trades that stand, newest first.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = &TradeRecord> {
+        let trades = self.by_time.iter().rev();
+        trades
+            .filter_map(|(_, id)| self.records.get(id))
+            .filter(|trade| !self.is_void(trade))
+    }
+
+    /// The trades of one order that stand, by their ids.
+    pub(super) fn of_order(&self, order: OrderId) -> impl Iterator<Item = &TradeRecord> {
+        let range = (order, TradeId([0; 32]))..=(order, TradeId([0xff; 32]));
+        let trades = self.by_order.range(range);
+        trades
+            .filter_map(|(_, id)| self.records.get(id))
+            .filter(|trade| !self.is_void(trade))
+    }
+
+    pub(super) fn digest(&self, hash: &mut Sha256) {
+        for id in self.records.keys() {
+            hash.update(id.0);
+        }
+        for (take, maker, taker) in &self.freed {
+            hash.update(take.0);
+            hash.update(maker.0);
+            hash.update(taker.0);
+        }
+    }
+}
