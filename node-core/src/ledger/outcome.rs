@@ -70,6 +70,25 @@ pub enum Refusal {
     IdTaken,
 }
 
+impl Refusal {
+    /// The stable label under which it is counted.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::NotOwner => "not_owner",
+            Self::Reopens => "reopens",
+            Self::Expired => "expired",
+            Self::NotReplicated => "not_replicated",
+            Self::TooManyOpenOrders => "too_many_open_orders",
+            Self::TooManyOwners => "too_many_owners",
+            Self::TooManyOrphans => "too_many_orphans",
+            Self::TooManyEarly => "too_many_early",
+            Self::TooOld => "too_old",
+            Self::IdTaken => "id_taken",
+        }
+    }
+}
+
 /// How much a ledger holds, and how often a bound was felt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LedgerStats {

@@ -39,6 +39,19 @@ pub enum StatementError {
     Freed,
 }
 
+impl StatementError {
+    /// The stable label under which it is counted.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "statement_too_long",
+            Self::Payload(_) => "bad_payload",
+            Self::Signature(_) => "bad_signature",
+            Self::Freed => "bad_freed",
+        }
+    }
+}
+
 /// A statement as it came: nothing is checked but its outer shape.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -52,6 +52,27 @@ pub enum TradeError {
     Sequence(&'static str),
 }
 
+impl TradeError {
+    /// The stable label under which it is counted.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Statement(error) => error.reason(),
+            Self::Kinds => "trade_kinds",
+            Self::Owner(_) => "trade_owner",
+            Self::Link(_) => "trade_link",
+            Self::Pair => "trade_pair",
+            Self::Side => "trade_side",
+            Self::TimeInForce(_) => "trade_time_in_force",
+            Self::Price => "trade_price",
+            Self::Amount => "trade_amount",
+            Self::Piece(_) => "trade_piece",
+            Self::Time => "trade_time",
+            Self::Sequence(_) => "trade_sequence",
+        }
+    }
+}
+
 /// A trade as it came: nothing is checked but its outer shape.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

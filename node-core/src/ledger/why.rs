@@ -67,6 +67,8 @@ why!(
         Replace = "replace",
         /// Its node stopped.
         Shutdown = "shutdown",
+        /// It only makes, and turned out to be the newer of two orders that cross.
+        Post = "post",
     }
 );
 
@@ -91,6 +93,8 @@ why!(
         Boot = "boot",
         /// The two orders' users may not trade with each other.
         OwnOrder = "self",
+        /// The request does not fit the orders that it names.
+        Malformed = "malformed",
         /// The taker asks too often.
         Limit = "limit",
     }

@@ -1,1 +1,48 @@
 //! The sans-IO node: peers, routing, matching and gossip as one state machine.
+//!
+//! A driver feeds [`Input`]s and the time, and carries out [`Output`]s in their order. There is no
+//! clock, no socket and no task in here, so the same code runs natively, in a browser and in a
+//! simulator.
+
+mod apply;
+mod config;
+mod connections;
+mod core;
+mod counters;
+mod deliver;
+mod gossip;
+mod incoming;
+mod io;
+mod maker;
+mod market;
+mod own;
+mod peers;
+mod rate;
+mod reads;
+mod receive;
+mod rng;
+mod router;
+mod sequence;
+mod submit;
+mod taker;
+mod takes;
+#[cfg(test)]
+mod tests;
+mod unsigned;
+mod view;
+
+pub use self::core::Node;
+
+pub use config::{NodeConfig, OrderRate};
+pub use incoming::{verify_message, verify_messages};
+pub use io::{
+    CancelError, Class, ConnId, Event, Incoming, Input, NewOrder, OrderError, OrderKind, Output,
+    Route, TimeInForce,
+};
+pub use peers::PersistedPeer;
+pub use view::{
+    BookSnapshot, DirectConnectionStats, Direction, DiscoveryStats, DiscoveryStrategies,
+    Distribution, Level, Order, OrderResult, OrderStatus, P2pStats, PeerCapabilities, PeerSource,
+    PeerStats, PeerStatus, PeerView, RouterStats, Trade, TrafficStats, UnsignedOrder,
+    UnsignedTrade, UnsignedView,
+};

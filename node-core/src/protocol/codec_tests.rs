@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::ledger::limits::MAX_REQ_PAYLOAD;
+use crate::ledger::{RawStatement, RawTrade, Signature};
 use crate::types::{Millis, NodeId};
 
 const DIALECTS: [Dialect; 3] = [Dialect::Secured, Dialect::Seed, Dialect::Original];
@@ -12,7 +14,7 @@ fn statement(p: &str) -> RawStatement {
     RawStatement {
         p: p.to_owned(),
         k: NodeId([7; 32]),
-        s: "ab".repeat(64),
+        s: Signature([0xab; 64]),
     }
 }
 
@@ -236,7 +238,7 @@ fn lists_are_read_up_to_their_bounds() {
 
 #[test]
 fn what_is_not_a_message_is_refused() {
-    let long = "x".repeat(MAX_STATEMENT_BYTES + 1);
+    let long = "x".repeat(MAX_REQ_PAYLOAD + 1);
     let long = serde_json::to_string(&statement(&long)).unwrap();
     let long = format!(r#"{{"type":"x_stmts","stmts":[{long}]}}"#);
     let bad = [

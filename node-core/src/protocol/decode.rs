@@ -11,9 +11,11 @@ use super::legacy_order::{LegacyOrder, LegacyTrade};
 use super::lenient::{self, List, Name, SomeOf};
 use super::message::{
     Capabilities, Dialect, Forward, ForwardBody, Handshake, MAX_CAPABILITIES, MAX_NAME, MAX_PEERS,
-    MAX_STATEMENT_BYTES, MAX_STATEMENTS, MAX_SYNC_ORDERS, MAX_TEXT, MAX_TRADES, Message, PeerEntry,
-    RawStatement, RawTrade, TakeAnswer, TakeRequest,
+    MAX_STATEMENTS, MAX_SYNC_ORDERS, MAX_TEXT, MAX_TRADES, Message, PeerEntry, TakeAnswer,
+    TakeRequest,
 };
+use crate::ledger::limits::MAX_REQ_PAYLOAD;
+use crate::ledger::{RawStatement, RawTrade};
 use crate::types::{Millis, NodeId};
 
 /// The deepest nesting of arrays and objects that is read.
@@ -344,13 +346,13 @@ fn trades(text: &str) -> Result<Message, DecodeError> {
     Ok(Message::Trades(list))
 }
 
-/// Refuses statements whose payload is longer than [`MAX_STATEMENT_BYTES`].
+/// Refuses statements whose payload is longer than [`MAX_REQ_PAYLOAD`].
 fn check_sizes<'a>(
     statements: impl IntoIterator<Item = &'a RawStatement>,
 ) -> Result<(), DecodeError> {
     for statement in statements {
-        if statement.p.len() > MAX_STATEMENT_BYTES {
-            let text = format!("a statement is longer than {MAX_STATEMENT_BYTES} bytes");
+        if statement.p.len() > MAX_REQ_PAYLOAD {
+            let text = format!("a statement is longer than {MAX_REQ_PAYLOAD} bytes");
             return Err(DecodeError::Malformed(text));
         }
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ErrorCode;
 use super::legacy_order::{LegacyOrder, LegacyTrade};
+use crate::ledger::{RawStatement, RawTrade};
 use crate::types::{Millis, NodeId};
 
 /// The protocol version that a handshake names. Peers with another major version are refused;
@@ -36,9 +37,6 @@ pub const MAX_NAME: usize = 128;
 /// `disconnect`. What is longer is cut when it is read.
 pub const MAX_TEXT: usize = 512;
 
-/// The longest JSON text of one statement, in bytes.
-pub const MAX_STATEMENT_BYTES: usize = 1024;
-
 /// How a peer speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
@@ -56,30 +54,6 @@ impl Dialect {
     pub const fn is_secured(self) -> bool {
         matches!(self, Self::Secured)
     }
-}
-
-/// A statement as the wire has it. Nothing in it is checked yet.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RawStatement {
-    /// The payload's JSON text, exactly as its owner signed it.
-    pub p: String,
-    /// The owner.
-    pub k: NodeId,
-    /// The signature, 128 hex digits.
-    pub s: String,
-}
-
-/// A trade record as the wire has it: everything that a third node needs to check it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RawTrade {
-    /// The maker's `place`.
-    pub maker: RawStatement,
-    /// The taker's `place`.
-    pub taker: RawStatement,
-    /// The taker's `req`.
-    pub req: RawStatement,
-    /// The maker's `fill`.
-    pub fill: RawStatement,
 }
 
 /// One message, of any dialect. What it means for a book or a ledger is not checked here.

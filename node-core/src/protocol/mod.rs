@@ -30,13 +30,11 @@ pub use legacy::LegacyPolicy;
 pub use legacy_order::{LegacyOrder, LegacyTrade, UnsignedOrder, UnsignedTrade};
 pub use message::{
     CAPABILITY_X1, Capabilities, Dialect, Forward, ForwardBody, Handshake, MAX_CAPABILITIES,
-    MAX_NAME, MAX_PEERS, MAX_STATEMENT_BYTES, MAX_STATEMENTS, MAX_SYNC_ORDERS, MAX_TEXT,
-    MAX_TRADES, Message, PROTOCOL_VERSION, PeerEntry, RawStatement, RawTrade, TakeAnswer,
-    TakeRequest,
+    MAX_NAME, MAX_PEERS, MAX_STATEMENTS, MAX_SYNC_ORDERS, MAX_TEXT, MAX_TRADES, Message,
+    PROTOCOL_VERSION, PeerEntry, TakeAnswer, TakeRequest,
 };
 pub use noise::{
     MAX_SECURED_FRAME, SESSION_VERSION, SecureReader, SecureWriter, Signer, TransportError,
-    verify_signature,
 };
 pub use session::{Established, PeerInfo, SessionConfig, SessionReader, SessionWriter};
 pub use session_error::SessionError;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
-use super::noise::{MAX_FRAMES, NoiseHandshake, Proved, TestKey};
+use super::noise::{MAX_FRAMES, NoiseHandshake, Proved};
 use super::*;
+use crate::ledger::Identity;
 use crate::types::{Millis, NetworkId, NodeId, Now, PeerId};
 
 const NOW: Now = Now {
@@ -26,7 +27,7 @@ fn network(name: &str) -> NetworkId {
 
 fn config(seed: u8) -> SessionConfig {
     SessionConfig {
-        signer: Arc::new(TestKey::new(seed)),
+        signer: Arc::new(Identity::from_seed([seed; 32])),
         network: network("testnet"),
         listen_port: 3000,
         legacy: LegacyPolicy::Observe,
@@ -36,7 +37,7 @@ fn config(seed: u8) -> SessionConfig {
 }
 
 fn node(seed: u8) -> NodeId {
-    TestKey::new(seed).node_id()
+    Identity::from_seed([seed; 32]).node_id()
 }
 
 fn open(config: SessionConfig, opening: Opening) -> Handshaking {
@@ -155,7 +156,7 @@ fn talk(side: &mut Side, texts: &[&str]) -> Vec<(Message, String)> {
 
 /// Runs the Noise part by hand, as a dialer that then says what it likes.
 fn raw_dialer(seed: u8, listener: &mut Side) -> Proved {
-    let signer: Arc<dyn Signer> = Arc::new(TestKey::new(seed));
+    let signer: Arc<dyn Signer> = Arc::new(Identity::from_seed([seed; 32]));
     let (mut noise, first) = NoiseHandshake::dial(signer, network("testnet"), [seed; 32]).unwrap();
     listener.feed(&first);
     let second = listener.handshaking.outgoing();
@@ -352,7 +353,7 @@ fn a_dialer_that_finds_another_node_leaves_without_showing_its_own_key() {
 
 /// Says that it is one node, and signs with the key of another.
 #[derive(Debug)]
-struct Liar(TestKey, NodeId);
+struct Liar(Identity, NodeId);
 
 impl Signer for Liar {
     fn node_id(&self) -> NodeId {
@@ -360,14 +361,14 @@ impl Signer for Liar {
     }
 
     fn sign(&self, bytes: &[u8]) -> [u8; 64] {
-        self.0.sign(bytes)
+        self.0.sign_bytes(bytes)
     }
 }
 
 #[test]
 fn a_key_that_is_not_proved_is_refused_on_either_side() {
     let mut liar = config(1);
-    liar.signer = Arc::new(Liar(TestKey::new(1), node(3)));
+    liar.signer = Arc::new(Liar(Identity::from_seed([1; 32]), node(3)));
     let (a, b) = run(open(liar.clone(), SECURED), accept(2));
     assert_eq!(b.error(), &SessionError::BadProof);
     assert_eq!(a.error().reason(), "refused_by_peer");
@@ -543,7 +544,11 @@ fn secrets_are_not_shown_by_debug() {
 fn texts(count: usize) -> Vec<Bytes> {
     let text = |i| {
         encode_statements(
-            &[format!(r#"{{"p":"{i}","k":"{}","s":""}}"#, node(9))],
+            &[format!(
+                r#"{{"p":"{i}","k":"{}","s":"{}"}}"#,
+                node(9),
+                "ab".repeat(64)
+            )],
             "n",
             Millis(1),
             0,

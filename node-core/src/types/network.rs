@@ -65,6 +65,13 @@ impl PeerAddress {
         self.port
     }
 
+    /// The same host at another port; `None` for port 0, which nobody listens on.
+    #[must_use]
+    pub fn at_port(&self, port: u16) -> Option<Self> {
+        let host = self.host.clone();
+        (port != 0).then_some(Self { host, port })
+    }
+
     /// The IP address, if the host is one.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {

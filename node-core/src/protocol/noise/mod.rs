@@ -6,9 +6,7 @@ mod proof;
 mod transport;
 
 pub(super) use handshake::{NoiseError, NoiseHandshake, Proved};
-#[cfg(test)]
-pub(super) use proof::tests::TestKey;
-pub use proof::{Signer, verify_signature};
+pub use proof::Signer;
 #[cfg(test)]
 pub(super) use transport::MAX_FRAMES;
 pub use transport::{SecureReader, SecureWriter, TransportError};

@@ -1,0 +1,160 @@
+//! What changes the market: statements, trades, and time; and what follows for own orders.
+
+use super::core::Node;
+use super::io::{ConnId, Event};
+use super::own::{OwnOrder, Stage};
+use super::reads::show_trade;
+use crate::ledger::{Applied, OrdStatus, OrdWhy, OrderStatus, PlaceTif, Statement, TradeRecord};
+use crate::types::{Amount, Now, OrderId};
+
+impl Node {
+    /// A statement of another node, or a copy of an own one that comes back.
+    pub(super) fn on_statement(&mut self, statement: Statement, from: Option<ConnId>, now: Now) {
+        let owner = statement.owner();
+        if owner == self.identity.node_id() {
+            self.on_own_statement(statement, now);
+            return;
+        }
+        let own = &self.own;
+        let applied = self
+            .market
+            .apply(statement.clone(), |id| own.contains(id), now);
+        match applied {
+            Applied::New { .. } => {
+                if let Some(conn) = from {
+                    self.router.learn_path(owner, conn);
+                    self.deliver_waiting(owner, now);
+                }
+                self.gossip.tell(statement, from);
+            }
+            Applied::Known | Applied::Stale => {}
+            Applied::Quarantined => self.counters.count("statement_early"),
+            Applied::Refused(refusal) => self.counters.count(refusal.reason()),
+        }
+    }
+
+    /// A statement of this node's own key that comes back. Only this process signs with the key:
+    /// an order that it does not know was left behind by an earlier one, which did not get to say
+    /// goodbye. Nobody can fill it any more, so it is closed everywhere.
+    fn on_own_statement(&mut self, statement: Statement, now: Now) {
+        if let Some(n) = statement.n() {
+            self.sequence.jump_past(n);
+        }
+        let id = OrderId::from(statement.hash());
+        if statement.as_place().is_none() || self.is_own(&id) {
+            return;
+        }
+        let known = self.market.ledger().order(&id);
+        if known.is_some_and(|order| order.status() == OrderStatus::Closed) {
+            return;
+        }
+        self.counters.count("left_behind_closed");
+        self.apply_own(statement, now);
+        let (open, closed) = (Amount::ZERO, OrdStatus::Closed);
+        if let Some(ord) = self.state_order(id, open, closed, OrdWhy::Shutdown, now) {
+            self.gossip.tell(ord, None);
+        }
+    }
+
+    /// A confirmed trade, anybody's. Returns whether it was new.
+    pub(super) fn on_trade(&mut self, trade: &TradeRecord, from: Option<ConnId>, now: Now) -> bool {
+        let own = &self.own;
+        let applied = self
+            .market
+            .apply_trade(trade.clone(), |id| own.contains(id), now);
+        match applied {
+            Applied::New { .. } => {}
+            Applied::Known | Applied::Stale => return false,
+            Applied::Quarantined => {
+                self.counters.count("statement_early");
+                return false;
+            }
+            Applied::Refused(refusal) => {
+                self.counters.count(refusal.reason());
+                return false;
+            }
+        }
+        self.gossip.tell_trade(trade, from);
+        let sides = [trade.maker_order(), trade.taker_order()];
+        let mut involved = false;
+        for id in sides {
+            if let Some(own) = self.own.get_mut(&id) {
+                own.trades.push(trade.id());
+                involved = true;
+            }
+        }
+        if *trade.pair() == self.config.pair {
+            self.event(Event::Trade {
+                trade: show_trade(trade),
+                own: involved,
+            });
+        }
+        self.resolve(&trade.take_id(), None, now);
+        for id in sides {
+            if self.is_own(&id) {
+                self.order_changed(&id);
+                self.after_match(id, now);
+            }
+        }
+        true
+    }
+
+    /// What came to stand in the book may cross own orders.
+    pub(super) fn meet_arrivals(&mut self, now: Now) {
+        for id in self.market.take_arrived() {
+            if self.is_own(&id) {
+                continue;
+            }
+            let Some(arrived) = self.market.book().get(id) else {
+                continue;
+            };
+            let crossed: Vec<(OrderId, bool)> = self
+                .market
+                .book()
+                .crossing(arrived.side, arrived.price)
+                .filter_map(|mine| {
+                    let own = self.own.get(&mine.id)?;
+                    let newer = (mine.time, mine.id) > (arrived.time, arrived.id);
+                    let must_yield = own.place.tif == PlaceTif::Post && newer;
+                    Some((mine.id, must_yield))
+                })
+                .collect();
+            for (mine, must_yield) in crossed {
+                if must_yield {
+                    self.close_order(&mine, OrdWhy::Post, now);
+                } else {
+                    self.match_own(mine, now);
+                }
+            }
+        }
+        self.answer_postponed(now);
+    }
+
+    /// Expiry, patience, pauses that are over, and requests to send again.
+    pub(super) fn look_after_orders(&mut self, now: Now) {
+        for id in self.market.expire(now) {
+            if self.own.get(&id).is_some_and(OwnOrder::is_open) {
+                self.finish(&id, Stage::Cancelled);
+            }
+        }
+        let released = self.market.release_due(now);
+        for statement in released.statements {
+            self.on_statement(statement, None, now);
+        }
+        for trade in released.trades {
+            self.on_trade(&trade, None, now);
+        }
+        self.takes.expire(now);
+        let open: Vec<OrderId> = self.own.open().collect();
+        for id in open {
+            self.match_own(id, now);
+            if let Some(own) = self.own.get_mut(&id)
+                && own.act_at.is_some_and(|at| at <= now.mono)
+            {
+                own.act_at = None;
+            }
+        }
+        self.resend_due_takes(now);
+        self.answer_postponed(now);
+    }
+}

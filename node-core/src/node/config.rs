@@ -1,0 +1,43 @@
+//! The node's settings: plain data, checked where they enter (`client::Config`).
+
+use crate::orderbook::SelfTrade;
+use crate::protocol::LegacyPolicy;
+use crate::types::{Amount, Millis, NetworkId, Pair, PeerAddress, Price, UserId};
+
+/// Settings of the sans-IO node.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// The network that it belongs to.
+    pub network: NetworkId,
+    /// What its book trades. Statements for other pairs are passed on, and not shown.
+    pub pair: Pair,
+    /// The user of orders that name none.
+    pub user_id: UserId,
+    /// The most connections, inbound and outbound together.
+    pub max_peers: usize,
+    /// The longest pause before a lost peer is dialed again.
+    pub reconnect_interval: Millis,
+    /// Addresses to dial besides those that are found.
+    pub bootstrap_peers: Vec<PeerAddress>,
+    /// Whether to send and take lists of peers.
+    pub peer_exchange: bool,
+    /// What becomes of plain peers.
+    pub legacy: LegacyPolicy,
+    /// Whether a user may trade with its own orders.
+    pub self_trade: SelfTrade,
+    /// The largest amount of one order.
+    pub max_order_amount: Amount,
+    /// The highest price of one order.
+    pub max_order_price: Price,
+    /// Own orders a second and a minute, if limited.
+    pub order_rate: Option<OrderRate>,
+}
+
+/// How many own orders are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderRate {
+    /// In any second.
+    pub per_second: u32,
+    /// In any minute.
+    pub per_minute: u32,
+}

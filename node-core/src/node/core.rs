@@ -1,0 +1,227 @@
+//! The node itself: its parts, its clockwork, and what a driver calls.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::config::NodeConfig;
+use super::counters::Counters;
+use super::gossip::Gossip;
+use super::io::{Event, Input, Output};
+use super::maker::Postponed;
+use super::market::Market;
+use super::own::OwnOrders;
+use super::peers::{PeerManager, PersistedPeer};
+use super::rate::RateLimit;
+use super::rng::Rng;
+use super::router::MessageRouter;
+use super::sequence::Sequence;
+use super::takes::{Answers, Takes};
+use super::unsigned::Unsigned;
+use super::view::PeerSource;
+use crate::ledger::Identity;
+use crate::types::{Millis, NodeId, Now, OrderId, PeerAddress};
+
+/// Peers, own orders and waiting messages are looked after so often while nothing else happens.
+const CHORES_EVERY: Millis = Millis(250);
+
+/// One node of the network, as a state machine: give it inputs and the time, carry out its
+/// outputs in their order. It holds no clock, no socket and no task.
+///
+/// A driver calls [`handle`](Self::handle) for everything that happens and [`tick`](Self::tick)
+/// when [`next_wakeup`](Self::next_wakeup) is due, then [`take_outputs`](Self::take_outputs) once
+/// for the whole batch.
+#[derive(Debug)]
+pub struct Node {
+    pub(super) config: NodeConfig,
+    pub(super) identity: Arc<Identity>,
+    pub(super) sequence: Sequence,
+    pub(super) rng: Rng,
+    pub(super) peers: PeerManager,
+    pub(super) router: MessageRouter,
+    pub(super) gossip: Gossip,
+    pub(super) market: Market,
+    pub(super) own: OwnOrders,
+    pub(super) takes: Takes,
+    pub(super) answers: Answers,
+    pub(super) postponed: Vec<Postponed>,
+    pub(super) unsigned: Unsigned,
+    pub(super) rate: RateLimit,
+    pub(super) counters: Counters,
+    pub(super) outputs: Vec<Output>,
+    pub(super) phase: Phase,
+    chores_due: Millis,
+}
+
+/// Where the node is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    New,
+    Running,
+    Stopped,
+}
+
+impl Node {
+    /// A node that does nothing yet. `seed` feeds jitter and random choices, never a key.
+    #[must_use]
+    pub fn new(config: NodeConfig, identity: Arc<Identity>, seed: [u8; 32], now: Now) -> Self {
+        let mut rng = Rng::new(seed);
+        let peers = PeerManager::new(
+            identity.node_id(),
+            config.max_peers,
+            config.reconnect_interval,
+        );
+        Self {
+            sequence: Sequence::starting(now),
+            peers,
+            router: MessageRouter::default(),
+            gossip: Gossip::default(),
+            market: Market::new(&config, rng.wide()),
+            own: OwnOrders::default(),
+            takes: Takes::default(),
+            answers: Answers::default(),
+            postponed: Vec::new(),
+            unsigned: Unsigned::default(),
+            rate: RateLimit::new(config.order_rate),
+            counters: Counters::default(),
+            outputs: Vec::new(),
+            phase: Phase::New,
+            chores_due: now.mono,
+            rng,
+            config,
+            identity,
+        }
+    }
+
+    /// Starts to look for peers and to take orders. `known` are the peers of an earlier run;
+    /// `listen` is the address that this node listens on, which it never dials.
+    pub fn start(&mut self, known: Vec<PersistedPeer>, listen: Option<SocketAddr>, now: Now) {
+        if self.phase != Phase::New {
+            return;
+        }
+        self.phase = Phase::Running;
+        self.peers.load_persisted_peers(known, now);
+        for address in &self.config.bootstrap_peers {
+            self.peers.learn(address, PeerSource::Bootstrap, now);
+        }
+        if let Some(listen) = listen {
+            self.peers.never_dial(&PeerAddress::from(listen), now);
+        }
+        self.tick(now);
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, input: Input, now: Now) {
+        match input {
+            Input::Connected {
+                conn,
+                info,
+                direction,
+                remote,
+            } => self.on_connected(conn, info, direction, remote, now),
+            Input::DialFailed {
+                address,
+                reason,
+                plain_peer,
+            } => {
+                self.counters.count(reason);
+                let rng = &mut self.rng;
+                self.peers
+                    .dial_failed(&address, reason, plain_peer, rng, now);
+                self.chores_due = now.mono;
+            }
+            Input::Refused { reason } => self.counters.count(reason),
+            Input::Received {
+                conn,
+                bytes,
+                message,
+            } => self.on_message(conn, bytes, message, now),
+            Input::Dropped { messages, .. } => self.counters.add("queue_full", messages),
+            Input::Disconnected { conn, reason } => self.on_disconnected(conn, reason, now),
+        }
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Now) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.chores_due = now.mono + CHORES_EVERY;
+        self.look_after_peers(now);
+        self.look_after_orders(now);
+        let undelivered = self.router.expire(now);
+        self.counters.add("undeliverable", undelivered);
+        self.unsigned.expire(now);
+        self.answers.expire(now);
+    }
+
+    /// When [`tick`](Self::tick) is due next (monotonic); never, before the start and after the
+    /// end.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<Millis> {
+        (self.phase == Phase::Running).then_some(self.chores_due)
+    }
+
+    /// Appends what is to be done to `into`, in order. Call it once for each batch of inputs:
+    /// news for the peers leaves here, all of the batch together.
+    pub fn take_outputs(&mut self, now: Now, into: &mut Vec<Output>) {
+        self.meet_arrivals(now);
+        let own_id = self.identity.node_id();
+        self.gossip
+            .flush(&own_id, now.wall, &mut self.peers, &mut self.outputs);
+        if self.market.take_changed() {
+            let (bid, ask) = self.market.best();
+            self.event(Event::Book { bid, ask });
+        }
+        if self.peers.take_changed() {
+            self.outputs.push(Output::SavePeers);
+        }
+        into.append(&mut self.outputs);
+    }
+
+    /// Says goodbye: own open orders are closed everywhere, since nobody could fill them any
+    /// more, and every peer is told. Nothing is taken after that.
+    pub fn shutdown(&mut self, now: Now) {
+        if self.phase != Phase::Running {
+            self.phase = Phase::Stopped;
+            return;
+        }
+        self.close_all_orders(now);
+        let own_id = self.identity.node_id();
+        self.gossip
+            .flush(&own_id, now.wall, &mut self.peers, &mut self.outputs);
+        self.part_from_peers(now);
+        self.phase = Phase::Stopped;
+    }
+
+    /// This node's id: its public key.
+    #[must_use]
+    pub fn node_id(&self) -> NodeId {
+        self.identity.node_id()
+    }
+
+    /// The peers worth keeping for the next run, the latest first.
+    #[must_use]
+    pub fn persisted_peers(&self, now: Now) -> Vec<PersistedPeer> {
+        self.peers.persisted_peers(now)
+    }
+
+    /// Why things were refused, ignored or dropped: one number a reason.
+    #[must_use]
+    pub const fn counters(&self) -> &BTreeMap<&'static str, u64> {
+        self.counters.all()
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.outputs.push(Output::Event(event));
+    }
+
+    /// Runs the chores at the next opportunity instead of at their usual time.
+    pub(super) fn hurry(&mut self, due: Millis) {
+        self.chores_due = self.chores_due.min(due);
+    }
+
+    pub(super) fn is_own(&self, id: &OrderId) -> bool {
+        self.own.contains(id)
+    }
+}

@@ -1,0 +1,213 @@
+//! The maker's side: answering requests for pieces of this node's orders.
+//!
+//! The signed `fill` is the commit point of a trade. It leaves in the same batch in which it was
+//! decided, after everything else of the batch was applied.
+
+use super::core::Node;
+use super::own::Stage;
+use crate::ledger::limits::{SKEW, VALID};
+use crate::ledger::{Fill, Payload, Piece, Place, Rej, RejWhy, Req, Statement, TradeRecord};
+use crate::protocol::{ForwardBody, TakeAnswer};
+use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};
+
+/// Requests that wait until a request of this node to the same order is answered.
+pub(super) const POSTPONED_LIMIT: usize = 64;
+
+/// A request that waits for this node's own request to the same order.
+#[derive(Debug)]
+pub(super) struct Postponed {
+    pub(super) req: Statement,
+    pub(super) place: Statement,
+    pub(super) until: Millis,
+}
+
+/// What a maker does with a request.
+enum Verdict {
+    /// Fill this piece of the order.
+    Fill(Piece, Amount),
+    Refuse(RejWhy, Option<Amount>),
+    /// Answer when this node's own request to the taker's order is answered.
+    Postpone,
+}
+
+impl Node {
+    /// A request for a piece of an own order.
+    pub(super) fn on_take(&mut self, req: Statement, place: Statement, now: Now) {
+        let taker = req.owner();
+        let take_id = TakeId::from(req.hash());
+        if let Some(answer) = self.answers.get(&take_id) {
+            self.counters.count("take_repeated");
+            let answer = answer.clone();
+            self.answer(taker, &answer, now);
+            return;
+        }
+        let (Some(asked), Some(taking)) = (req.as_req(), place.as_place()) else {
+            self.counters.count("take_malformed");
+            return;
+        };
+        if asked.order != OrderId::from(place.hash()) || place.owner() != taker {
+            self.counters.count("take_malformed");
+            return;
+        }
+        match self.judge(asked, taking, now) {
+            Verdict::Fill(piece, qty) => match self.sign_fill(&req, &place, piece, qty, now) {
+                Some(trade) => {
+                    let fill = trade.fill().clone();
+                    self.answers.keep_fill(take_id, fill.clone());
+                    self.answer(taker, &fill, now);
+                    self.on_trade(&trade, None, now);
+                }
+                None => self.refuse(taker, asked, take_id, RejWhy::Malformed, None, now),
+            },
+            Verdict::Refuse(why, open) => self.refuse(taker, asked, take_id, why, open, now),
+            Verdict::Postpone => {
+                if self.postponed.len() < POSTPONED_LIMIT {
+                    let until = asked.until;
+                    self.postponed.push(Postponed { req, place, until });
+                } else {
+                    self.refuse(taker, asked, take_id, RejWhy::Busy, None, now);
+                }
+            }
+        }
+    }
+
+    fn judge(&self, asked: &Req, taking: &Place, now: Now) -> Verdict {
+        let refuse = |why| Verdict::Refuse(why, None);
+        let state = self.market.ledger().order(&asked.maker);
+        let (Some(own), Some(state)) = (self.own.get(&asked.maker), state) else {
+            return refuse(RejWhy::Unknown);
+        };
+        if own.stage != Stage::Published || own.place.exp <= now.wall {
+            return refuse(RejWhy::Closed);
+        }
+        if taking.exp <= now.wall || asked.until > asked.ts + VALID {
+            return refuse(RejWhy::Expired);
+        }
+        if asked.ts > now.wall + SKEW {
+            return refuse(RejWhy::Early);
+        }
+        if asked.until + SKEW < now.wall {
+            return refuse(RejWhy::Expired);
+        }
+        let crosses = match own.place.side {
+            crate::types::Side::Buy => asked.lim <= own.place.px,
+            crate::types::Side::Sell => asked.lim >= own.place.px,
+        };
+        if !crosses {
+            return refuse(RejWhy::Price);
+        }
+        if self.has_burned(&asked.order, asked) {
+            return refuse(RejWhy::Gone);
+        }
+        if self.takes.is_asking(&asked.maker, &asked.order) {
+            // Both owners ask each other at once: the newer order's request goes through, and
+            // this order waits for the answer to its own only if it is the older one.
+            let own_key = (own.place.ts, asked.maker);
+            return match own_key > (taking.ts, asked.order) {
+                true => refuse(RejWhy::Busy),
+                false => Verdict::Postpone,
+            };
+        }
+        match own.free_gap(state, asked.min) {
+            Some(gap) => Verdict::Fill(gap, asked.qty.min(gap.len())),
+            None => Verdict::Refuse(RejWhy::Gone, Some(own.free(state))),
+        }
+    }
+
+    /// Whether the taker's piece is burned already, as far as this node knows.
+    fn has_burned(&self, order: &OrderId, asked: &Req) -> bool {
+        let Ok(piece) = Piece::at(asked.at, asked.qty) else {
+            return true;
+        };
+        let state = self.market.ledger().order(order);
+        state.is_some_and(|state| state.burned().overlaps(&piece))
+    }
+
+    /// Signs the fill of `qty` from the start of the free piece `gap` of an own order, and makes
+    /// the trade of it. `None` if the request does not fit its order.
+    pub(super) fn sign_fill(
+        &mut self,
+        req: &Statement,
+        taker: &Statement,
+        gap: Piece,
+        qty: Amount,
+        now: Now,
+    ) -> Option<TradeRecord> {
+        let maker = req.as_req()?.maker;
+        let own = self.own.get(&maker)?;
+        let state = self.market.ledger().order(&maker)?;
+        let (statement, price) = (own.statement.clone(), own.place.px);
+        let open = own.free(state).checked_sub(qty)?;
+        let (n, ts) = self.sequence.next(now);
+        let fill = Fill {
+            n,
+            ts,
+            take: TakeId::from(req.hash()),
+            id: maker,
+            at: gap.start(),
+            qty,
+            px: price,
+            open,
+        };
+        let made = self
+            .sign(Payload::Fill(fill))
+            .ok()
+            .and_then(|fill| TradeRecord::new(statement, taker.clone(), req.clone(), fill).ok());
+        if made.is_none() {
+            self.counters.count("take_malformed");
+        }
+        made
+    }
+
+    fn refuse(
+        &mut self,
+        taker: NodeId,
+        asked: &Req,
+        take_id: TakeId,
+        why: RejWhy,
+        open: Option<Amount>,
+        now: Now,
+    ) {
+        if !self.answers.has_room() {
+            self.counters.count("answers_full");
+            return;
+        }
+        let over = asked.until + SKEW + SKEW;
+        let ts = self.sequence.stamp(now);
+        let rej = Rej {
+            ts,
+            take: take_id,
+            why,
+            open,
+        };
+        let Ok(rej) = self.sign(Payload::Rej(rej)) else {
+            self.counters.count("own_statement_refused");
+            return;
+        };
+        self.counters.count("take_refused_by_us");
+        self.answers.keep_refusal(take_id, rej.clone(), over);
+        self.answer(taker, &rej, now);
+    }
+
+    fn answer(&mut self, taker: NodeId, answer: &Statement, now: Now) {
+        let body = ForwardBody::Answer(TakeAnswer {
+            answer: answer.raw(),
+        });
+        self.deliver(taker, body, false, now);
+    }
+
+    /// Answers the requests that waited for an answer to this node's own, where it has come.
+    pub(super) fn answer_postponed(&mut self, now: Now) {
+        let takes = &self.takes;
+        let is_free = |postponed: &Postponed| {
+            let asked = postponed.req.as_req();
+            asked.is_none_or(|asked| !takes.is_asking(&asked.maker, &asked.order))
+                || postponed.until + SKEW < now.wall
+        };
+        let (ready, waiting): (Vec<_>, Vec<_>) = self.postponed.drain(..).partition(is_free);
+        self.postponed = waiting;
+        for Postponed { req, place, .. } in ready {
+            self.on_take(req, place, now);
+        }
+    }
+}

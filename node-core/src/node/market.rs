@@ -1,0 +1,165 @@
+//! The ledger and the book that shows it: every change of an order's state moves the book along.
+
+use std::collections::BTreeSet;
+
+use super::config::NodeConfig;
+use super::view::{BookSnapshot, Level};
+use crate::ledger::{Applied, Ledger, Released, Statement, TradeRecord};
+use crate::orderbook::{BookConfig, OrderBook, OwnerId, RestingOrder};
+use crate::types::{Millis, Now, OrderId, Pair, Price};
+
+/// Orders of this node in the book.
+pub(super) const OWN: OwnerId = OwnerId(0);
+/// Orders of other nodes in the book.
+pub(super) const FOREIGN: OwnerId = OwnerId(1);
+
+/// What all nodes agree on, and the view of it for one pair.
+#[derive(Debug)]
+pub(super) struct Market {
+    pair: Pair,
+    ledger: Ledger,
+    book: OrderBook,
+    /// Orders that came to stand in the book, or grew there, since the last look.
+    arrived: BTreeSet<OrderId>,
+    changed: bool,
+}
+
+impl Market {
+    pub(super) fn new(config: &NodeConfig, book_seed: u128) -> Self {
+        Self {
+            pair: config.pair.clone(),
+            ledger: Ledger::new(),
+            book: OrderBook::new(BookConfig::with_seed(book_seed)),
+            arrived: BTreeSet::new(),
+            changed: false,
+        }
+    }
+
+    pub(super) const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(super) const fn book(&self) -> &OrderBook {
+        &self.book
+    }
+
+    /// Takes a statement in; the book follows. `is_own` tells which orders are this node's.
+    pub(super) fn apply(
+        &mut self,
+        statement: Statement,
+        is_own: impl Fn(&OrderId) -> bool,
+        now: Now,
+    ) -> Applied {
+        let applied = self.ledger.apply(statement, now.wall);
+        if let Applied::New { changed } = &applied {
+            self.follow(changed, is_own, now);
+        }
+        applied
+    }
+
+    /// Takes a trade in; the book follows.
+    pub(super) fn apply_trade(
+        &mut self,
+        trade: TradeRecord,
+        is_own: impl Fn(&OrderId) -> bool,
+        now: Now,
+    ) -> Applied {
+        let applied = self.ledger.apply_trade(trade, now.wall);
+        if let Applied::New { changed } = &applied {
+            self.follow(changed, is_own, now);
+        }
+        applied
+    }
+
+    /// Closes what is past its time; returns those orders.
+    pub(super) fn expire(&mut self, now: Now) -> Vec<OrderId> {
+        let expired = self.ledger.expire(now.wall);
+        for id in &expired {
+            self.changed |= self.book.remove(*id).is_some();
+        }
+        expired
+    }
+
+    /// What came too early and is due now.
+    pub(super) fn release_due(&mut self, now: Now) -> Released {
+        self.ledger.release_due(now.wall)
+    }
+
+    fn follow(&mut self, changed: &[OrderId], is_own: impl Fn(&OrderId) -> bool, now: Now) {
+        for id in changed {
+            self.show(*id, is_own(id), now);
+        }
+    }
+
+    /// Makes the book show one order as the ledger has it.
+    fn show(&mut self, id: OrderId, own: bool, now: Now) {
+        let state = self.ledger.order(&id);
+        let visible = state.and_then(|state| {
+            let place = state.place();
+            let stands = place.pair == self.pair && place.exp > now.wall;
+            let open = state.open();
+            (stands && !open.is_zero()).then_some(RestingOrder {
+                id,
+                owner: if own { OWN } else { FOREIGN },
+                side: place.side,
+                price: place.px,
+                amount: open,
+                time: place.ts,
+            })
+        });
+        let shown = self.book.get(id).map(|order| order.open);
+        match (visible, shown) {
+            (None, Some(_)) => {
+                self.book.remove(id);
+                self.changed = true;
+            }
+            (Some(order), None) => {
+                // Refused only when the book's arenas are full: then the order stays invisible
+                // here, as it would above any other bound.
+                if self.book.rest(order).is_ok() {
+                    self.arrived.insert(id);
+                    self.changed = true;
+                }
+            }
+            (Some(order), Some(open)) if order.amount != open => {
+                if order.amount > open {
+                    self.arrived.insert(id);
+                }
+                self.changed |= self.book.set_open(id, order.amount).is_ok();
+            }
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+
+    /// Orders that came to stand in the book, or grew there, since the last call.
+    pub(super) fn take_arrived(&mut self) -> BTreeSet<OrderId> {
+        std::mem::take(&mut self.arrived)
+    }
+
+    /// Whether the book changed since the last call.
+    pub(super) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    pub(super) fn best(&self) -> (Option<Price>, Option<Price>) {
+        self.book.best()
+    }
+
+    pub(super) fn snapshot(&self, depth: usize, timestamp: Millis) -> BookSnapshot {
+        let depth = self.book.depth(depth);
+        let show = |levels: Vec<crate::orderbook::Level>| {
+            let show = |level: crate::orderbook::Level| Level {
+                price: level.price,
+                amount: level.amount.units(),
+                count: level.count as usize,
+            };
+            levels.into_iter().map(show).collect()
+        };
+        BookSnapshot {
+            pair: self.pair.clone(),
+            timestamp,
+            bids: show(depth.bids),
+            asks: show(depth.asks),
+        }
+    }
+}

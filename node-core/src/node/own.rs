@@ -1,0 +1,153 @@
+//! This node's own orders: what their owner knows of them beyond the signed statements.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::io::TimeInForce;
+use crate::ledger::{OrderState, Piece, Pieces, Place, Statement};
+use crate::types::{Amount, Millis, OrderId, TakeId};
+
+/// Closed orders that stay readable; the oldest go first.
+const HISTORY_LIMIT: usize = 10_000;
+/// Refusals that one `req` may carry, and so the most that a piece may have had.
+pub(super) const FREED_LIMIT: usize = 8;
+
+/// How far an own order has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It takes what crosses it, and nobody else has seen it yet.
+    Placing,
+    /// It stands in everybody's book.
+    Published,
+    /// Filled completely.
+    Filled,
+    /// Closed before it was filled completely. A take in flight may still fill a piece of it.
+    Cancelled,
+}
+
+/// Refusals kept of one order. With so many it only makes, and asks for nothing more.
+pub(super) const REJECTED_LIMIT: usize = 64;
+
+/// One own order.
+#[derive(Debug)]
+pub(super) struct OwnOrder {
+    pub(super) statement: Statement,
+    pub(super) place: Place,
+    pub(super) time_in_force: TimeInForce,
+    pub(super) stage: Stage,
+    /// Pieces that requests in flight may burn. Never released by a timeout.
+    pub(super) held: Pieces,
+    pub(super) takes: BTreeSet<TakeId>,
+    /// Refusals, and the piece that each of them freed.
+    pub(super) rejected: Vec<(Piece, Statement)>,
+    /// Confirmed trades, oldest first.
+    pub(super) trades: Vec<crate::types::TradeId>,
+    /// While placing: publish (or give up waiting) then, whatever is in flight (monotonic).
+    pub(super) patience: Option<Millis>,
+    /// It crosses a newer order whose owner has until then to act (monotonic).
+    pub(super) act_at: Option<Millis>,
+    /// Its submitter has its answer.
+    pub(super) settled: bool,
+}
+
+impl OwnOrder {
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Placing | Stage::Published)
+    }
+
+    /// Burned or held: what nothing else may burn.
+    pub(super) fn taken(&self, state: &OrderState) -> Pieces {
+        let mut taken = state.burned().clone();
+        for piece in self.held.iter() {
+            taken.insert(piece);
+        }
+        taken
+    }
+
+    /// The first piece that is neither burned nor held, at least `min` long.
+    pub(super) fn free_gap(&self, state: &OrderState, min: Amount) -> Option<Piece> {
+        self.taken(state).first_gap(state.amt(), min)
+    }
+
+    /// What is neither burned nor held, in all.
+    pub(super) fn free(&self, state: &OrderState) -> Amount {
+        state.amt().saturating_sub(self.taken(state).measure())
+    }
+
+    /// The refusals that freed some of `piece`.
+    pub(super) fn freed_for(&self, piece: &Piece) -> Vec<Statement> {
+        self.rejected
+            .iter()
+            .filter(|(freed, _)| freed.overlaps(piece))
+            .map(|(_, rej)| rej.clone())
+            .collect()
+    }
+}
+
+/// All own orders: the open ones, and a bounded number of closed ones.
+#[derive(Debug, Default)]
+pub(super) struct OwnOrders {
+    orders: BTreeMap<OrderId, OwnOrder>,
+    open: BTreeSet<OrderId>,
+    closed: VecDeque<OrderId>,
+}
+
+impl OwnOrders {
+    pub(super) fn insert(&mut self, id: OrderId, order: OwnOrder) {
+        self.orders.insert(id, order);
+        self.open.insert(id);
+    }
+
+    pub(super) fn get(&self, id: &OrderId) -> Option<&OwnOrder> {
+        self.orders.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &OrderId) -> Option<&mut OwnOrder> {
+        self.orders.get_mut(id)
+    }
+
+    pub(super) fn contains(&self, id: &OrderId) -> bool {
+        self.orders.contains_key(id)
+    }
+
+    /// Ids of the open orders.
+    pub(super) fn open(&self) -> impl Iterator<Item = OrderId> + '_ {
+        self.open.iter().copied()
+    }
+
+    pub(super) fn open_len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&OrderId, &OwnOrder)> {
+        self.orders.iter()
+    }
+
+    /// Ends an order. It stays readable until newer ones need its place; one with a take in
+    /// flight stays until that is resolved.
+    pub(super) fn close(&mut self, id: &OrderId, stage: Stage) {
+        let Some(order) = self.orders.get_mut(id) else {
+            return;
+        };
+        order.stage = stage;
+        order.patience = None;
+        order.act_at = None;
+        if self.open.remove(id) {
+            self.closed.push_back(*id);
+        }
+        let excess = self.closed.len().saturating_sub(HISTORY_LIMIT);
+        for _ in 0..excess {
+            let Some(oldest) = self.closed.pop_front() else {
+                break;
+            };
+            let busy = self
+                .orders
+                .get(&oldest)
+                .is_some_and(|o| !o.takes.is_empty());
+            if busy {
+                self.closed.push_back(oldest);
+            } else {
+                self.orders.remove(&oldest);
+            }
+        }
+    }
+}

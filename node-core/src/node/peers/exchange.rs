@@ -1,0 +1,90 @@
+//! Which addresses are told to whom, and which are believed from whom.
+//!
+//! An address is worth telling only to somebody who could reach it: a loopback address only to a
+//! peer on this machine, a private one (RFC 1918, RFC 4193, link-local) only to a peer that is
+//! itself on a private network or on this machine, a public one to everybody. Nobody is believed
+//! to know more than they could: the same rule holds for what a peer tells. Otherwise a stranger
+//! could make nodes dial into their own networks.
+
+use std::net::IpAddr;
+
+use crate::types::PeerAddress;
+
+/// How far an address reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    ThisMachine,
+    PrivateNetwork,
+    Public,
+}
+
+/// The scope of an address; `None` where nobody can be dialed.
+fn scope(address: &PeerAddress) -> Option<Scope> {
+    let Some(ip) = address.ip() else {
+        let local = address.host() == "localhost";
+        return Some(if local {
+            Scope::ThisMachine
+        } else {
+            Scope::Public
+        });
+    };
+    if ip.is_unspecified() || ip.is_multicast() {
+        return None;
+    }
+    let private = match ip {
+        IpAddr::V4(v4) if v4.is_broadcast() => return None,
+        // 100.64.0.0/10 is carrier-grade NAT (RFC 6598): as unreachable from outside as RFC 1918.
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            v4.is_private() || v4.is_link_local() || (a == 100 && (64..128).contains(&b))
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    };
+    Some(match (ip.is_loopback(), private) {
+        (true, _) => Scope::ThisMachine,
+        (_, true) => Scope::PrivateNetwork,
+        _ => Scope::Public,
+    })
+}
+
+/// Whether `address` may pass, in either direction, between this node and a peer whose
+/// connection comes from or goes to `peer`.
+pub(super) fn may_pass(address: &PeerAddress, peer: &PeerAddress) -> bool {
+    match (scope(address), scope(peer)) {
+        (Some(address), Some(peer)) => address >= peer,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_passes_only_where_it_can_be_reached() {
+        let (here, lan, wan) = ("127.0.0.1:1", "192.168.1.5:1", "8.8.8.8:1");
+        let cases = [
+            (here, here, true),
+            (here, lan, false),
+            (here, wan, false),
+            (lan, here, true),
+            (lan, lan, true),
+            (lan, wan, false),
+            (wan, here, true),
+            (wan, lan, true),
+            (wan, wan, true),
+            ("[::1]:1", wan, false),
+            ("[fd00::1]:1", wan, false),
+            ("100.64.0.1:1", wan, false),
+            ("localhost:1", wan, false),
+            ("node.example.org:1", wan, true),
+            ("0.0.0.0:1", here, false),
+            ("224.0.0.1:1", here, false),
+            ("255.255.255.255:1", here, false),
+        ];
+        for (address, peer, passes) in cases {
+            let (address, peer) = (address.parse().unwrap(), peer.parse().unwrap());
+            assert_eq!(may_pass(&address, &peer), passes, "{address} and {peer}");
+        }
+    }
+}

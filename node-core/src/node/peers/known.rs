@@ -1,0 +1,148 @@
+//! Addresses that the node knows, connected or not, and what it remembers of each.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::policy::{
+    FIRST_PAUSE, HEARSAY_FAILURES, KNOWN_LIMIT, Merit, SCORE_HALF_LIFE, SCORE_LIMIT,
+};
+use crate::node::view::PeerSource;
+use crate::types::{Millis, Now, PeerAddress, PeerId};
+
+/// A peer as it is written to `.peers.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PersistedPeer {
+    /// Who answered there last.
+    pub node_id: Option<String>,
+    /// Where.
+    pub address: PeerAddress,
+    /// When a session with it was last up, since the epoch.
+    pub last_seen: Millis,
+}
+
+/// What is remembered of one address.
+#[derive(Debug)]
+pub(super) struct KnownPeer {
+    /// Who was there last. A name that a legacy peer claims is not a node's proved id, even if it
+    /// reads the same.
+    pub(super) id: Option<PeerId>,
+    pub(super) source: PeerSource,
+    /// When a session with it was last up; absent while it never answered.
+    pub(super) last_seen: Option<Millis>,
+    /// Dials that failed since one worked.
+    pub(super) failures: u32,
+    /// Not to be dialed before this (monotonic).
+    pub(super) next_attempt: Millis,
+    /// A dial is under way since then (monotonic).
+    pub(super) dialing_since: Option<Millis>,
+    /// Dial it plainly until then (monotonic).
+    pub(super) plain_until: Option<Millis>,
+    /// It turned out to be this node itself.
+    pub(super) own: bool,
+    score: i32,
+    scored_at: Millis,
+}
+
+impl KnownPeer {
+    fn new(source: PeerSource, now: Now) -> Self {
+        Self {
+            id: None,
+            source,
+            last_seen: None,
+            failures: 0,
+            next_attempt: now.mono,
+            dialing_since: None,
+            plain_until: None,
+            own: false,
+            score: 0,
+            scored_at: now.mono,
+        }
+    }
+
+    /// Never given up: it answered once, or its user named it.
+    pub(super) const fn is_lasting(&self) -> bool {
+        self.last_seen.is_some() || matches!(self.source, PeerSource::Bootstrap)
+    }
+
+    /// The score now: halved for every half-life since it was set.
+    pub(super) fn score(&self, now: Now) -> i32 {
+        let halvings = now.mono.since(self.scored_at).0 / SCORE_HALF_LIFE.0;
+        // Towards zero, for merits and faults alike.
+        self.score / 2i32.saturating_pow(u32::try_from(halvings).unwrap_or(u32::MAX).min(30))
+    }
+
+    pub(super) fn credit(&mut self, merit: Merit, now: Now) -> i32 {
+        let score = self.score(now) + merit.points();
+        self.score = score.clamp(-SCORE_LIMIT, SCORE_LIMIT);
+        self.scored_at = now.mono;
+        self.score
+    }
+
+    /// After a failure: wait twice as long as the last time, up to `longest`, with a quarter of
+    /// jitter so that nodes that lost each other at one moment don't meet in bursts.
+    pub(super) fn back_off(&mut self, longest: Millis, jitter: u64, now: Now) {
+        let doubled = FIRST_PAUSE.0 << self.failures.min(16);
+        let pause = doubled.min(longest.0).max(1);
+        self.failures = self.failures.saturating_add(1);
+        self.next_attempt = now.mono + Millis(pause - pause / 4 + jitter % (pause / 2 + 1));
+    }
+}
+
+/// All known addresses, at most [`KNOWN_LIMIT`].
+#[derive(Debug, Default)]
+pub(super) struct KnownPeers(BTreeMap<PeerAddress, KnownPeer>);
+
+impl KnownPeers {
+    pub(super) fn get(&self, address: &PeerAddress) -> Option<&KnownPeer> {
+        self.0.get(address)
+    }
+
+    pub(super) fn get_mut(&mut self, address: &PeerAddress) -> Option<&mut KnownPeer> {
+        self.0.get_mut(address)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&PeerAddress, &KnownPeer)> {
+        self.0.iter()
+    }
+
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut KnownPeer> {
+        self.0.values_mut()
+    }
+
+    /// The record of `address`, made if there is room. The better source is remembered.
+    pub(super) fn learn(
+        &mut self,
+        address: &PeerAddress,
+        source: PeerSource,
+        now: Now,
+    ) -> Option<&mut KnownPeer> {
+        if !self.0.contains_key(address) && self.0.len() >= KNOWN_LIMIT {
+            let worst = self
+                .0
+                .iter()
+                .filter(|(_, known)| !known.is_lasting() && known.dialing_since.is_none())
+                .max_by_key(|(_, known)| known.failures)
+                .map(|(address, _)| address.clone())?;
+            self.0.remove(&worst);
+        }
+        let known = self
+            .0
+            .entry(address.clone())
+            .or_insert_with(|| KnownPeer::new(source, now));
+        known.source = known.source.min(source);
+        Some(known)
+    }
+
+    /// Forgets `address` if it was only hearsay and has failed often enough.
+    pub(super) fn forget_if_hopeless(&mut self, address: &PeerAddress) {
+        let hopeless = self
+            .0
+            .get(address)
+            .is_some_and(|known| !known.is_lasting() && known.failures >= HEARSAY_FAILURES);
+        if hopeless {
+            self.0.remove(address);
+        }
+    }
+}

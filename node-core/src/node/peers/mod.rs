@@ -1,0 +1,11 @@
+//! Peers: who is connected, who is known, whom to dial, and whom to tell about whom.
+
+mod exchange;
+mod known;
+mod manager;
+pub(crate) mod policy;
+mod session;
+
+pub use known::PersistedPeer;
+pub(crate) use manager::{Admission, PeerManager};
+pub(crate) use session::PeerSession;

@@ -1,0 +1,72 @@
+//! How the node treats its peers, as numbers. Each says what it bounds and why.
+
+use crate::types::Millis;
+
+/// A heartbeat goes to each peer so often.
+pub(crate) const HEARTBEAT_EVERY: Millis = Millis::from_secs(30);
+/// A peer that was silent for so long is dead.
+pub(crate) const SILENCE_LIMIT: Millis = Millis::from_secs(60);
+/// A second session of a peer whose first was silent for so long replaces it: its heartbeat
+/// answer is overdue, so the first one is most likely a connection that broke unnoticed.
+pub(crate) const STALE_AFTER: Millis = Millis::from_secs(35);
+
+/// A session that held for so long was a good one: its end is no failure of the peer's.
+pub(crate) const HELD_AFTER: Millis = Millis::from_secs(10);
+
+/// Peers are told to a new peer at once and to all so often.
+pub(crate) const EXCHANGE_EVERY: Millis = Millis::from_secs(60);
+/// The most addresses told or taken in one message.
+pub(crate) const EXCHANGE_LIMIT: usize = 20;
+
+/// The most known addresses, connected or not. When full, the worst of those that never
+/// answered makes room; known good ones stay.
+pub(crate) const KNOWN_LIMIT: usize = 1_000;
+/// Addresses written to disk.
+pub(crate) const PERSISTED_LIMIT: usize = 200;
+/// Dials under way at the same time.
+pub(crate) const DIALS_AT_ONCE: usize = 8;
+/// A dial that the driver never reported is given up, so that no slot is lost for ever.
+pub(crate) const DIAL_GIVE_UP: Millis = Millis::from_secs(30);
+/// The pause after the first failure; it doubles with each, up to the configured interval.
+pub(crate) const FIRST_PAUSE: Millis = Millis(500);
+/// An address that never answered, and was only hearsay, is forgotten after so many failures.
+pub(crate) const HEARSAY_FAILURES: u32 = 6;
+/// A peer found to speak plainly is tried secured again after so long.
+pub(crate) const PLAIN_FOR: Millis = Millis::from_secs(3_600);
+
+/// A score at or below this ends the session and bans the peer.
+pub(crate) const BAN_SCORE: i32 = -50;
+/// The first ban lasts so long; each further one doubles, up to a day.
+pub(crate) const FIRST_BAN: Millis = Millis::from_secs(3_600);
+/// The longest ban.
+pub(crate) const LONGEST_BAN: Millis = Millis::from_secs(24 * 3_600);
+/// Peers remembered as banned; the one whose ban ends first makes room.
+pub(crate) const BANS_LIMIT: usize = 1_000;
+/// Scores halve in this time, so that old faults are forgiven and old merits fade.
+pub(crate) const SCORE_HALF_LIFE: Millis = Millis::from_secs(600);
+/// Scores stay within plus and minus this.
+pub(crate) const SCORE_LIMIT: i32 = 100;
+
+/// What changes a peer's score, and by how much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Merit {
+    /// A session came up.
+    Connected,
+    /// A dial failed.
+    DialFailed,
+    /// A statement whose signature doesn't hold: relays verify before they relay.
+    BadSignature,
+    /// A message or statement that breaks its format.
+    Malformed,
+}
+
+impl Merit {
+    pub(crate) const fn points(self) -> i32 {
+        match self {
+            Self::Connected => 5,
+            Self::DialFailed => -2,
+            Self::BadSignature => -20,
+            Self::Malformed => -10,
+        }
+    }
+}

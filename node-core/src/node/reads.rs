@@ -1,0 +1,141 @@
+//! What a node shows: reads never change anything and never wait.
+
+use super::core::{Node, Phase};
+use super::own::{OwnOrder, Stage};
+use super::view::{
+    BookSnapshot, DirectConnectionStats, DiscoveryStats, DiscoveryStrategies, Order, OrderStatus,
+    P2pStats, PeerView, RouterStats, Trade, UnsignedView,
+};
+use crate::ledger::TradeRecord;
+use crate::types::{Amount, Now, OrderId};
+
+/// A trade record as users see it.
+pub(super) fn show_trade(trade: &TradeRecord) -> Trade {
+    Trade {
+        id: trade.id(),
+        buy_order_id: trade.buy_order(),
+        sell_order_id: trade.sell_order(),
+        amount: trade.amount(),
+        price: trade.price(),
+        timestamp: trade.ts(),
+        taker_side: trade.taker_side(),
+    }
+}
+
+impl Node {
+    /// The best `depth` levels of each side.
+    #[must_use]
+    pub fn order_book(&self, depth: usize, now: Now) -> BookSnapshot {
+        self.market.snapshot(depth, now.wall)
+    }
+
+    /// This node's open orders, newest first.
+    #[must_use]
+    pub fn user_orders(&self) -> Vec<Order> {
+        self.own_orders(OwnOrder::is_open)
+    }
+
+    /// All of this node's orders that it remembers, newest first.
+    #[must_use]
+    pub fn order_history(&self) -> Vec<Order> {
+        self.own_orders(|_| true)
+    }
+
+    fn own_orders(&self, wanted: impl Fn(&OwnOrder) -> bool) -> Vec<Order> {
+        let wanted = self.own.iter().filter(|(_, own)| wanted(own));
+        let mut sorted: Vec<_> = wanted.map(|(id, own)| (own.place.n, id, own)).collect();
+        sorted.sort_by_key(|(n, ..)| std::cmp::Reverse(*n));
+        sorted
+            .into_iter()
+            .map(|(_, id, own)| self.show_own(id, own))
+            .collect()
+    }
+
+    /// One of this node's orders, open or remembered.
+    #[must_use]
+    pub fn order(&self, id: &OrderId) -> Option<Order> {
+        self.own.get(id).map(|own| self.show_own(id, own))
+    }
+
+    fn show_own(&self, id: &OrderId, own: &OwnOrder) -> Order {
+        let state = self.market.ledger().order(id);
+        // An order that the ledger forgot was closed long ago: its trades still tell.
+        let filled = match state {
+            Some(state) => state.filled(),
+            None if own.stage == Stage::Filled => own.place.amt,
+            None => Amount::ZERO,
+        };
+        Order {
+            id: *id,
+            user_id: own.place.u.clone(),
+            side: own.place.side,
+            amount: own.place.amt,
+            filled,
+            price: own.place.px,
+            status: match own.stage {
+                Stage::Filled => OrderStatus::Filled,
+                Stage::Cancelled => OrderStatus::Cancelled,
+                _ if filled.is_zero() => OrderStatus::Pending,
+                _ => OrderStatus::Partial,
+            },
+            timestamp: own.place.ts,
+            pair: own.place.pair.clone(),
+        }
+    }
+
+    /// The latest `limit` trades of this node's pair, anybody's, newest first.
+    #[must_use]
+    pub fn trades(&self, limit: usize) -> Vec<Trade> {
+        let trades = self.market.ledger().trades(usize::MAX);
+        trades
+            .filter(|trade| *trade.pair() == self.config.pair)
+            .take(limit)
+            .map(show_trade)
+            .collect()
+    }
+
+    /// The figures of `getP2PStats()`; the driver fills in what it alone knows of the listener.
+    #[must_use]
+    pub fn p2p_stats(&self, now: Now) -> P2pStats {
+        let peers = self.peers.stats(now);
+        P2pStats {
+            has_grenache: false,
+            discovery: DiscoveryStats {
+                is_running: self.phase == Phase::Running,
+                strategies: DiscoveryStrategies {
+                    mdns: false,
+                    grenache: false,
+                    peer_exchange: self.config.peer_exchange,
+                },
+                bootstrap_peers: self.config.bootstrap_peers.len(),
+            },
+            router: RouterStats {
+                queue_size: self.router.queue_len(),
+                max_queue_size: super::router::QUEUE_LIMIT,
+                deduplication_cache_size: self.router.seen_len(),
+                has_grenache: false,
+            },
+            direct_connection: DirectConnectionStats {
+                node_id: self.identity.node_id().to_string(),
+                host: String::new(),
+                port: 0,
+                is_running: false,
+                connections: peers.connected_peers,
+                pending_handshakes: 0,
+            },
+            peers,
+        }
+    }
+
+    /// Every known peer, connected ones first.
+    #[must_use]
+    pub fn peers(&self, now: Now) -> Vec<PeerView> {
+        self.peers.views(now)
+    }
+
+    /// What legacy peers sent, newest first.
+    #[must_use]
+    pub fn unsigned(&self) -> UnsignedView {
+        self.unsigned.view()
+    }
+}

@@ -1,0 +1,142 @@
+//! Messages of ready sessions: who says what, and what follows from it.
+
+use super::core::Node;
+use super::io::{Class, ConnId, Incoming, Route};
+use super::peers::PeerSession;
+use super::peers::policy::Merit;
+use crate::protocol::{Dialect, ErrorCode, Message};
+use crate::types::{Now, PeerId};
+
+impl Node {
+    pub(super) fn on_message(&mut self, conn: ConnId, bytes: usize, message: Incoming, now: Now) {
+        let Some(peer) = self.peers.get(conn) else {
+            return;
+        };
+        let (id, signed) = (peer.id.clone(), peer.speaks_x1());
+        self.peers.heard(conn, bytes, now);
+        match message {
+            Incoming::Plain(message) => self.on_plain(conn, &id, message, now),
+            _ if !signed => self.counters.count("unexpected_message"),
+            Incoming::Statements { valid, refused } => {
+                for statement in valid {
+                    self.on_statement(statement, Some(conn), now);
+                }
+                self.refused(conn, &refused, now);
+            }
+            Incoming::Trades { valid, refused } => {
+                for trade in valid {
+                    self.on_trade(&trade, Some(conn), now);
+                }
+                self.refused(conn, &refused, now);
+            }
+            Incoming::Take { route, req, place } => {
+                if self.is_first(route.as_ref()) {
+                    if let Some(route) = &route {
+                        self.router.learn_path(route.from, conn);
+                    }
+                    self.on_take(req, place, now);
+                }
+            }
+            Incoming::Answer { route, answer } => {
+                if self.is_first(route.as_ref()) {
+                    self.on_answer(answer, Some(conn), now);
+                }
+            }
+            Incoming::Forward(Message::Forward(forward)) => self.pass_on(conn, forward, now),
+            Incoming::Forward(_) => self.counters.count("unexpected_message"),
+            Incoming::Invalid { reason } => self.refused(conn, &[reason], now),
+        }
+    }
+
+    /// Counts what did not hold, and blames the peer, who should have checked it.
+    fn refused(&mut self, conn: ConnId, reasons: &[&'static str], now: Now) {
+        for reason in reasons {
+            self.counters.count(reason);
+            let merit = match *reason {
+                "bad_signature" => Merit::BadSignature,
+                _ => Merit::Malformed,
+            };
+            self.blame(conn, merit, now);
+        }
+    }
+
+    fn on_plain(&mut self, conn: ConnId, from: &PeerId, message: Message, now: Now) {
+        match message {
+            Message::Heartbeat { timestamp } => {
+                self.peers.heartbeat_came(conn, now);
+                let answer = Message::HeartbeatAck {
+                    timestamp: now.wall,
+                    echo: Some(timestamp),
+                };
+                self.send(conn, Class::Control, &answer, now);
+            }
+            Message::HeartbeatAck { echo, .. } => self.peers.heartbeat_answered(conn, echo, now),
+            Message::PeerExchange(entries) => {
+                if self.config.peer_exchange {
+                    let refused = self.peers.learn_exchange(conn, &entries, now);
+                    self.counters.add("peer_not_believed", refused as u64);
+                    self.hurry(now.mono);
+                }
+            }
+            Message::PeerExchangeRequest => self.tell_peers(conn, now),
+            Message::Disconnect { .. } => self.close(conn, None, "peer_left"),
+            Message::Error { code, message } => {
+                tracing::debug!(peer = %from, ?code, message, "the peer reports an error");
+                self.counters.count("peer_reported_error");
+            }
+            Message::Order(order) => {
+                let kept = self
+                    .unsigned
+                    .add_order(&from.to_string(), &order, &self.config.pair);
+                self.on_unsigned(conn, kept.map_err(|error| error.to_string()), now);
+            }
+            Message::Trade(trade) => {
+                let kept = self.unsigned.add_trade(&from.to_string(), &trade);
+                self.on_unsigned(conn, kept.map_err(|error| error.to_string()), now);
+            }
+            Message::CancelOrder { order_id } => {
+                self.unsigned.cancel_order(&from.to_string(), &order_id);
+            }
+            Message::OrderbookSyncRequest => {
+                // A legacy peer would match what it gets by itself, so it gets nothing.
+                let nothing = Message::OrderbookSyncResponse(Vec::new());
+                self.send(conn, Class::Control, &nothing, now);
+            }
+            Message::OrderbookSyncResponse(orders) => {
+                for order in orders {
+                    let kept =
+                        self.unsigned
+                            .add_order(&from.to_string(), &order, &self.config.pair);
+                    self.on_unsigned(conn, kept.map_err(|error| error.to_string()), now);
+                }
+            }
+            Message::Ignored { .. } => self.counters.count("unknown_message_type"),
+            // A session is ready after the first handshake, and acks are never waited for.
+            Message::HandshakeAck { .. } => {}
+            _ => self.counters.count("unexpected_message"),
+        }
+    }
+
+    /// After something unsigned came in: counts it, or tells the peer why it was refused.
+    fn on_unsigned(&mut self, conn: ConnId, kept: Result<(), String>, now: Now) {
+        match kept {
+            Ok(()) => self.counters.count("unsigned_kept"),
+            Err(message) => {
+                self.counters.count("unsigned_refused");
+                // An original node drops a connection on nothing less than this.
+                let plain = |peer: &PeerSession| peer.dialect != Dialect::Original;
+                if self.peers.get(conn).is_some_and(plain) {
+                    let code = ErrorCode::InvalidOrder;
+                    let error = Message::Error { code, message };
+                    self.send(conn, Class::Control, &error, now);
+                }
+                self.blame(conn, Merit::Malformed, now);
+            }
+        }
+    }
+
+    /// Whether a forwarded message is seen for the first time; others always are.
+    fn is_first(&mut self, route: Option<&Route>) -> bool {
+        route.is_none_or(|route| self.router.first_sight(&route.id))
+    }
+}

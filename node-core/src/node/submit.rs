@@ -1,0 +1,353 @@
+//! Own orders: placing, publishing, cancelling, ending.
+
+use super::core::{Node, Phase};
+use super::io::{CancelError, Event, NewOrder, OrderError, OrderKind, Output, TimeInForce};
+use super::own::{OwnOrder, Stage};
+use super::view::{Distribution, OrderResult};
+use crate::ledger::limits::{EXP_MAX, OPEN_PER_OWNER, VALID};
+use crate::ledger::{Ord, OrdStatus, OrdWhy, Payload, Pieces, Place, PlaceTif, Statement};
+use crate::orderbook::SelfTrade;
+use crate::types::{Amount, InvalidValue, Millis, Now, OrderId, Price, Side, UserId};
+
+/// An order that takes is published, or its submitter told how far it came, after so long.
+const PUBLISH_AFTER: Millis = Millis(250);
+/// The submitter of an order that never rests waits longer: until its requests are over.
+const TAKE_PATIENCE: Millis = VALID;
+
+impl Node {
+    /// Places an order. What becomes of it follows as [`Output::Settled`] with its id, at the
+    /// latest 5 s later; everything after that as events.
+    ///
+    /// # Errors
+    /// Then nothing has changed. See [`OrderError`].
+    pub fn submit(&mut self, order: NewOrder, now: Now) -> Result<OrderId, OrderError> {
+        match self.phase {
+            Phase::New => return Err(OrderError::NotInitialized),
+            Phase::Stopped => return Err(OrderError::ShuttingDown),
+            Phase::Running => {}
+        }
+        let price = self.check(&order)?;
+        let user = order.user.unwrap_or_else(|| self.config.user_id.clone());
+        let (available, best) = self.takeable(order.side, price, &user);
+        match order.time_in_force {
+            TimeInForce::Post => {
+                if let Some(best) = best {
+                    return Err(OrderError::WouldTake { price, best });
+                }
+            }
+            TimeInForce::Fok if available < order.amount => {
+                return Err(OrderError::NotEnough {
+                    amount: order.amount,
+                    available,
+                });
+            }
+            _ => {}
+        }
+        self.rate.admit(now)?;
+
+        let never_rests = order.kind == OrderKind::Market
+            || matches!(order.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
+        let rests_at_once = !never_rests && best.is_none();
+        let (n, ts) = self.sequence.next(now);
+        let place = Place {
+            n,
+            ts,
+            pair: self.config.pair.clone(),
+            side: order.side,
+            px: price,
+            amt: order.amount,
+            exp: ts + order.lifetime.unwrap_or(EXP_MAX),
+            tif: match order.time_in_force {
+                TimeInForce::Post => PlaceTif::Post,
+                _ if never_rests => PlaceTif::Ioc,
+                _ => PlaceTif::Gtc,
+            },
+            u: user,
+            rest: rests_at_once,
+            replaces: None,
+        };
+        let statement = self.sign(Payload::Place(place.clone()))?;
+        let id = OrderId::from(statement.hash());
+        let time_in_force = match order.time_in_force {
+            TimeInForce::Gtc if never_rests => TimeInForce::Ioc,
+            other => other,
+        };
+        let patience = match never_rests {
+            true => TAKE_PATIENCE,
+            false => PUBLISH_AFTER,
+        };
+        self.own.insert(
+            id,
+            OwnOrder {
+                statement: statement.clone(),
+                place,
+                time_in_force,
+                stage: Stage::Placing,
+                held: Pieces::default(),
+                takes: Default::default(),
+                rejected: Vec::new(),
+                trades: Vec::new(),
+                patience: Some(now.mono + patience),
+                act_at: None,
+                settled: false,
+            },
+        );
+        self.apply_own(statement.clone(), now);
+        if rests_at_once {
+            self.gossip.tell(statement, None);
+            if let Some(own) = self.own.get_mut(&id) {
+                own.stage = Stage::Published;
+                own.patience = None;
+            }
+            self.order_changed(&id);
+            self.settle(&id);
+        } else {
+            self.match_own(id, now);
+            self.hurry(now.mono + PUBLISH_AFTER);
+        }
+        Ok(id)
+    }
+
+    /// Checks the fields; returns the limit.
+    fn check(&self, order: &NewOrder) -> Result<Price, OrderError> {
+        let most = self.config.max_order_amount;
+        if order.amount.is_zero() || order.amount > most {
+            let allowed = format!("a decimal string greater than 0 and at most {most}");
+            let value = order.amount.to_string();
+            return Err(InvalidValue::new("amount", value, allowed).into());
+        }
+        let most = self.config.max_order_price;
+        let price = match order.kind {
+            OrderKind::Limit(price) => price,
+            OrderKind::Market if order.time_in_force == TimeInForce::Post => {
+                let allowed = "GTC, IOC or FOK for a market order, which never rests";
+                return Err(InvalidValue::new("timeInForce", "POST", allowed).into());
+            }
+            OrderKind::Market => match order.side {
+                Side::Buy => most,
+                Side::Sell => Price::from_units(1).unwrap_or(Price::MAX),
+            },
+        };
+        if price.is_zero() || price > most {
+            let allowed = format!("a decimal string greater than 0 and at most {most}");
+            return Err(InvalidValue::new("price", price.to_string(), allowed).into());
+        }
+        if let Some(lifetime) = order.lifetime
+            && (lifetime == Millis::ZERO || lifetime > EXP_MAX)
+        {
+            let allowed = format!("from 1 to {} milliseconds", EXP_MAX.0);
+            return Err(InvalidValue::new("lifetime", lifetime.0.to_string(), allowed).into());
+        }
+        let open = self.own.open_len();
+        if open >= OPEN_PER_OWNER {
+            let limit = OPEN_PER_OWNER;
+            return Err(OrderError::TooManyOrders { open, limit });
+        }
+        Ok(price)
+    }
+
+    /// What a new order of `user` could take at `limit` or better, in all, and the best price.
+    fn takeable(&self, side: Side, limit: Price, user: &UserId) -> (Amount, Option<Price>) {
+        let (mut sum, mut best) = (Amount::ZERO, None);
+        for maker in self.market.book().crossing(side, limit) {
+            let same_user = self
+                .own
+                .get(&maker.id)
+                .is_some_and(|own| own.place.u == *user);
+            match (same_user, self.config.self_trade) {
+                (true, SelfTrade::Skip) => continue,
+                // The rest would be cancelled here.
+                (true, SelfTrade::CancelNewest) => {
+                    best = best.or(Some(maker.price));
+                    break;
+                }
+                _ => {}
+            }
+            best = best.or(Some(maker.price));
+            sum = sum.checked_add(maker.open).unwrap_or(Amount::MAX);
+        }
+        (sum, best)
+    }
+
+    pub(super) fn sign(&self, payload: Payload) -> Result<Statement, OrderError> {
+        let signed = self.identity.sign(&self.config.network, payload);
+        signed.map_err(|error| {
+            let allowed = "fields that can be signed";
+            OrderError::Invalid(InvalidValue::new("order", error.to_string(), allowed))
+        })
+    }
+
+    /// Takes an own statement into the ledger.
+    pub(super) fn apply_own(&mut self, statement: Statement, now: Now) {
+        let own = &self.own;
+        let applied = self.market.apply(statement, |id| own.contains(id), now);
+        if !matches!(applied, crate::ledger::Applied::New { .. }) {
+            // The node's own statements are consistent by construction.
+            self.counters.count("own_statement_refused");
+        }
+    }
+
+    /// After matching: ends, publishes or goes on waiting.
+    pub(super) fn after_match(&mut self, id: OrderId, now: Now) {
+        let (Some(own), Some(state)) = (self.own.get(&id), self.market.ledger().order(&id)) else {
+            return;
+        };
+        if !own.is_open() {
+            return;
+        }
+        if state.filled() >= state.amt() {
+            self.finish(&id, Stage::Filled);
+            return;
+        }
+        let free = own.free(state);
+        let waiting = !own.takes.is_empty();
+        let patient = own.patience.is_some_and(|until| until > now.mono);
+        match (own.stage, own.time_in_force) {
+            (Stage::Placing, TimeInForce::Ioc | TimeInForce::Fok) => {
+                if !waiting {
+                    self.finish(&id, Stage::Cancelled);
+                } else if !patient {
+                    self.settle(&id);
+                }
+            }
+            (Stage::Placing, _) => {
+                if !free.is_zero() && (!waiting || !patient) {
+                    self.publish(id, free, now);
+                    self.settle(&id);
+                } else if !patient {
+                    self.settle(&id);
+                }
+            }
+            // A refused piece is free again: everybody may take it.
+            (Stage::Published, _) if free > state.open() => self.publish(id, free, now),
+            _ => {}
+        }
+    }
+
+    /// Says what is open of an order, and shows it to everybody if that is new.
+    fn publish(&mut self, id: OrderId, open: Amount, now: Now) {
+        let Some(own) = self.own.get_mut(&id) else {
+            return;
+        };
+        let first = own.stage == Stage::Placing;
+        own.stage = Stage::Published;
+        own.patience = None;
+        let place = own.statement.clone();
+        let why = OrdWhy::Rest;
+        if let Some(ord) = self.state_order(id, open, OrdStatus::Open, why, now) {
+            if first {
+                self.gossip.tell(place, None);
+            }
+            self.gossip.tell(ord, None);
+        }
+        self.order_changed(&id);
+    }
+
+    /// Signs and applies the state of an own order.
+    pub(super) fn state_order(
+        &mut self,
+        id: OrderId,
+        open: Amount,
+        status: OrdStatus,
+        why: OrdWhy,
+        now: Now,
+    ) -> Option<Statement> {
+        let (n, ts) = self.sequence.next(now);
+        let amt = None;
+        let ord = Ord {
+            n,
+            ts,
+            id,
+            open,
+            status,
+            why,
+            amt,
+        };
+        let statement = self.sign(Payload::Ord(ord)).ok()?;
+        self.apply_own(statement.clone(), now);
+        Some(statement)
+    }
+
+    /// Cancels an own order. It can't be taken from that moment on; requests of its own that are
+    /// in flight may still fill a piece of it.
+    ///
+    /// # Errors
+    /// Then nothing has changed. See [`CancelError`].
+    pub fn cancel(&mut self, id: OrderId, now: Now) -> Result<(), CancelError> {
+        if self.phase != Phase::Running {
+            return Err(CancelError::NotInitialized);
+        }
+        let own = self.own.get(&id).ok_or(CancelError::Unknown(id))?;
+        if !own.is_open() {
+            return Err(CancelError::Closed(id));
+        }
+        self.close_order(&id, OrdWhy::Cancel, now);
+        Ok(())
+    }
+
+    /// Closes an own open order, everywhere if it was seen.
+    pub(super) fn close_order(&mut self, id: &OrderId, why: OrdWhy, now: Now) {
+        let published = self
+            .own
+            .get(id)
+            .is_some_and(|own| own.stage == Stage::Published);
+        if published {
+            let closed = OrdStatus::Closed;
+            if let Some(ord) = self.state_order(*id, Amount::ZERO, closed, why, now) {
+                self.gossip.tell(ord, None);
+            }
+        }
+        self.finish(id, Stage::Cancelled);
+    }
+
+    pub(super) fn close_all_orders(&mut self, now: Now) {
+        let open: Vec<OrderId> = self.own.open().collect();
+        for id in open {
+            self.close_order(&id, OrdWhy::Shutdown, now);
+        }
+    }
+
+    /// Ends an order for its user.
+    pub(super) fn finish(&mut self, id: &OrderId, stage: Stage) {
+        self.own.close(id, stage);
+        self.order_changed(id);
+        self.settle(id);
+    }
+
+    pub(super) fn order_changed(&mut self, id: &OrderId) {
+        if let Some(order) = self.order(id) {
+            self.event(Event::Order { order });
+        }
+    }
+
+    /// Answers the order's submitter, once.
+    pub(super) fn settle(&mut self, id: &OrderId) {
+        let Some(own) = self.own.get_mut(id) else {
+            return;
+        };
+        if std::mem::replace(&mut own.settled, true) {
+            return;
+        }
+        let (trade_ids, stage) = (own.trades.clone(), own.stage);
+        let ledger = self.market.ledger();
+        let trades = trade_ids.iter().filter_map(|id| ledger.trade(id));
+        let trades = trades.map(super::reads::show_trade).collect();
+        let open = matches!(stage, Stage::Placing | Stage::Published);
+        let told: Vec<String> = match stage {
+            Stage::Published => self.peers.x1().map(|peer| peer.id.to_string()).collect(),
+            _ => Vec::new(),
+        };
+        let result = OrderResult {
+            success: true,
+            order_id: *id,
+            trades,
+            remaining_order: open.then(|| self.order(id)).flatten(),
+            distribution: Distribution {
+                success: !told.is_empty() || stage != Stage::Published,
+                distributed_to: told,
+                failed_to: Vec::new(),
+            },
+        };
+        self.outputs.push(Output::Settled { order: *id, result });
+    }
+}

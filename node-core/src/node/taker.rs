@@ -1,0 +1,315 @@
+//! The taker's side: which orders an own order takes from, and what becomes of its requests.
+
+use super::core::Node;
+use super::io::{ConnId, TimeInForce};
+use super::own::{FREED_LIMIT, OwnOrder, REJECTED_LIMIT, Stage};
+use super::takes::{IN_FLIGHT_LIMIT, Take};
+use crate::ledger::limits::VALID;
+use crate::ledger::{OrdWhy, OrderState, Payload, Piece, Req, Statement, TradeRecord};
+use crate::orderbook::{OrderRef, SelfTrade};
+use crate::protocol::{ForwardBody, TakeRequest};
+use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};
+
+/// The owner of the newer of two crossing orders has so long to act before the older's may.
+const NEWER_MUST_ACT: Millis = Millis::from_secs(5);
+/// A request unanswered for so many sendings counts as a failure of the maker's owner.
+const FAILED_AFTER: u32 = 4;
+
+/// What stands first against an own order.
+#[derive(Debug)]
+enum Opposite {
+    /// Another own order: a trade without any request.
+    Own(OrderRef),
+    /// Another node's order.
+    Foreign(OrderRef, NodeId),
+    /// An order of the same user, and the setting says to stop here.
+    CancelsNewest,
+}
+
+impl Node {
+    /// Takes whatever crosses an own order, best price first, as far as its free pieces reach.
+    pub(super) fn match_own(&mut self, id: OrderId, now: Now) {
+        while let Some((opposite, gap)) = self.next_opposite(&id, now) {
+            let went_on = match opposite {
+                Opposite::Own(maker) => self.trade_locally(id, maker, gap, now),
+                Opposite::Foreign(maker, owner) => self.request(id, maker, owner, gap, now),
+                Opposite::CancelsNewest => {
+                    self.close_order(&id, OrdWhy::Cancel, now);
+                    return;
+                }
+            };
+            if !went_on {
+                break;
+            }
+        }
+        self.after_match(id, now);
+    }
+
+    /// The first order that this one may take from now, and the piece that it may give.
+    fn next_opposite(&mut self, id: &OrderId, now: Now) -> Option<(Opposite, Piece)> {
+        let own = self.own.get(id).filter(|own| own.is_open())?;
+        let state = self.market.ledger().order(id)?;
+        let one = Amount::from_units(1)?;
+        let gap = own.free_gap(state, one)?;
+        if own.time_in_force == TimeInForce::Post {
+            return None;
+        }
+        let may_request = own.takes.len() < IN_FLIGHT_LIMIT && own.rejected.len() < REJECTED_LIMIT;
+        let mut waits_for_newer = false;
+        let mut found = None;
+        for maker in self.market.book().crossing(own.place.side, own.place.px) {
+            if maker.id == *id {
+                continue;
+            }
+            if let Some(other) = self.own.get(&maker.id) {
+                let same_user = other.place.u == own.place.u;
+                match (same_user, self.config.self_trade) {
+                    (true, SelfTrade::Skip) => continue,
+                    (true, SelfTrade::CancelNewest) => {
+                        found = Some(Opposite::CancelsNewest);
+                        break;
+                    }
+                    _ => {}
+                }
+                if other.is_open() && self.spare(&maker.id).is_some() {
+                    found = Some(Opposite::Own(maker));
+                    break;
+                }
+                continue;
+            }
+            let Some(theirs) = self.market.ledger().order(&maker.id) else {
+                continue;
+            };
+            let asked_out = maker.open <= self.takes.asked_of(&maker.id);
+            if !may_request || asked_out || self.takes.is_avoided(&maker.id, &theirs.owner(), now) {
+                continue;
+            }
+            if !self.may_act(own, &maker, now) {
+                waits_for_newer = true;
+                continue;
+            }
+            if own.freed_for(&gap).len() > FREED_LIMIT {
+                continue;
+            }
+            found = Some(Opposite::Foreign(maker, theirs.owner()));
+            break;
+        }
+        if waits_for_newer
+            && let Some(own) = self.own.get_mut(id)
+            && own.act_at.is_none()
+        {
+            own.act_at = Some(now.mono + NEWER_MUST_ACT);
+        }
+        found.map(|opposite| (opposite, gap))
+    }
+
+    /// Of two crossing orders in the book the newer one's owner takes; the older one's may only
+    /// after a while. An order that nobody has seen yet takes at once.
+    fn may_act(&self, own: &OwnOrder, maker: &OrderRef, now: Now) -> bool {
+        let own_key = (own.place.ts, OrderId::from(own.statement.hash()));
+        own.stage == Stage::Placing
+            || own_key > (maker.time, maker.id)
+            || own.act_at.is_some_and(|at| at <= now.mono)
+    }
+
+    /// The first piece of an own order that can be traded, if it is open and has one.
+    fn spare(&self, id: &OrderId) -> Option<Piece> {
+        let own = self.own.get(id)?;
+        let state = self.market.ledger().order(id)?;
+        own.free_gap(state, Amount::from_units(1)?)
+    }
+
+    /// A trade of two own orders: the same record as any other, one key on both legs.
+    fn trade_locally(&mut self, id: OrderId, maker: OrderRef, gap: Piece, now: Now) -> bool {
+        let Some(spare) = self.spare(&maker.id) else {
+            return false;
+        };
+        let qty = gap.len().min(spare.len());
+        let Ok(piece) = Piece::at(gap.start(), qty) else {
+            return false;
+        };
+        let Some(req) = self.sign_req(&id, &maker, piece, qty, now) else {
+            return false;
+        };
+        let Some(place) = self.own.get(&id).map(|own| own.statement.clone()) else {
+            return false;
+        };
+        let Some(trade) = self.sign_fill(&req, &place, spare, qty, now) else {
+            return false;
+        };
+        self.on_trade(&trade, None, now)
+    }
+
+    /// Asks the owner of `maker` for a piece. The piece is held until there is an answer.
+    fn request(
+        &mut self,
+        id: OrderId,
+        maker: OrderRef,
+        owner: NodeId,
+        gap: Piece,
+        now: Now,
+    ) -> bool {
+        let available = maker.open.saturating_sub(self.takes.asked_of(&maker.id));
+        let qty = gap.len().min(available);
+        let Some(own) = self.own.get(&id) else {
+            return false;
+        };
+        let min = match own.time_in_force {
+            TimeInForce::Fok => qty,
+            _ => Amount::from_units(1).unwrap_or(qty),
+        };
+        let Ok(piece) = Piece::at(gap.start(), qty) else {
+            return false;
+        };
+        let Some(req) = self.sign_req(&id, &maker, piece, min, now) else {
+            return false;
+        };
+        let take_id = TakeId::from(req.hash());
+        let Some(own) = self.own.get_mut(&id) else {
+            return false;
+        };
+        own.held.insert(piece);
+        own.takes.insert(take_id);
+        let mut take = Take {
+            order: id,
+            maker: maker.id,
+            owner,
+            piece,
+            req,
+            attempt: 0,
+            resend_at: now.mono,
+        };
+        take.schedule(now);
+        self.hurry(take.resend_at);
+        self.takes.insert(take_id, take);
+        self.send_take(&take_id, false, now);
+        true
+    }
+
+    fn sign_req(
+        &mut self,
+        id: &OrderId,
+        maker: &OrderRef,
+        piece: Piece,
+        min: Amount,
+        now: Now,
+    ) -> Option<Statement> {
+        let (n, ts) = self.sequence.next(now);
+        let own = self.own.get(id)?;
+        let freed = own.freed_for(&piece);
+        let req = Req {
+            n,
+            ts,
+            until: ts + VALID,
+            order: *id,
+            at: piece.start(),
+            qty: piece.len(),
+            min,
+            lim: own.place.px,
+            maker: maker.id,
+            freed: freed.iter().map(Statement::raw).collect(),
+        };
+        match self.sign(Payload::Req(req)) {
+            Ok(statement) => Some(statement),
+            Err(_) => {
+                self.counters.count("own_statement_refused");
+                None
+            }
+        }
+    }
+
+    /// Sends a request's bytes, the same each time.
+    fn send_take(&mut self, take_id: &TakeId, everywhere: bool, now: Now) {
+        let Some(take) = self.takes.get(take_id) else {
+            return;
+        };
+        let Some(own) = self.own.get(&take.order) else {
+            return;
+        };
+        let body = ForwardBody::Take(TakeRequest {
+            req: take.req.raw(),
+            place: own.statement.raw(),
+        });
+        let owner = take.owner;
+        self.deliver(owner, body, everywhere, now);
+    }
+
+    /// Sends again what waits for the answer of a node that has just (re)appeared.
+    pub(super) fn resend_takes_of(&mut self, owner: NodeId, now: Now) {
+        for take_id in self.takes.to_resend(Some(owner), now) {
+            self.send_take(&take_id, false, now);
+        }
+    }
+
+    /// Sends again what is due; from the second time on by every way there is.
+    pub(super) fn resend_due_takes(&mut self, now: Now) {
+        for take_id in self.takes.to_resend(None, now) {
+            let Some(take) = self.takes.get_mut(&take_id) else {
+                continue;
+            };
+            take.schedule(now);
+            let (attempt, owner, order) = (take.attempt, take.owner, take.order);
+            self.send_take(&take_id, attempt > 2, now);
+            if attempt == FAILED_AFTER {
+                self.counters.count("take_unanswered");
+                self.takes.failed(owner, now);
+                // The rest of the order looks elsewhere.
+                self.match_own(order, now);
+            }
+        }
+    }
+
+    /// A maker's answer to a request of this node.
+    pub(super) fn on_answer(&mut self, answer: Statement, from: Option<ConnId>, now: Now) {
+        if let Some(fill) = answer.as_fill() {
+            let (take_id, maker) = (fill.take, fill.id);
+            let Some(take) = self.takes.get(&take_id) else {
+                self.counters.count("answer_unasked");
+                return;
+            };
+            let ledger = self.market.ledger();
+            let places = ledger
+                .order(&maker)
+                .map(OrderState::statement)
+                .zip(self.own.get(&take.order).map(|own| own.statement.clone()));
+            let Some((maker, taker)) = places else {
+                self.counters.count("answer_unasked");
+                return;
+            };
+            match TradeRecord::new(maker.clone(), taker, take.req.clone(), answer) {
+                Ok(trade) => {
+                    self.on_trade(&trade, from, now);
+                }
+                Err(error) => self.counters.count(error.reason()),
+            }
+        } else if let Some(rej) = answer.as_rej() {
+            let take_id = rej.take;
+            let asked = self.takes.get(&take_id);
+            if asked.is_none_or(|take| take.owner != answer.owner()) {
+                self.counters.count("answer_unasked");
+                return;
+            }
+            self.counters.count("take_refused");
+            self.resolve(&take_id, Some(answer), now);
+        } else {
+            self.counters.count("answer_malformed");
+        }
+    }
+
+    /// A request has its answer: its piece is free again, but for what the fill burned.
+    pub(super) fn resolve(&mut self, take_id: &TakeId, rej: Option<Statement>, now: Now) {
+        let Some(take) = self.takes.remove(take_id) else {
+            return;
+        };
+        self.takes.answered(&take.owner);
+        if let Some(own) = self.own.get_mut(&take.order) {
+            own.takes.remove(take_id);
+            own.held.remove(take.piece);
+            if let Some(rej) = rej {
+                own.rejected.push((take.piece, rej));
+                self.takes.refused(take.maker, now);
+            }
+        }
+        self.match_own(take.order, now);
+    }
+}

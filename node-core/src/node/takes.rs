@@ -1,0 +1,212 @@
+//! Requests in flight, as their taker keeps them, and answers given, as their maker keeps them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::ledger::{Piece, Statement};
+use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};
+
+/// Requests in flight for one order.
+pub(super) const IN_FLIGHT_LIMIT: usize = 8;
+/// Answers kept: fills until newer ones need their place, refusals until their request is over.
+const ANSWERS_LIMIT: usize = 100_000;
+/// Makers and owners remembered as not worth asking.
+const AVOIDED_LIMIT: usize = 10_000;
+/// After a refusal, its maker order is not asked again for so long.
+const AFTER_REFUSAL: Millis = Millis::from_secs(1);
+/// After two failures in a row an owner is left alone for so long; it doubles with each further.
+const OWNER_PAUSE: Millis = Millis::from_secs(30);
+/// The longest pause for an owner.
+const OWNER_PAUSE_LIMIT: Millis = Millis::from_secs(3_600);
+
+/// A request in flight. Its piece stays held until a fill or a refusal comes, however long.
+#[derive(Debug)]
+pub(super) struct Take {
+    /// The own order that takes.
+    pub(super) order: OrderId,
+    /// The order that it takes from, and that order's owner.
+    pub(super) maker: OrderId,
+    pub(super) owner: NodeId,
+    /// The piece of the own order that may be burned.
+    pub(super) piece: Piece,
+    pub(super) req: Statement,
+    pub(super) attempt: u32,
+    /// The same bytes go again then (monotonic).
+    pub(super) resend_at: Millis,
+}
+
+impl Take {
+    pub(super) fn asked(&self) -> Amount {
+        self.piece.len()
+    }
+
+    /// Sets when the same bytes go again: after 0.5, 1, 2, 4 s, then every 30 s.
+    pub(super) fn schedule(&mut self, now: Now) {
+        let pause = match self.attempt {
+            attempt @ 0..=3 => Millis(500 << attempt),
+            _ => Millis::from_secs(30),
+        };
+        self.attempt = self.attempt.saturating_add(1);
+        self.resend_at = now.mono + pause;
+    }
+}
+
+/// Failures in a row of one owner, and until when it is left alone (monotonic).
+#[derive(Clone, Copy, Debug, Default)]
+struct Trouble {
+    failures: u32,
+    until: Millis,
+}
+
+/// The requests in flight of all own orders.
+#[derive(Debug, Default)]
+pub(super) struct Takes {
+    takes: BTreeMap<TakeId, Take>,
+    /// What is asked of each maker order in all.
+    asked: BTreeMap<OrderId, Amount>,
+    avoided: BTreeMap<OrderId, Millis>,
+    troubles: BTreeMap<NodeId, Trouble>,
+}
+
+impl Takes {
+    pub(super) fn insert(&mut self, id: TakeId, take: Take) {
+        let asked = self.asked.entry(take.maker).or_default();
+        *asked = asked.checked_add(take.asked()).unwrap_or(Amount::MAX);
+        self.takes.insert(id, take);
+    }
+
+    pub(super) fn get(&self, id: &TakeId) -> Option<&Take> {
+        self.takes.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &TakeId) -> Option<&mut Take> {
+        self.takes.get_mut(id)
+    }
+
+    pub(super) fn remove(&mut self, id: &TakeId) -> Option<Take> {
+        let take = self.takes.remove(id)?;
+        if let Some(asked) = self.asked.get_mut(&take.maker) {
+            *asked = asked.saturating_sub(take.asked());
+            if asked.is_zero() {
+                self.asked.remove(&take.maker);
+            }
+        }
+        Some(take)
+    }
+
+    /// What is asked of `maker` by requests in flight.
+    pub(super) fn asked_of(&self, maker: &OrderId) -> Amount {
+        self.asked.get(maker).copied().unwrap_or_default()
+    }
+
+    /// Ids of the requests whose bytes go again now, or that wait for an answer of `owner`.
+    pub(super) fn to_resend(&self, owner: Option<NodeId>, now: Now) -> Vec<TakeId> {
+        let due = |take: &Take| match owner {
+            Some(owner) => take.owner == owner,
+            None => take.resend_at <= now.mono,
+        };
+        let due = self.takes.iter().filter(|(_, take)| due(take));
+        due.map(|(id, _)| *id).collect()
+    }
+
+    /// Whether an own order has asked `maker` for a piece and waits for the answer.
+    pub(super) fn is_asking(&self, order: &OrderId, maker: &OrderId) -> bool {
+        let mut takes = self.takes.values();
+        takes.any(|take| take.order == *order && take.maker == *maker)
+    }
+
+    /// Whether it is no use to ask for this order now.
+    pub(super) fn is_avoided(&self, maker: &OrderId, owner: &NodeId, now: Now) -> bool {
+        let order_rests = self
+            .avoided
+            .get(maker)
+            .is_some_and(|until| *until > now.mono);
+        let owner_rests = self
+            .troubles
+            .get(owner)
+            .is_some_and(|trouble| trouble.until > now.mono);
+        order_rests || owner_rests
+    }
+
+    /// The maker refused: leave this order alone for a moment.
+    pub(super) fn refused(&mut self, maker: OrderId, now: Now) {
+        make_room(&mut self.avoided);
+        self.avoided.insert(maker, now.mono + AFTER_REFUSAL);
+    }
+
+    /// The owner did not answer in time.
+    pub(super) fn failed(&mut self, owner: NodeId, now: Now) {
+        make_room(&mut self.troubles);
+        let trouble = self.troubles.entry(owner).or_default();
+        trouble.failures = trouble.failures.saturating_add(1);
+        if trouble.failures >= 2 {
+            let doubled = OWNER_PAUSE.0 << (trouble.failures - 2).min(16);
+            trouble.until = now.mono + Millis(doubled).min(OWNER_PAUSE_LIMIT);
+        }
+    }
+
+    /// The owner answered.
+    pub(super) fn answered(&mut self, owner: &NodeId) {
+        self.troubles.remove(owner);
+    }
+
+    /// Forgets the pauses that are over; true if there were any, so that their orders can be
+    /// tried again.
+    pub(super) fn expire(&mut self, now: Now) -> bool {
+        let before = self.avoided.len();
+        self.avoided.retain(|_, until| *until > now.mono);
+        before != self.avoided.len()
+    }
+}
+
+/// Makes room for one more by forgetting the first key.
+fn make_room<K: Ord, V>(map: &mut BTreeMap<K, V>) {
+    if map.len() >= AVOIDED_LIMIT {
+        map.pop_first();
+    }
+}
+
+/// The answers that this node gave as a maker: any answer is final for its request.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    given: BTreeMap<TakeId, Statement>,
+    fills: VecDeque<TakeId>,
+    /// Refusals, and when their request is over for good (wall clock).
+    refusals: VecDeque<(Millis, TakeId)>,
+}
+
+impl Answers {
+    pub(super) fn get(&self, take: &TakeId) -> Option<&Statement> {
+        self.given.get(take)
+    }
+
+    /// Whether one more refusal can be remembered. Without that it must not be given: a refusal
+    /// that is forgotten too early could be followed by a fill.
+    pub(super) fn has_room(&self) -> bool {
+        self.refusals.len() < ANSWERS_LIMIT
+    }
+
+    pub(super) fn keep_fill(&mut self, take: TakeId, fill: Statement) {
+        self.given.insert(take, fill);
+        self.fills.push_back(take);
+        if self.fills.len() > ANSWERS_LIMIT
+            && let Some(oldest) = self.fills.pop_front()
+        {
+            self.given.remove(&oldest);
+        }
+    }
+
+    pub(super) fn keep_refusal(&mut self, take: TakeId, rej: Statement, over: Millis) {
+        self.given.insert(take, rej);
+        self.refusals.push_back((over, take));
+    }
+
+    /// Forgets refusals of requests that are over for good: each would be refused as expired.
+    pub(super) fn expire(&mut self, now: Now) {
+        while let Some((over, take)) = self.refusals.front()
+            && *over < now.wall
+        {
+            self.given.remove(take);
+            self.refusals.pop_front();
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! A network of nodes in one thread: messages are delivered in order, time moves when told.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::ledger::{Identity, Verifier};
+use crate::node::{
+    ConnId, Direction, Event, Input, NewOrder, Node, NodeConfig, OrderKind, OrderResult, Output,
+    TimeInForce, Trade, verify_message,
+};
+use crate::orderbook::SelfTrade;
+use crate::protocol::{Dialect, LegacyPolicy, PeerInfo, decode};
+use crate::types::{Amount, Millis, Now, OrderId, PeerAddress, PeerId, Price, Side};
+
+/// Settings for tests; `change` adjusts them.
+pub(super) fn config() -> NodeConfig {
+    NodeConfig {
+        network: "local".parse().unwrap(),
+        pair: "BTC/USD".parse().unwrap(),
+        user_id: "alice".parse().unwrap(),
+        max_peers: 50,
+        reconnect_interval: Millis::from_secs(30),
+        bootstrap_peers: Vec::new(),
+        peer_exchange: true,
+        legacy: LegacyPolicy::Observe,
+        self_trade: SelfTrade::Allow,
+        max_order_amount: amount("1000000"),
+        max_order_price: price("1000000"),
+        order_rate: None,
+    }
+}
+
+pub(super) fn amount(text: &str) -> Amount {
+    text.parse().unwrap()
+}
+
+pub(super) fn price(text: &str) -> Price {
+    text.parse().unwrap()
+}
+
+pub(super) fn limit(side: Side, amount_text: &str, price_text: &str) -> NewOrder {
+    NewOrder {
+        side,
+        amount: amount(amount_text),
+        kind: OrderKind::Limit(price(price_text)),
+        time_in_force: TimeInForce::Gtc,
+        user: None,
+        lifetime: None,
+    }
+}
+
+pub(super) fn buy(amount: &str, price: &str) -> NewOrder {
+    limit(Side::Buy, amount, price)
+}
+
+pub(super) fn sell(amount: &str, price: &str) -> NewOrder {
+    limit(Side::Sell, amount, price)
+}
+
+struct Wire {
+    to: usize,
+    conn: ConnId,
+    /// Nothing where the other end has closed the connection.
+    message: Option<Bytes>,
+}
+
+/// Whether to lose a message to a node.
+type Lose = Box<dyn FnMut(usize, &str) -> bool>;
+
+pub(super) struct Net {
+    pub(super) nodes: Vec<Node>,
+    verifiers: Vec<Verifier>,
+    /// Each end of a link, and the other end.
+    links: BTreeMap<(usize, ConnId), (usize, ConnId)>,
+    wires: VecDeque<Wire>,
+    pub(super) now: Now,
+    pub(super) results: BTreeMap<OrderId, OrderResult>,
+    pub(super) events: Vec<(usize, Event)>,
+    pub(super) dials: Vec<(usize, PeerAddress)>,
+    pub(super) closed: Vec<(usize, &'static str)>,
+    pub(super) delivered: usize,
+    /// Messages for which this says true are lost.
+    pub(super) lose: Option<Lose>,
+    next_conn: u64,
+}
+
+impl Net {
+    pub(super) fn new(count: usize) -> Self {
+        Self::with(count, |_, _| {})
+    }
+
+    pub(super) fn with(count: usize, change: impl Fn(usize, &mut NodeConfig)) -> Self {
+        let now = Now {
+            mono: Millis(1_000),
+            wall: Millis(1_795_000_000_000),
+        };
+        let nodes = (0..count).map(|i| {
+            let mut config = config();
+            change(i, &mut config);
+            let mut seed = [7; 32];
+            seed[0] = i as u8;
+            let mut node = Node::new(config, Arc::new(Identity::from_seed(seed)), seed, now);
+            node.start(Vec::new(), None, now);
+            node
+        });
+        Self {
+            nodes: nodes.collect(),
+            verifiers: (0..count)
+                .map(|_| Verifier::new("local".parse().unwrap()))
+                .collect(),
+            links: BTreeMap::new(),
+            wires: VecDeque::new(),
+            now,
+            results: BTreeMap::new(),
+            events: Vec::new(),
+            dials: Vec::new(),
+            closed: Vec::new(),
+            delivered: 0,
+            lose: None,
+            next_conn: 0,
+        }
+    }
+
+    /// Nodes in a row, each connected only to the next.
+    pub(super) fn line(count: usize) -> Self {
+        let mut net = Self::new(count);
+        for i in 1..count {
+            net.connect(i - 1, i);
+        }
+        net.run();
+        net
+    }
+
+    /// Everybody connected to everybody.
+    pub(super) fn mesh(count: usize) -> Self {
+        let mut net = Self::new(count);
+        for a in 0..count {
+            for b in a + 1..count {
+                net.connect(a, b);
+            }
+        }
+        net.run();
+        net
+    }
+
+    pub(super) fn address(i: usize) -> PeerAddress {
+        format!("10.0.0.{}:3000", i + 1).parse().unwrap()
+    }
+
+    fn info(&self, i: usize) -> PeerInfo {
+        PeerInfo {
+            id: PeerId::Node(self.nodes[i].node_id()),
+            dialect: Dialect::Secured,
+            version: "1.0.0".to_owned(),
+            port: 3000,
+            capabilities: ["order", "trade", "peerexchange", "x1"]
+                .map(str::to_owned)
+                .to_vec(),
+        }
+    }
+
+    /// `a` dials `b`.
+    pub(super) fn connect(&mut self, a: usize, b: usize) -> (ConnId, ConnId) {
+        let ends = [ConnId(self.next_conn), ConnId(self.next_conn + 1)];
+        self.next_conn += 2;
+        self.links.insert((a, ends[0]), (b, ends[1]));
+        self.links.insert((b, ends[1]), (a, ends[0]));
+        for (me, other, conn, direction) in [
+            (a, b, ends[0], Direction::Outbound),
+            (b, a, ends[1], Direction::Inbound),
+        ] {
+            if !self.links.contains_key(&(me, conn)) {
+                // The other end has closed it already.
+                continue;
+            }
+            let info = self.info(other);
+            let remote = match direction {
+                Direction::Outbound => Self::address(other),
+                Direction::Inbound => format!("10.0.0.{}:55555", other + 1).parse().unwrap(),
+            };
+            self.input(
+                me,
+                Input::Connected {
+                    conn,
+                    info,
+                    direction,
+                    remote,
+                },
+            );
+        }
+        (ends[0], ends[1])
+    }
+
+    /// Every link between `a` and `b` breaks; what is on its way is lost.
+    pub(super) fn cut(&mut self, a: usize, b: usize) {
+        let broken: Vec<_> = self
+            .links
+            .iter()
+            .filter(|((from, _), (to, _))| (*from, *to) == (a, b) || (*from, *to) == (b, a))
+            .map(|(end, _)| *end)
+            .collect();
+        for (node, conn) in broken {
+            self.disconnect(node, conn, "test");
+        }
+    }
+
+    /// A node dies without a word and starts anew with its key and nothing else.
+    pub(super) fn crash(&mut self, node: usize) {
+        for other in 0..self.nodes.len() {
+            self.cut(node, other);
+        }
+        let mut seed = [7; 32];
+        seed[0] = node as u8;
+        let identity = Arc::new(Identity::from_seed(seed));
+        self.now.wall = self.now.wall + Millis(1);
+        let mut fresh = Node::new(config(), identity, seed, self.now);
+        fresh.start(Vec::new(), None, self.now);
+        self.nodes[node] = fresh;
+    }
+
+    fn disconnect(&mut self, node: usize, conn: ConnId, reason: &'static str) {
+        if self.links.remove(&(node, conn)).is_some() {
+            self.wires
+                .retain(|wire| (wire.to, wire.conn) != (node, conn));
+            self.input(node, Input::Disconnected { conn, reason });
+        }
+    }
+
+    pub(super) fn input(&mut self, node: usize, input: Input) {
+        self.nodes[node].handle(input, self.now);
+        self.flush(node);
+    }
+
+    pub(super) fn flush(&mut self, node: usize) {
+        let mut outputs = Vec::new();
+        self.nodes[node].take_outputs(self.now, &mut outputs);
+        for output in outputs {
+            match output {
+                Output::Send { conn, message, .. } => {
+                    if let Some((to, conn)) = self.links.get(&(node, conn)).copied() {
+                        let message = Some(message);
+                        self.wires.push_back(Wire { to, conn, message });
+                    }
+                }
+                Output::Close { conn, reason, .. } => {
+                    self.closed.push((node, reason));
+                    if let Some((to, other)) = self.links.get(&(node, conn)).copied() {
+                        let message = None;
+                        self.wires.push_back(Wire {
+                            to,
+                            conn: other,
+                            message,
+                        });
+                        self.disconnect(node, conn, reason);
+                    }
+                }
+                Output::Settled { order, result } => {
+                    self.results.insert(order, result);
+                }
+                Output::Event(event) => self.events.push((node, event)),
+                Output::Dial { address, .. } => self.dials.push((node, address)),
+                Output::SavePeers => {}
+            }
+        }
+    }
+
+    /// Delivers until nothing is on its way. Panics if that never ends.
+    pub(super) fn run(&mut self) {
+        let limit = self.delivered + 1_000_000;
+        while let Some(Wire { to, conn, message }) = self.wires.pop_front() {
+            let Some(message) = message else {
+                self.disconnect(to, conn, "closed_by_peer");
+                continue;
+            };
+            let text = std::str::from_utf8(&message).unwrap();
+            if self.lose.as_mut().is_some_and(|lose| lose(to, text)) {
+                continue;
+            }
+            self.delivered += 1;
+            assert!(self.delivered < limit, "messages circle");
+            let bytes = message.len();
+            let message = decode(&message, Dialect::Secured).unwrap();
+            let me = self.nodes[to].node_id();
+            let message = verify_message(message, me, &self.verifiers[to]);
+            self.input(
+                to,
+                Input::Received {
+                    conn,
+                    bytes,
+                    message,
+                },
+            );
+        }
+    }
+
+    /// Lets time pass in small steps, delivering all the while.
+    pub(super) fn pass(&mut self, millis: u64) {
+        for _ in 0..millis.div_ceil(50) {
+            self.now.mono = self.now.mono + Millis(50);
+            self.now.wall = self.now.wall + Millis(50);
+            for i in 0..self.nodes.len() {
+                if self.nodes[i]
+                    .next_wakeup()
+                    .is_some_and(|due| due <= self.now.mono)
+                {
+                    self.nodes[i].tick(self.now);
+                    self.flush(i);
+                }
+            }
+            self.run();
+        }
+    }
+
+    /// Places an order without delivering anything.
+    pub(super) fn place(&mut self, node: usize, order: NewOrder) -> OrderId {
+        let id = self.nodes[node].submit(order, self.now).unwrap();
+        self.flush(node);
+        id
+    }
+
+    /// Places an order and delivers until it is quiet.
+    pub(super) fn submit(&mut self, node: usize, order: NewOrder) -> OrderId {
+        let id = self.place(node, order);
+        self.run();
+        id
+    }
+
+    pub(super) fn trades(&self, node: usize) -> Vec<Trade> {
+        let mut trades = self.nodes[node].trades(usize::MAX);
+        trades.sort_by_key(|trade| trade.id);
+        trades
+    }
+
+    /// The open amounts of a node's book: bids and asks as (price, amount, count) texts.
+    pub(super) fn book(&self, node: usize) -> (Vec<String>, Vec<String>) {
+        let snapshot = self.nodes[node].order_book(usize::MAX, self.now);
+        let show = |levels: Vec<crate::node::Level>| {
+            let show = |level: &crate::node::Level| serde_json::to_string(level).unwrap();
+            levels.iter().map(show).collect()
+        };
+        (show(snapshot.bids), show(snapshot.asks))
+    }
+
+    pub(super) fn counter(&self, node: usize, label: &str) -> u64 {
+        self.nodes[node].counters().get(label).copied().unwrap_or(0)
+    }
+
+    /// All nodes show the same trades and the same book.
+    pub(super) fn assert_agreement(&self) {
+        for node in 1..self.nodes.len() {
+            assert_eq!(self.trades(0), self.trades(node), "trades of node {node}");
+            assert_eq!(self.book(0), self.book(node), "book of node {node}");
+        }
+    }
+
+    /// What is filled of an own order, by its owner's view.
+    pub(super) fn filled(&self, node: usize, id: OrderId) -> String {
+        self.nodes[node].order(&id).unwrap().filled.to_string()
+    }
+}
