@@ -26,7 +26,7 @@ pub enum SignatureError {
 }
 
 /// An Ed25519 signature, shown as 128 lower-case hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signature(pub [u8; 64]);
 
 impl FromStr for Signature {

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::types::{Millis, NetworkId, NodeId, OrderId, StatementHash, TakeId, TradeId};
 
-use super::limits::{MAX_PAYLOAD, MAX_REQ_PAYLOAD};
+use super::limits::{MAX_FREED, MAX_PAYLOAD, MAX_REQ_PAYLOAD};
 use super::{
     Fill, Identity, Ord, Payload, PayloadError, Place, Rej, Req, Signature, SignatureError,
     Verifier,
@@ -265,7 +265,7 @@ impl Identity {
         let freed = match &payload {
             // Rare and short, so a cache of its own would be of no use here.
             Payload::Req(req) if !req.freed.is_empty() => {
-                let verifier = Verifier::new(network.clone());
+                let verifier = Verifier::remembering(network.clone(), MAX_FREED);
                 let freed = req.freed.iter().cloned().map(|raw| verifier.verify(raw));
                 let freed = freed.collect::<Result<Vec<_>, _>>()?;
                 check_freed(&freed)?;

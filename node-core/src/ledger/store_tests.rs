@@ -5,11 +5,14 @@ use proptest::sample::Index;
 
 use crate::types::{Amount, Millis, OrderId, Side};
 
-use super::limits::{FORGET_AFTER, OPEN_PER_OWNER, ORPHANS_PER_SIGNER, QUARANTINE};
-use super::testing::{Draft, amount, ord, place, sign};
+use super::limits::{
+    FORGET_AFTER, INACTIVE_KEPT, OPEN_PER_OWNER, ORPHANS_PER_SIGNER, OWNERS, QUARANTINE,
+    TRADES_KEPT,
+};
+use super::testing::{Draft, amount, network, ord, place, sign};
 use super::{
-    Applied, Ledger, OrdStatus, OrderStatus, Payload, Place, PlaceTif, RawStatement, Refusal, Rej,
-    Statement, TradeRecord,
+    Applied, Identity, Ledger, OrdStatus, OrderStatus, Payload, Place, PlaceTif, RawStatement,
+    Refusal, Rej, Statement, TradeRecord,
 };
 
 const WALL: Millis = Millis(60_000);
@@ -359,6 +362,94 @@ fn an_owner_has_so_many_open_orders_and_no_more() {
     ledger.apply(said(1, 904, ids[1], "0", OrdStatus::Closed), WALL);
     assert_eq!(ledger.apply(next, WALL), new([next_id]));
     assert_eq!(ledger.stats().open, OPEN_PER_OWNER);
+}
+
+#[test]
+fn an_order_that_finds_room_later_knows_what_was_burned_before() {
+    let mut ledger = Ledger::new();
+    let open = |n| placed(1, place(1_000 + n, Side::Sell));
+    for n in 0..OPEN_PER_OWNER as u64 {
+        ledger.apply(open(n).0, WALL);
+    }
+    let trade = Draft::new().trade().unwrap();
+    let id = trade.maker_order();
+    assert!(ledger.apply_trade(trade.clone(), WALL).is_new());
+    assert!(ledger.order(&id).is_none());
+    ledger.apply(said(1, 2_000, open(0).1, "0", OrdStatus::Closed), WALL);
+    assert_eq!(ledger.apply(trade.maker().clone(), WALL), new([id]));
+    assert_eq!(ledger.order(&id).unwrap().filled(), amount("4"));
+}
+
+#[test]
+fn the_oldest_trade_is_forgotten_and_its_piece_stays_burned() {
+    let [maker, taker, req, fill] = Draft::new().statements();
+    let trade = |i: u64| {
+        let mut fill = fill.as_fill().unwrap().clone();
+        fill.n += i;
+        fill.ts = Millis(2_500 + i.div_ceil(4));
+        fill.at = amount(if i == 0 { "6" } else { "0" });
+        fill.qty = amount("1");
+        let fill = sign(1, Payload::Fill(fill));
+        TradeRecord::new(maker.clone(), taker.clone(), req.clone(), fill).unwrap()
+    };
+    let oldest = trade(0);
+    let id = oldest.maker_order();
+    let mut ledger = Ledger::new();
+    for i in 0..=TRADES_KEPT as u64 {
+        assert!(ledger.apply_trade(trade(i), WALL).is_new());
+    }
+    assert_eq!(ledger.stats().trades, TRADES_KEPT);
+    assert_eq!(ledger.trade(&oldest.id()), None);
+    assert_eq!(ledger.order(&id).unwrap().filled(), amount("2"));
+    // It is no news a second time.
+    assert_eq!(ledger.apply_trade(oldest, WALL), Applied::Stale);
+    assert_eq!(ledger.order(&id).unwrap().filled(), amount("2"));
+}
+
+#[test]
+fn of_the_orders_that_are_not_open_the_oldest_are_forgotten() {
+    let mut ledger = Ledger::new();
+    let pending = |i: u64| {
+        let terms = place(i, Side::Buy);
+        placed(
+            1,
+            Place {
+                ts: Millis(1_000 + i),
+                rest: false,
+                ..terms
+            },
+        )
+    };
+    for i in 1..=INACTIVE_KEPT as u64 {
+        assert!(ledger.apply(pending(i).0, WALL).is_new());
+    }
+    let refused = Applied::Refused(Refusal::TooOld);
+    assert_eq!(ledger.apply(pending(0).0, WALL), refused);
+    let (newest, id) = pending(INACTIVE_KEPT as u64 + 1);
+    assert_eq!(ledger.apply(newest, WALL), new([id]));
+    assert!(ledger.order(&pending(1).1).is_none());
+    assert_eq!(ledger.stats().orders, INACTIVE_KEPT);
+    assert_eq!(ledger.stats().evicted, 1);
+}
+
+#[test]
+fn so_many_owners_are_known_and_no_more() {
+    let mut ledger = Ledger::new();
+    let by = |i: usize| {
+        let mut seed = [7; 32];
+        seed[..8].copy_from_slice(&i.to_be_bytes());
+        let payload = Payload::Place(place(1, Side::Buy));
+        Identity::from_seed(seed).sign(&network(), payload).unwrap()
+    };
+    for i in 0..OWNERS {
+        assert!(ledger.apply(by(i), WALL).is_new());
+    }
+    let refused = Applied::Refused(Refusal::TooManyOwners);
+    assert_eq!(ledger.apply(by(OWNERS), WALL), refused);
+    // Owners without orders are forgotten.
+    ledger.expire(Millis(3_600_000));
+    ledger.expire(Millis(3_600_000) + FORGET_AFTER);
+    assert_eq!(ledger.stats().owners, 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Verification: once per statement and node, in batches, and remembered.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use ed25519_zebra::batch::{self, Item};
@@ -51,16 +51,21 @@ enum Part {
 struct Checks {
     items: Vec<Item>,
     keys: Vec<(StatementHash, Signature)>,
-    found: HashMap<(StatementHash, Signature), usize>,
+    found: BTreeMap<(StatementHash, Signature), usize>,
 }
 
 impl Verifier {
     /// A verifier for statements of this network.
     #[must_use]
     pub fn new(network: NetworkId) -> Self {
+        Self::remembering(network, VERIFIED_KEPT)
+    }
+
+    /// A verifier that remembers fewer statements, for a use that is soon over.
+    pub(super) fn remembering(network: NetworkId, kept: usize) -> Self {
         Self {
             network,
-            verified: Cache::new(VERIFIED_KEPT),
+            verified: Cache::new(kept),
         }
     }
 
