@@ -1,5 +1,7 @@
 //! Sessions coming and going, heartbeats, peer exchange, dials.
 
+use std::collections::BTreeMap;
+
 use super::core::Node;
 use super::io::{Class, ConnId, Event, Output};
 use super::peers::Admission;
@@ -9,7 +11,7 @@ use crate::ledger::{OrderState, Statement};
 use crate::protocol::{
     ErrorCode, MAX_BATCH_BYTES, Message, PeerInfo, encode, encode_statements, encode_trades,
 };
-use crate::types::{Millis, Now, PeerAddress, PeerId};
+use crate::types::{Millis, Now, PeerAddress, PeerId, TradeId};
 
 /// A new peer is told the trades of so long, and at most so many of them: enough to bridge a
 /// short loss of connection.
@@ -110,21 +112,26 @@ impl Node {
         }
     }
 
-    /// Tells a new peer every open order that this node knows, and the latest trades.
+    /// Tells a new peer every open order that this node knows, the trades that filled a part of
+    /// one, and the latest trades.
     fn tell_book(&mut self, conn: ConnId, now: Now) {
         let from = self.identity.node_id().to_string();
-        let open = self.market.ledger().open_orders();
-        let statements: Vec<Statement> = open.flat_map(OrderState::statements).cloned().collect();
-        let texts: Vec<&str> = statements.iter().map(Statement::wire).collect();
-        let mut messages = encode_statements(&texts, &from, now.wall, MAX_BATCH_BYTES);
-        let trades: Vec<String> = self
-            .market
-            .ledger()
-            .trades(RECENT_TRADES_LIMIT)
-            .take_while(|trade| now.wall.since(trade.ts()) < RECENT_TRADES)
-            .map(|trade| trade.wire())
+        let ledger = self.market.ledger();
+        let open = || ledger.open_orders();
+        let texts: Vec<&str> = open()
+            .flat_map(OrderState::statements)
+            .map(Statement::wire)
             .collect();
-        let texts: Vec<&str> = trades.iter().map(String::as_str).collect();
+        let mut messages = encode_statements(&texts, &from, now.wall, MAX_BATCH_BYTES);
+        let recent = ledger
+            .trades(RECENT_TRADES_LIMIT)
+            .take_while(|trade| now.wall.since(trade.ts()) < RECENT_TRADES);
+        let filling = open().flat_map(|order| ledger.trades_of(order.id()));
+        let trades: BTreeMap<TradeId, String> = recent
+            .chain(filling)
+            .map(|trade| (trade.id(), trade.wire()))
+            .collect();
+        let texts: Vec<&String> = trades.values().collect();
         messages.extend(encode_trades(&texts, &from, now.wall, MAX_BATCH_BYTES));
         for message in messages {
             self.peers.sent(conn, message.len());
