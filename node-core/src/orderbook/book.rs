@@ -114,12 +114,12 @@ impl<S: EventSink> OrderBook<S> {
         if order.price.is_zero() {
             return Err(RefusedError::ZeroPrice { id });
         }
-        let fresh = self.store.fresh(id)?;
+        let hash = self.store.fresh(id)?;
         let max_orders = self.store.max_orders;
         if self.store.len >= max_orders {
             return Err(RefusedError::CapacityReached { id, max_orders });
         }
-        self.store.insert_fresh(fresh, order);
+        self.store.insert(order, hash);
         Ok(())
     }
 

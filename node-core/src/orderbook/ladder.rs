@@ -1,14 +1,18 @@
 //! The price levels of one side in order of price.
 //!
-//! A sorted array cut into chunks, the best level last: what happens near the best price moves a
-//! few entries, whatever the number of levels, and nothing depends on how far prices lie apart.
-//! It is touched only when a level comes or goes.
+//! A sorted array, the best level last, cut into chunks: the best levels stand in the top chunk,
+//! the others in chunks below it. What happens near the best price moves a few entries, whatever
+//! the number of levels, and nothing depends on how far prices lie apart. It is touched only when
+//! a level comes or goes.
 
 /// Most levels in a chunk.
 const CHUNK: usize = 64;
 
 /// A chunk shorter than this is joined with the one before it, if both then fill three quarters.
 const SPARSE: usize = CHUNK / 4;
+
+/// How many entries from the end of a chunk on are looked at one by one.
+const NEAR: usize = 8;
 
 #[derive(Clone, Debug)]
 struct Chunk {
@@ -25,100 +29,146 @@ impl Chunk {
     };
 
     /// The number of keys that are smaller than `key`: few steps where it is near the end.
-    #[inline]
+    #[inline(always)]
     fn rank(&self, key: u128) -> usize {
         let keys = &self.keys[..self.len];
-        let near = keys.len().saturating_sub(8);
-        if near == 0 || keys[near - 1] < key {
-            let mut at = keys.len();
-            while at > near && keys[at - 1] >= key {
-                at -= 1;
+        let near = keys.len().saturating_sub(NEAR);
+        for at in (near..keys.len()).rev() {
+            if keys[at] < key {
+                return at + 1;
             }
-            return at;
         }
         keys[..near].partition_point(|k| *k < key)
     }
 
-    #[inline]
+    /// The level of `key`, which has this rank.
+    #[inline(always)]
+    fn level(&self, rank: usize, key: u128) -> Option<u32> {
+        (rank < self.len && self.keys[rank] == key).then(|| self.levels[rank])
+    }
+
+    #[inline(always)]
     fn insert(&mut self, at: usize, key: u128, level: u32) {
-        self.keys.copy_within(at..self.len, at + 1);
-        self.levels.copy_within(at..self.len, at + 1);
+        if self.len - at <= NEAR {
+            for to in (at + 1..=self.len).rev() {
+                self.keys[to] = self.keys[to - 1];
+                self.levels[to] = self.levels[to - 1];
+            }
+        } else {
+            self.keys.copy_within(at..self.len, at + 1);
+            self.levels.copy_within(at..self.len, at + 1);
+        }
         self.keys[at] = key;
         self.levels[at] = level;
         self.len += 1;
     }
 
-    #[inline]
+    #[inline(always)]
     fn remove(&mut self, at: usize) {
-        self.keys.copy_within(at + 1..self.len, at);
-        self.levels.copy_within(at + 1..self.len, at);
         self.len -= 1;
+        if self.len - at <= NEAR {
+            for to in at..self.len {
+                self.keys[to] = self.keys[to + 1];
+                self.levels[to] = self.levels[to + 1];
+            }
+        } else {
+            self.keys.copy_within(at + 1..=self.len, at);
+            self.levels.copy_within(at + 1..=self.len, at);
+        }
     }
 
-    /// Moves the entries from `at` on to the end of `other`.
-    fn move_to(&mut self, at: usize, other: &mut Self) {
-        let moved = self.len - at;
-        other.keys[other.len..other.len + moved].copy_from_slice(&self.keys[at..self.len]);
-        other.levels[other.len..other.len + moved].copy_from_slice(&self.levels[at..self.len]);
-        other.len += moved;
-        self.len = at;
+    /// Moves the entries from `from` to `until` to the end of `other`; those behind close up.
+    fn move_to(&mut self, from: usize, until: usize, other: &mut Self) {
+        let (start, end) = (other.len, other.len + until - from);
+        other.keys[start..end].copy_from_slice(&self.keys[from..until]);
+        other.levels[start..end].copy_from_slice(&self.levels[from..until]);
+        other.len = end;
+        self.keys.copy_within(until..self.len, from);
+        self.levels.copy_within(until..self.len, from);
+        self.len -= until - from;
     }
 }
 
 /// Levels by their key, which is larger the better the price.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Ladder {
-    chunks: Vec<Chunk>,
-    /// Chunks out of use.
-    spare: Vec<u32>,
-    /// The chunks in use, in order of their keys.
-    order: Vec<u32>,
-    /// For each of them a bound: none of its keys is smaller, all keys before it are.
-    bounds: Vec<u128>,
+    /// The best levels; empty only if there are none at all.
+    top: Chunk,
+    /// The chunks below the top one; all their keys are smaller than its.
+    deep: Deep,
     len: usize,
 }
 
 /// A place in a ladder; valid while the ladder does not change.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor {
-    /// Chunks before and including the place's own.
+    /// Deep chunks before and including the place's own; one more if that is the top chunk.
     chunks: usize,
     /// Entries of its chunk before the place.
     entries: usize,
 }
 
 impl Ladder {
-    /// The best level and its key.
-    #[inline]
-    pub(super) fn best(&self) -> Option<(u128, u32)> {
-        let chunk = &self.chunks[*self.order.last()? as usize];
-        let at = chunk.len.checked_sub(1)?;
-        Some((chunk.keys[at], chunk.levels[at]))
-    }
+    pub(super) const NEW: Self = Self {
+        top: Chunk::NEW,
+        deep: Deep {
+            chunks: Vec::new(),
+            spare: Vec::new(),
+            order: Vec::new(),
+            bounds: Vec::new(),
+        },
+        len: 0,
+    };
 
     /// The number of levels.
     pub(super) const fn len(&self) -> usize {
         self.len
     }
 
+    /// The best level and its key.
+    #[inline(always)]
+    pub(super) fn best(&self) -> Option<(u128, u32)> {
+        let at = self.top.len.checked_sub(1)?;
+        Some((self.top.keys[at], self.top.levels[at]))
+    }
+
+    /// Whether the place of `key` is in the top chunk.
+    #[inline(always)]
+    fn is_top(&self, key: u128) -> bool {
+        self.deep.order.is_empty() || key >= self.top.keys[0]
+    }
+
+    /// The level of `key`.
+    #[inline(always)]
+    pub(super) fn find(&self, key: u128) -> Option<u32> {
+        let chunk = if self.is_top(key) {
+            &self.top
+        } else {
+            self.deep.chunk(self.deep.place_of(key))
+        };
+        chunk.level(chunk.rank(key), key)
+    }
+
     /// The place after the best level.
     pub(super) fn end(&self) -> Cursor {
-        let last = self.order.last();
         Cursor {
-            chunks: self.order.len(),
-            entries: last.map_or(0, |chunk| self.chunks[*chunk as usize].len),
+            chunks: self.deep.order.len() + 1,
+            entries: self.top.len,
         }
     }
 
     /// The place after the best level whose key is smaller than `key`.
     pub(super) fn below(&self, key: u128) -> Cursor {
-        if self.order.is_empty() {
-            return self.end();
+        if self.is_top(key) {
+            return Cursor {
+                chunks: self.deep.order.len() + 1,
+                entries: self.top.rank(key),
+            };
         }
-        let place = self.chunk_of(key);
+        let place = self.deep.place_of(key);
         Cursor {
             chunks: place + 1,
-            entries: self.chunks[self.order[place] as usize].rank(key),
+            entries: self.deep.chunk(place).rank(key),
         }
     }
 
@@ -127,141 +177,206 @@ impl Ladder {
     pub(super) fn step(&self, cursor: &mut Cursor) -> Option<(u128, u32)> {
         loop {
             let place = cursor.chunks.checked_sub(1)?;
-            let chunk = &self.chunks[self.order[place] as usize];
+            let chunk = if place == self.deep.order.len() {
+                &self.top
+            } else {
+                self.deep.chunk(place)
+            };
             if cursor.entries > 0 {
                 cursor.entries -= 1;
                 return Some((chunk.keys[cursor.entries], chunk.levels[cursor.entries]));
             }
             cursor.chunks = place;
             if let Some(before) = place.checked_sub(1) {
-                cursor.entries = self.chunks[self.order[before] as usize].len;
+                cursor.entries = self.deep.chunk(before).len;
             }
         }
-    }
-
-    /// Where in `order` the chunk is that `key` belongs to. There must be one.
-    #[inline]
-    fn chunk_of(&self, key: u128) -> usize {
-        let last = self.bounds.len() - 1;
-        if self.bounds[last] <= key {
-            return last;
-        }
-        let after = self.bounds.partition_point(|bound| *bound <= key);
-        after.saturating_sub(1)
     }
 
     /// Puts a level whose key is not there yet.
-    #[inline]
+    #[inline(always)]
     pub(super) fn insert(&mut self, key: u128, level: u32) {
-        if self.order.is_empty() {
-            let chunk = self.take_chunk();
-            self.order.push(chunk);
-            self.bounds.push(key);
-        }
-        let mut place = self.chunk_of(key);
-        if self.chunks[self.order[place] as usize].len == CHUNK {
-            self.split(place);
-            place = self.chunk_of(key);
-        }
-        self.bounds[place] = self.bounds[place].min(key);
-        let chunk = &mut self.chunks[self.order[place] as usize];
-        chunk.insert(chunk.rank(key), key, level);
         self.len += 1;
+        if !self.is_top(key) {
+            return self.deep.insert(key, level);
+        }
+        if self.top.len == CHUNK {
+            self.deep.push_lower_half(&mut self.top);
+            if !self.is_top(key) {
+                return self.deep.insert(key, level);
+            }
+        }
+        self.top.insert(self.top.rank(key), key, level);
     }
 
     /// Takes out the level of a key that is there.
-    #[inline]
+    #[inline(always)]
     pub(super) fn remove(&mut self, key: u128) {
-        let place = self.chunk_of(key);
-        let chunk = &mut self.chunks[self.order[place] as usize];
-        let at = chunk.rank(key);
-        debug_assert_eq!(chunk.keys[at], key);
-        chunk.remove(at);
         self.len -= 1;
-        if chunk.len < SPARSE {
-            self.join(place);
+        if !self.is_top(key) {
+            return self.deep.remove(key);
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn split(&mut self, place: usize) {
-        let upper = self.take_chunk();
-        let mut taken = Chunk::NEW;
-        let lower = &mut self.chunks[self.order[place] as usize];
-        lower.move_to(CHUNK / 2, &mut taken);
-        self.bounds.insert(place + 1, taken.keys[0]);
-        self.order.insert(place + 1, upper);
-        self.chunks[upper as usize] = taken;
-    }
-
-    /// Joins a sparse chunk with the one before it, or drops it once it is empty.
-    #[cold]
-    #[inline(never)]
-    fn join(&mut self, place: usize) {
-        let number = self.order[place];
-        let len = self.chunks[number as usize].len;
-        if len > 0 {
-            let Some(before) = place.checked_sub(1) else {
-                return;
-            };
-            let before = self.order[before] as usize;
-            if self.chunks[before].len + len > CHUNK - SPARSE {
-                return;
-            }
-            let mut taken = std::mem::replace(&mut self.chunks[number as usize], Chunk::NEW);
-            taken.move_to(0, &mut self.chunks[before]);
+        let at = self.top.rank(key);
+        debug_assert_eq!(self.top.keys[at], key);
+        self.top.remove(at);
+        if self.top.len < NEAR && !self.deep.order.is_empty() {
+            self.deep.pull_upper_half(&mut self.top);
         }
-        self.order.remove(place);
-        self.bounds.remove(place);
-        self.spare.push(number);
-    }
-
-    fn take_chunk(&mut self) -> u32 {
-        if let Some(chunk) = self.spare.pop() {
-            return chunk;
-        }
-        self.chunks.push(Chunk::NEW);
-        // Cannot wrap: there are fewer chunks than levels, and those fit u32.
-        (self.chunks.len() - 1) as u32
     }
 
     /// Forgets all levels and keeps the memory.
     pub(super) fn clear(&mut self) {
-        while let Some(chunk) = self.order.pop() {
-            self.chunks[chunk as usize].len = 0;
-            self.spare.push(chunk);
-        }
-        self.bounds.clear();
+        self.top.len = 0;
+        self.deep.clear();
         self.len = 0;
     }
 
     /// Checks that everything is in order.
     #[cfg(test)]
     pub(super) fn audit(&self) {
+        assert!(self.top.len > 0 || self.len == 0);
+        let keys = &self.top.keys[..self.top.len];
+        assert!(keys.is_sorted_by(|a, b| a < b));
+        let deep = self.deep.audit(keys.first().copied());
+        assert_eq!(self.top.len + deep, self.len);
+    }
+}
+
+/// The chunks below the top one.
+#[derive(Clone, Debug)]
+struct Deep {
+    chunks: Vec<Chunk>,
+    /// Chunks out of use.
+    spare: Vec<u32>,
+    /// The chunks in use, in order of their keys.
+    order: Vec<u32>,
+    /// For each of them a bound: none of its keys is smaller, all keys before it are.
+    bounds: Vec<u128>,
+}
+
+impl Deep {
+    #[inline]
+    fn chunk(&self, place: usize) -> &Chunk {
+        &self.chunks[self.order[place] as usize]
+    }
+
+    #[inline]
+    fn chunk_mut(&mut self, place: usize) -> &mut Chunk {
+        &mut self.chunks[self.order[place] as usize]
+    }
+
+    /// Where in `order` the chunk is that `key` belongs to; 0 if there is none.
+    #[inline]
+    fn place_of(&self, key: u128) -> usize {
+        let after = self.bounds.partition_point(|bound| *bound <= key);
+        after.saturating_sub(1)
+    }
+
+    #[inline(never)]
+    fn insert(&mut self, key: u128, level: u32) {
+        let mut place = self.place_of(key);
+        if self.chunk(place).len == CHUNK {
+            let mut upper = Chunk::NEW;
+            self.chunk_mut(place).move_to(CHUNK / 2, CHUNK, &mut upper);
+            self.add(place + 1, upper);
+            place = self.place_of(key);
+        }
+        self.bounds[place] = self.bounds[place].min(key);
+        let chunk = self.chunk_mut(place);
+        chunk.insert(chunk.rank(key), key, level);
+    }
+
+    #[inline(never)]
+    fn remove(&mut self, key: u128) {
+        let place = self.place_of(key);
+        let chunk = self.chunk_mut(place);
+        let at = chunk.rank(key);
+        debug_assert_eq!(chunk.keys[at], key);
+        chunk.remove(at);
+        let len = chunk.len;
+        if len == 0 {
+            self.drop(place);
+        } else if len < SPARSE && place > 0 && self.chunk(place - 1).len + len <= CHUNK - SPARSE {
+            let mut taken = self.drop(place);
+            taken.move_to(0, len, self.chunk_mut(place - 1));
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_lower_half(&mut self, top: &mut Chunk) {
+        let mut lower = Chunk::NEW;
+        top.move_to(0, CHUNK / 2, &mut lower);
+        self.add(self.order.len(), lower);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pull_upper_half(&mut self, top: &mut Chunk) {
+        let Some(last) = self.order.len().checked_sub(1) else {
+            return;
+        };
+        let below = self.chunk_mut(last);
+        let from = below.len.saturating_sub(CHUNK / 2);
+        let mut pulled = Chunk::NEW;
+        below.move_to(from, below.len, &mut pulled);
+        top.move_to(0, top.len, &mut pulled);
+        *top = pulled;
+        if from == 0 {
+            self.drop(last);
+        }
+    }
+
+    /// Adds a chunk, which is not empty.
+    fn add(&mut self, place: usize, chunk: Chunk) {
+        self.bounds.insert(place, chunk.keys[0]);
+        if let Some(number) = self.spare.pop() {
+            self.chunks[number as usize] = chunk;
+            self.order.insert(place, number);
+        } else {
+            self.chunks.push(chunk);
+            // Cannot wrap: there are fewer chunks than levels, and those fit u32.
+            self.order.insert(place, (self.chunks.len() - 1) as u32);
+        }
+    }
+
+    /// Takes a chunk out.
+    fn drop(&mut self, place: usize) -> Chunk {
+        let number = self.order.remove(place);
+        self.bounds.remove(place);
+        self.spare.push(number);
+        self.chunks[number as usize].clone()
+    }
+
+    fn clear(&mut self) {
+        self.spare.append(&mut self.order);
+        self.bounds.clear();
+    }
+
+    /// Checks that everything is in order and below `limit`; gives the number of levels.
+    #[cfg(test)]
+    fn audit(&self, limit: Option<u128>) -> usize {
         assert_eq!(self.order.len(), self.bounds.len());
         assert_eq!(self.order.len() + self.spare.len(), self.chunks.len());
         assert!(self.bounds.is_sorted());
-        let lens = self
-            .order
-            .iter()
-            .map(|chunk| self.chunks[*chunk as usize].len);
-        assert_eq!(lens.sum::<usize>(), self.len);
-        for (place, chunk) in self.order.iter().enumerate() {
-            let chunk = &self.chunks[*chunk as usize];
+        let mut len = 0;
+        for place in 0..self.order.len() {
+            let chunk = self.chunk(place);
             let keys = &chunk.keys[..chunk.len];
             assert!(!keys.is_empty() && keys[0] >= self.bounds[place]);
             assert!(keys.is_sorted_by(|a, b| a < b));
-            if let Some(bound) = self.bounds.get(place + 1) {
-                assert!(keys[keys.len() - 1] < *bound);
-            }
+            let limit = self.bounds.get(place + 1).copied().or(limit);
+            assert!(keys[keys.len() - 1] < limit.unwrap());
+            len += keys.len();
         }
+        len
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::collections::btree_map::{Entry, Range};
 
     use proptest::prelude::*;
 
@@ -276,28 +391,39 @@ mod tests {
         #[test]
         fn it_keeps_the_order_of_a_sorted_map(
             steps in prop::collection::vec((0u128..600, 0u32..3), 0..3000),
+            best_only: bool,
         ) {
-            let mut ladder = Ladder::default();
+            let mut ladder = Ladder::NEW;
             let mut model = BTreeMap::new();
-            for (number, (key, kind)) in steps.into_iter().enumerate() {
-                // Waves: mostly growing, then mostly shrinking.
+            for (number, (mut key, kind)) in steps.into_iter().enumerate() {
+                // Waves: mostly growing, then mostly shrinking, anywhere or at the best end.
                 let grows = (number / 500) % 2 == 0;
                 if (kind == 0) != grows {
-                    if let std::collections::btree_map::Entry::Vacant(place) = model.entry(key) {
+                    if let Entry::Vacant(place) = model.entry(key) {
                         place.insert(number as u32);
                         ladder.insert(key, number as u32);
                     }
-                } else if model.remove(&key).is_some() {
-                    ladder.remove(key);
+                } else {
+                    if best_only && let Some((best, _)) = ladder.best() {
+                        key = best;
+                    }
+                    if model.remove(&key).is_some() {
+                        ladder.remove(key);
+                    }
                 }
                 ladder.audit();
                 let best = model.last_key_value().map(|(k, v)| (*k, *v));
                 prop_assert_eq!(ladder.best(), best);
+                prop_assert_eq!(ladder.find(key), model.get(&key).copied());
+                prop_assert_eq!(ladder.len(), model.len());
             }
-            let entries = |range: std::collections::btree_map::Range<'_, u128, u32>| {
+            let entries = |range: Range<'_, u128, u32>| {
                 range.rev().map(|(k, v)| (*k, *v)).collect::<Vec<_>>()
             };
             prop_assert_eq!(all(&ladder, ladder.end()), entries(model.range(..)));
+            for key in 0..600 {
+                prop_assert_eq!(ladder.find(key), model.get(&key).copied());
+            }
             for key in [0, 1, 100, 300, 599, 600] {
                 prop_assert_eq!(all(&ladder, ladder.below(key)), entries(model.range(..key)));
             }

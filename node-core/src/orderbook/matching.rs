@@ -2,7 +2,7 @@
 
 use crate::types::{Amount, OrderId, Price};
 
-use super::store::{FreshId, NIL, limit_key};
+use super::store::{NIL, limit_key};
 use super::{
     CancelReason, Event, EventSink, NewOrder, OrderBook, OrderType, RefusedError, RestingOrder,
     SelfTrade, Submitted, TimeInForce, Trade,
@@ -25,17 +25,21 @@ impl<S: EventSink> OrderBook<S> {
     /// `CapacityReached` if it would have to rest. A refused order changes nothing.
     #[inline]
     pub fn submit(&mut self, order: NewOrder) -> Result<Submitted, RefusedError> {
-        let checked = check_terms(&order)
-            .and_then(|()| self.store.fresh(order.id))
-            .and_then(|fresh| {
-                let crosses = self.check_against_book(&order)?;
-                self.check_capacity(&order, crosses)?;
-                Ok((fresh, crosses))
-            });
-        match checked {
-            Ok((fresh, crosses)) => Ok(self.execute(&order, (!crosses).then_some(fresh))),
-            Err(error) => Err(self.refuse(error)),
+        if let Err(error) = check_terms(&order) {
+            return Err(self.refuse(error));
         }
+        let hash = match self.store.fresh(order.id) {
+            Ok(hash) => hash,
+            Err(error) => return Err(self.refuse(error)),
+        };
+        let limit = limit_key(order.side, order.price());
+        let crosses = self.store.side(order.side.opposite()).best_key >= limit;
+        if (is_conditional(&order) || self.store.len >= self.store.max_orders)
+            && let Err(error) = self.check_against_book(&order, crosses, limit)
+        {
+            return Err(self.refuse(error));
+        }
+        Ok(self.execute(&order, crosses, limit, hash))
     }
 
     /// Cancels the order `id` and submits `order` in its place, which may have the same id, in
@@ -46,71 +50,83 @@ impl<S: EventSink> OrderBook<S> {
     /// [`submit`](Self::submit). If the new order is refused, the old one stands untouched.
     pub fn replace(&mut self, id: OrderId, order: NewOrder) -> Result<Submitted, RefusedError> {
         match self.check_replace(id, &order) {
-            Ok(slot) => {
+            Ok((slot, hash)) => {
                 let open = self.store.order(slot).open;
                 self.store.unlink(slot);
                 let by = order.id;
                 self.sink.event(&Event::Replaced { id, open, by });
-                Ok(self.execute(&order, None))
+                let limit = limit_key(order.side, order.price());
+                let crosses = self.store.side(order.side.opposite()).best_key >= limit;
+                Ok(self.execute(&order, crosses, limit, hash))
             }
             Err(error) => Err(self.refuse(error)),
         }
     }
 
-    fn check_replace(&self, id: OrderId, order: &NewOrder) -> Result<u32, RefusedError> {
+    fn check_replace(&self, id: OrderId, order: &NewOrder) -> Result<(u32, u32), RefusedError> {
         let slot = self.store.known(id)?;
         let old = self.store.view(slot);
         if (old.owner, old.side) != (order.owner, order.side) {
             return Err(RefusedError::BadReplace { id });
         }
         check_terms(order)?;
-        if order.id != id {
-            self.store.fresh(order.id)?;
-        }
+        let hash = if order.id == id {
+            self.store.order(slot).hash
+        } else {
+            self.store.fresh(order.id)?
+        };
         // The old order is on the side that the new one does not trade with, and leaves a place
-        // for it: neither check needs it gone.
-        self.check_against_book(order)?;
-        Ok(slot)
-    }
-
-    /// Whether the order can trade; refuses what may not or may not in part.
-    #[inline]
-    fn check_against_book(&self, order: &NewOrder) -> Result<bool, RefusedError> {
+        // for it: nothing here needs it gone.
         let limit = limit_key(order.side, order.price());
         let crosses = self.store.side(order.side.opposite()).best_key >= limit;
-        if let OrderType::PostOnly(_) = order.order_type {
-            if crosses && let Some(price) = self.first_counterparty(order, limit) {
-                return Err(RefusedError::WouldCross {
-                    id: order.id,
-                    price,
-                });
-            }
-            return Ok(false);
-        }
-        if order.time_in_force == TimeInForce::Fok && !self.can_fill(order, limit) {
-            return Err(RefusedError::CannotFill { id: order.id });
-        }
-        Ok(crosses)
+        self.check_conditions(order, crosses, limit)?;
+        Ok((slot, hash))
     }
 
-    /// Refuses an order that would have to rest in a full book. An order that trades and then
-    /// rests has filled a maker whole, and takes its place.
-    #[inline]
-    fn check_capacity(&self, order: &NewOrder, crosses: bool) -> Result<(), RefusedError> {
+    /// Refuses what may not trade, or not in part, and what would have to rest in a full book.
+    #[cold]
+    #[inline(never)]
+    fn check_against_book(
+        &self,
+        order: &NewOrder,
+        crosses: bool,
+        limit: u128,
+    ) -> Result<(), RefusedError> {
+        self.check_conditions(order, crosses, limit)?;
         let max_orders = self.store.max_orders;
         if self.store.len < max_orders || order.time_in_force != TimeInForce::Gtc {
             return Ok(());
         }
-        let limit = limit_key(order.side, order.price());
-        let trades = match order.self_trade {
+        // An order that trades and then rests has filled a maker whole, and takes its place; one
+        // that stops at its owner's order does not rest.
+        let finds_place = match order.self_trade {
             SelfTrade::Skip => crosses && self.first_counterparty(order, limit).is_some(),
             SelfTrade::Allow | SelfTrade::CancelNewest => crosses,
         };
-        if trades {
+        if finds_place {
             return Ok(());
         }
         let id = order.id;
         Err(RefusedError::CapacityReached { id, max_orders })
+    }
+
+    fn check_conditions(
+        &self,
+        order: &NewOrder,
+        crosses: bool,
+        limit: u128,
+    ) -> Result<(), RefusedError> {
+        let id = order.id;
+        if let OrderType::PostOnly(_) = order.order_type
+            && crosses
+            && let Some(price) = self.first_counterparty(order, limit)
+        {
+            return Err(RefusedError::WouldCross { id, price });
+        }
+        if order.time_in_force == TimeInForce::Fok && !self.can_fill(order, limit) {
+            return Err(RefusedError::CannotFill { id });
+        }
+        Ok(())
     }
 
     /// The price of the first order that this one crosses with. Under `Skip` its owner's orders
@@ -151,9 +167,9 @@ impl<S: EventSink> OrderBook<S> {
         false
     }
 
-    /// Does what was checked. `fresh` is given if the order does not cross.
-    #[inline]
-    fn execute(&mut self, order: &NewOrder, fresh: Option<FreshId>) -> Submitted {
+    /// Does what was checked.
+    #[inline(always)]
+    fn execute(&mut self, order: &NewOrder, crosses: bool, limit: u128, hash: u32) -> Submitted {
         self.store.counters.accepted += 1;
         self.sink.event(&Event::Accepted(*order));
         let mut taking = Taking {
@@ -161,124 +177,132 @@ impl<S: EventSink> OrderBook<S> {
             trades: 0,
             stopped: false,
         };
-        if fresh.is_none() {
+        if crosses {
+            // A post-only order that gets here crosses only with orders that it passes over.
             if order.self_trade == SelfTrade::Skip {
-                self.take_skipping(order, &mut taking);
+                self.take_skipping(order, limit, &mut taking);
             } else {
-                self.take(order, &mut taking);
+                self.take(order, limit, &mut taking);
+            }
+            if taking.left.is_zero() {
+                return Submitted {
+                    filled: order.amount,
+                    trades: taking.trades,
+                    ..Submitted::default()
+                };
             }
         }
-        let mut done = Submitted {
-            filled: order.amount.saturating_sub(taking.left),
-            open: Amount::ZERO,
-            cancelled: Amount::ZERO,
-            trades: taking.trades,
-        };
-        if taking.left.is_zero() {
-            return done;
+        let filled = order.amount.saturating_sub(taking.left);
+        let trades = taking.trades;
+        if order.time_in_force == TimeInForce::Gtc && !taking.stopped {
+            let rested = RestingOrder {
+                id: order.id,
+                owner: order.owner,
+                side: order.side,
+                // A market order is never good till cancelled.
+                price: order.price().unwrap_or_default(),
+                amount: taking.left,
+                time: order.time,
+            };
+            self.store.insert(&rested, hash);
+            self.sink.event(&Event::Rested(rested));
+            return Submitted {
+                filled,
+                open: taking.left,
+                cancelled: Amount::ZERO,
+                trades,
+            };
         }
-        let reason = match (order.time_in_force, order.price()) {
-            _ if taking.stopped => CancelReason::SelfTrade,
-            (TimeInForce::Gtc, Some(price)) => {
-                done.open = taking.left;
-                self.rest_remainder(order, price, taking.left, fresh);
-                return done;
-            }
-            _ => CancelReason::Unfilled,
+        let reason = if taking.stopped {
+            CancelReason::SelfTrade
+        } else {
+            CancelReason::Unfilled
         };
-        done.cancelled = taking.left;
         self.tell_cancelled(order.id, taking.left, reason);
-        done
-    }
-
-    #[inline]
-    fn rest_remainder(
-        &mut self,
-        order: &NewOrder,
-        price: Price,
-        amount: Amount,
-        fresh: Option<FreshId>,
-    ) {
-        let rested = RestingOrder {
-            id: order.id,
-            owner: order.owner,
-            side: order.side,
-            price,
-            amount,
-            time: order.time,
-        };
-        match fresh {
-            Some(fresh) => self.store.insert_fresh(fresh, &rested),
-            None => self.store.insert(&rested),
+        Submitted {
+            filled,
+            open: Amount::ZERO,
+            cancelled: taking.left,
+            trades,
         }
-        self.sink.event(&Event::Rested(rested));
     }
 
     /// Trades with the best orders until the order is filled, its limit is reached, or it meets
     /// its own owner. Makers that are filled whole leave a level together.
     #[inline]
-    fn take(&mut self, order: &NewOrder, taking: &mut Taking) {
-        let limit = limit_key(order.side, order.price());
+    fn take(&mut self, order: &NewOrder, limit: u128, taking: &mut Taking) {
         let maker_side = order.side.opposite();
         let checks_owner = order.self_trade == SelfTrade::CancelNewest;
         let Self { store, sink } = self;
-        while !taking.left.is_zero() && !taking.stopped {
+        let mut left = order.amount;
+        let mut trades = store.counters.trades;
+        let trades_before = trades;
+        loop {
             let side = store.side(maker_side);
             if side.best_key < limit {
-                return;
+                break;
             }
             let number = side.best_level;
-            let level = store.level(number);
+            let level = &mut store.levels[number as usize];
             let (price, first) = (level.price, level.head);
             let mut total = level.total;
             let (mut last, mut head, mut gone) = (NIL, first, 0);
-            while head != NIL {
-                let maker = &mut store.orders[head as usize];
+            while let Some(maker) = store.orders.get_mut(head as usize) {
                 if checks_owner && maker.owner == order.owner {
                     taking.stopped = true;
                     break;
                 }
-                let amount = maker.open.min(taking.left);
-                taking.left = taking.left.saturating_sub(amount);
-                taking.trades += 1;
-                maker.open = maker.open.saturating_sub(amount);
-                total -= amount.units();
-                store.counters.trades += 1;
-                let trade = Trade {
-                    number: store.counters.trades,
+                trades += 1;
+                let mut trade = Trade {
+                    number: trades,
                     maker: OrderId::from_u128(maker.id),
                     taker: order.id,
                     maker_owner: maker.owner,
                     taker_owner: order.owner,
                     taker_side: order.side,
                     price,
-                    amount,
-                    maker_remaining: maker.open,
-                    taker_remaining: taking.left,
+                    amount: left,
+                    maker_remaining: Amount::ZERO,
+                    taker_remaining: Amount::ZERO,
                 };
-                if trade.maker_done() {
-                    let id = maker.id;
-                    last = head;
-                    head = maker.next;
-                    gone += 1;
-                    store.forget_id(id, last);
+                if maker.open > left {
+                    maker.open = maker.open.saturating_sub(left);
+                    total -= left.units();
+                    trade.maker_remaining = maker.open;
+                    left = Amount::ZERO;
+                    sink.event(&Event::Trade(trade));
+                    break;
                 }
+                left = left.saturating_sub(maker.open);
+                total -= maker.open.units();
+                trade.amount = maker.open;
+                trade.taker_remaining = left;
+                last = head;
+                head = maker.next;
+                gone += 1;
+                store.ids.remove(maker.hash, last);
                 sink.event(&Event::Trade(trade));
-                if taking.left.is_zero() {
+                if left.is_zero() {
                     break;
                 }
             }
-            store.levels[number as usize].total = total;
             if gone > 0 {
-                store.close_up(number, first, last, head, gone);
+                store.close_up(number, (first, last), head, gone, total);
+            } else {
+                level.total = total;
+            }
+            if left.is_zero() || taking.stopped {
+                break;
             }
         }
+        store.counters.trades = trades;
+        taking.left = left;
+        taking.trades = (trades - trades_before) as u32;
     }
 
     /// Trades as [`take`](Self::take) does, and passes over the owner's own orders.
     #[cold]
-    fn take_skipping(&mut self, order: &NewOrder, taking: &mut Taking) {
-        let limit = limit_key(order.side, order.price());
+    fn take_skipping(&mut self, order: &NewOrder, limit: u128, taking: &mut Taking) {
         let maker_side = order.side.opposite();
         let Self { store, sink } = self;
         let mut cursor = store.side(maker_side).ladder.end();
@@ -321,8 +345,15 @@ impl<S: EventSink> OrderBook<S> {
     }
 }
 
+/// Whether an order must be held against the book before anything is done.
+#[inline(always)]
+const fn is_conditional(order: &NewOrder) -> bool {
+    matches!(order.order_type, OrderType::PostOnly(_))
+        || matches!(order.time_in_force, TimeInForce::Fok)
+}
+
 /// Checks what an order says of itself.
-#[inline]
+#[inline(always)]
 fn check_terms(order: &NewOrder) -> Result<(), RefusedError> {
     let id = order.id;
     if order.amount.is_zero() {

@@ -5,12 +5,18 @@
 
 use crate::types::{Amount, Millis, OrderId, Price, Side};
 
-use super::hash_index::{HashIndex, KeyHasher, Vacant};
+use super::hash_index::{HashIndex, KeyHasher};
 use super::ladder::Ladder;
 use super::{BookConfig, Counters, OrderRef, OwnerId, RefusedError, RestingOrder};
 
 /// No order, no level.
 pub(super) const NIL: u32 = u32::MAX;
+
+/// Places in the cache of levels for each level that there ever was at once.
+const CACHE_SPREAD: usize = 4;
+
+/// Fewest and most places in the cache of levels, as powers of two.
+const CACHE_BITS: std::ops::RangeInclusive<u32> = 8..=20;
 
 /// An order in the book: one cache line.
 #[derive(Clone, Copy, Debug)]
@@ -26,12 +32,16 @@ pub(super) struct Order {
     pub(super) next: u32,
     pub(super) level: u32,
     pub(super) owner: OwnerId,
+    /// Of its id.
+    pub(super) hash: u32,
 }
 
-/// A price level: a queue of orders.
+/// A price level, which is a queue of orders: one cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub(super) struct LevelQueue {
+    /// See [`key_of`]; 0 in a place out of use.
+    pub(super) key: u128,
     pub(super) price: Price,
     /// Sum of the open amounts. At most 2^30 orders of less than 2^77 units: cannot overflow.
     pub(super) total: u128,
@@ -39,38 +49,59 @@ pub(super) struct LevelQueue {
     pub(super) head: u32,
     pub(super) tail: u32,
     pub(super) count: u32,
-    pub(super) side: Side,
+}
+
+impl LevelQueue {
+    #[inline(always)]
+    pub(super) const fn side(&self) -> Side {
+        // Keys of asks have all upper bits set, keys of bids have none.
+        if self.key >> 127 == 0 {
+            Side::Buy
+        } else {
+            Side::Sell
+        }
+    }
 }
 
 /// One side of the book.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct BookSide {
-    pub(super) ladder: Ladder,
     /// Key of the best level; 0, which no level has, if there is none.
     pub(super) best_key: u128,
     pub(super) best_level: u32,
+    pub(super) ladder: Ladder,
+}
+
+impl BookSide {
+    const NEW: Self = Self {
+        best_key: 0,
+        best_level: NIL,
+        ladder: Ladder::NEW,
+    };
 }
 
 /// The state of a book.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
-    hasher: KeyHasher,
-    ids: HashIndex,
-    prices: HashIndex,
+    pub(super) hasher: KeyHasher,
+    pub(super) ids: HashIndex,
     pub(super) orders: Vec<Order>,
-    free_order: u32,
+    pub(super) free_order: u32,
     pub(super) levels: Vec<LevelQueue>,
     free_level: u32,
-    pub(super) sides: [BookSide; 2],
+    /// The level that a key with the place's hash had last; may be out of date.
+    cache: Vec<u32>,
+    cache_shift: u32,
     pub(super) len: u32,
     pub(super) max_orders: u32,
     pub(super) counters: Counters,
+    pub(super) sides: [BookSide; 2],
 }
 
 /// The key of a price in the ladder of its side: the better, the larger, and never 0.
 #[inline(always)]
 pub(super) const fn key_of(side: Side, price: Price) -> u128 {
-    // Lower asks are better. All bits turned keeps asks apart from bids in the shared index too.
+    // Lower asks are better. All bits turned keep asks apart from bids, too.
     price.units() ^ 0u128.wrapping_sub(side as u128)
 }
 
@@ -83,13 +114,6 @@ pub(super) const fn limit_key(side: Side, limit: Option<Price>) -> u128 {
     }
 }
 
-/// An id that is not in the book, and where it would be put.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct FreshId {
-    hash: u32,
-    vacant: Vacant,
-}
-
 impl Store {
     pub(super) fn new(config: &BookConfig) -> Self {
         let max_orders = config.max_orders.min(super::MAX_ORDERS);
@@ -97,15 +121,16 @@ impl Store {
         Self {
             hasher: KeyHasher::new(config.seed),
             ids: HashIndex::with_capacity(reserve),
-            prices: HashIndex::with_capacity(reserve.min(4096)),
             orders: Vec::with_capacity(reserve),
             free_order: NIL,
-            levels: Vec::with_capacity(reserve.min(4096)),
+            levels: Vec::new(),
             free_level: NIL,
-            sides: [BookSide::default(), BookSide::default()],
+            cache: vec![NIL; 1 << CACHE_BITS.start()],
+            cache_shift: 64 - CACHE_BITS.start(),
             len: 0,
             max_orders,
             counters: Counters::default(),
+            sides: [BookSide::NEW, BookSide::NEW],
         }
     }
 
@@ -124,12 +149,16 @@ impl Store {
         &self.levels[level as usize]
     }
 
+    #[inline(always)]
+    fn find_hashed(&self, id: u128, hash: u32) -> Option<u32> {
+        self.ids.find(hash, |slot| self.order(slot).id == id)
+    }
+
     /// The place of the order with this id.
     #[inline(always)]
     pub(super) fn find(&self, id: OrderId) -> Option<u32> {
         let id = id.to_u128();
-        let is_it = |slot| self.order(slot).id == id;
-        self.ids.find(self.hasher.hash(id), is_it).ok()
+        self.find_hashed(id, self.hasher.hash(id))
     }
 
     /// The place of the order with this id, which must be there.
@@ -138,14 +167,13 @@ impl Store {
         self.find(id).ok_or(RefusedError::UnknownOrder { id })
     }
 
-    /// Makes sure that no order has this id.
+    /// Makes sure that no order has this id; gives the id's hash.
     #[inline(always)]
-    pub(super) fn fresh(&self, id: OrderId) -> Result<FreshId, RefusedError> {
-        let key = id.to_u128();
-        let hash = self.hasher.hash(key);
-        match self.ids.find(hash, |slot| self.order(slot).id == key) {
-            Ok(_) => Err(RefusedError::DuplicateId { id }),
-            Err(vacant) => Ok(FreshId { hash, vacant }),
+    pub(super) fn fresh(&self, id: OrderId) -> Result<u32, RefusedError> {
+        let hash = self.hasher.hash(id.to_u128());
+        match self.find_hashed(id.to_u128(), hash) {
+            Some(_) => Err(RefusedError::DuplicateId { id }),
+            None => Ok(hash),
         }
     }
 
@@ -157,85 +185,151 @@ impl Store {
         OrderRef {
             id: OrderId::from_u128(order.id),
             owner: order.owner,
-            side: level.side,
+            side: level.side(),
             price: level.price,
             open: order.open,
             time: order.time,
         }
     }
 
-    /// Puts an order whose id was found fresh just before.
+    /// Puts an order whose id, which has this hash, is not in the book.
     #[inline(always)]
-    pub(super) fn insert_fresh(&mut self, fresh: FreshId, order: &RestingOrder) {
-        let slot = self.link(order);
-        self.ids.insert_at(fresh.vacant, fresh.hash, slot);
-    }
-
-    /// Puts an order whose id is known not to be in the book.
-    #[inline(always)]
-    pub(super) fn insert(&mut self, order: &RestingOrder) {
-        let hash = self.hasher.hash(order.id.to_u128());
-        let slot = self.link(order);
-        self.ids.insert(hash, slot);
-    }
-
-    #[inline(always)]
-    fn link(&mut self, order: &RestingOrder) -> u32 {
-        let key = key_of(order.side, order.price);
-        let hash = self.hasher.hash(key);
-        let levels = &self.levels;
-        let is_it = |level: u32| {
-            let level = &levels[level as usize];
-            key_of(level.side, level.price) == key
-        };
-        let level = match self.prices.find(hash, is_it) {
-            Ok(level) => level,
-            Err(vacant) => self.create_level(order, hash, vacant),
-        };
-        let queue = &mut self.levels[level as usize];
-        queue.total += order.amount.units();
-        queue.count += 1;
+    pub(super) fn insert(&mut self, order: &RestingOrder, hash: u32) {
+        let number = self.level_for(order.side, order.price);
+        let level = &mut self.levels[number as usize];
+        level.total += order.amount.units();
+        level.count += 1;
         self.len += 1;
-
+        let tail = level.tail;
         let mut placed = Order {
             id: order.id.to_u128(),
             open: order.amount,
             time: order.time,
-            prev: queue.tail,
+            prev: tail,
             next: NIL,
-            level,
+            level: number,
             owner: order.owner,
+            hash,
         };
-        if placed.prev != NIL {
-            let tail = &self.orders[placed.prev as usize];
-            if (tail.time, tail.id) > (placed.time, placed.id) {
-                self.find_place(&mut placed);
-            }
-        }
-        let (prev, next) = (placed.prev, placed.next);
-        let slot = if self.free_order == NIL {
-            self.orders.push(placed);
-            // Cannot wrap: there are at most MAX_ORDERS.
-            (self.orders.len() - 1) as u32
+        let slot = self.free_order;
+        let slot = if slot == NIL {
+            self.orders.len() as u32
         } else {
-            let slot = self.free_order;
-            let place = &mut self.orders[slot as usize];
-            self.free_order = place.next;
-            *place = placed;
             slot
         };
-        let queue = &mut self.levels[level as usize];
-        if prev == NIL {
-            queue.head = slot;
+        if let Some(last) = self.orders.get_mut(tail as usize) {
+            if (last.time, last.id) < (placed.time, placed.id) {
+                last.next = slot;
+                level.tail = slot;
+            } else {
+                self.link_late(&mut placed, slot);
+            }
         } else {
-            self.orders[prev as usize].next = slot;
+            level.head = slot;
+            level.tail = slot;
         }
-        if next == NIL {
-            queue.tail = slot;
+        if let Some(place) = self.orders.get_mut(slot as usize) {
+            self.free_order = place.next;
+            *place = placed;
         } else {
-            self.orders[next as usize].prev = slot;
+            self.orders.push(placed);
         }
-        slot
+        let orders = &self.orders;
+        self.ids
+            .insert(hash, slot, |slot| orders[slot as usize].hash);
+    }
+
+    /// The level of this price, which is created if there is none.
+    #[inline(always)]
+    fn level_for(&mut self, side: Side, price: Price) -> u32 {
+        let key = key_of(side, price);
+        let place = self.cache_place(key);
+        let cached = self.cache[place];
+        match self.levels.get(cached as usize) {
+            Some(level) if level.key == key => cached,
+            _ => self.find_or_create_level(side, price),
+        }
+    }
+
+    /// Where the cache keeps a key. Who makes keys share a place gains little: the level is then
+    /// found in the ladder.
+    #[inline(always)]
+    fn cache_place(&self, key: u128) -> usize {
+        let mixed = (key as u64 ^ (key >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> self.cache_shift) as usize
+    }
+
+    #[inline(never)]
+    fn find_or_create_level(&mut self, side: Side, price: Price) -> u32 {
+        let key = key_of(side, price);
+        let book_side = &mut self.sides[side as usize];
+        let level = match book_side.ladder.find(key) {
+            Some(level) => level,
+            None => self.create_level(key, side, price),
+        };
+        let place = self.cache_place(key);
+        self.cache[place] = level;
+        level
+    }
+
+    #[inline(always)]
+    fn create_level(&mut self, key: u128, side: Side, price: Price) -> u32 {
+        let created = LevelQueue {
+            key,
+            price,
+            total: 0,
+            head: NIL,
+            tail: NIL,
+            count: 0,
+        };
+        let level = if let Some(place) = self.levels.get_mut(self.free_level as usize) {
+            std::mem::replace(&mut self.free_level, place.head)
+        } else {
+            self.add_level_place()
+        };
+        self.levels[level as usize] = created;
+        let side = &mut self.sides[side as usize];
+        side.ladder.insert(key, level);
+        if key > side.best_key {
+            side.best_key = key;
+            side.best_level = level;
+        }
+        level
+    }
+
+    /// Makes room for one more level, and for more of them in the cache.
+    #[cold]
+    #[inline(never)]
+    fn add_level_place(&mut self) -> u32 {
+        self.levels.push(LevelQueue {
+            key: 0,
+            price: Price::ZERO,
+            total: 0,
+            head: NIL,
+            tail: NIL,
+            count: 0,
+        });
+        if self.levels.len() * CACHE_SPREAD > self.cache.len()
+            && 64 - self.cache_shift < *CACHE_BITS.end()
+        {
+            self.cache_shift -= 1;
+            self.cache = vec![NIL; self.cache.len() * 2];
+        }
+        // Cannot wrap: there are no more levels than orders.
+        (self.levels.len() - 1) as u32
+    }
+
+    /// Links an order, which will stand at `slot`, where its priority belongs: before the tail.
+    #[cold]
+    #[inline(never)]
+    fn link_late(&mut self, placed: &mut Order, slot: u32) {
+        self.find_place(placed);
+        self.orders[placed.next as usize].prev = slot;
+        if let Some(before) = self.orders.get_mut(placed.prev as usize) {
+            before.next = slot;
+        } else {
+            self.levels[placed.level as usize].head = slot;
+        }
     }
 
     /// Finds the place of an order that does not belong at its level's tail.
@@ -252,47 +346,15 @@ impl Store {
         }
     }
 
-    #[inline]
-    fn create_level(&mut self, order: &RestingOrder, hash: u32, vacant: Vacant) -> u32 {
-        let created = LevelQueue {
-            price: order.price,
-            total: 0,
-            head: NIL,
-            tail: NIL,
-            count: 0,
-            side: order.side,
-        };
-        let level = if self.free_level == NIL {
-            self.levels.push(created);
-            // Cannot wrap: there are no more levels than orders.
-            (self.levels.len() - 1) as u32
-        } else {
-            let level = self.free_level;
-            let place = &mut self.levels[level as usize];
-            self.free_level = place.head;
-            *place = created;
-            level
-        };
-        self.prices.insert_at(vacant, hash, level);
-        let key = key_of(order.side, order.price);
-        let side = &mut self.sides[order.side as usize];
-        side.ladder.insert(key, level);
-        if key > side.best_key {
-            side.best_key = key;
-            side.best_level = level;
-        }
-        level
-    }
-
     /// Takes out a level that has no orders left.
-    #[inline]
-    pub(super) fn drop_level(&mut self, level: u32) {
-        let queue = &mut self.levels[level as usize];
-        let key = key_of(queue.side, queue.price);
-        let side = &mut self.sides[queue.side as usize];
-        queue.head = self.free_level;
-        self.free_level = level;
-        self.prices.remove(self.hasher.hash(key), level);
+    #[inline(always)]
+    pub(super) fn drop_level(&mut self, number: u32) {
+        let level = &mut self.levels[number as usize];
+        let key = std::mem::replace(&mut level.key, 0);
+        level.head = self.free_level;
+        self.free_level = number;
+        // Asks have the upper bits set, see `key_of`.
+        let side = &mut self.sides[(key >> 127) as usize];
         side.ladder.remove(key);
         if key == side.best_key {
             (side.best_key, side.best_level) = side.ladder.best().unwrap_or((0, NIL));
@@ -300,51 +362,52 @@ impl Store {
     }
 
     /// Takes out an order.
-    #[inline]
+    #[inline(always)]
     pub(super) fn unlink(&mut self, slot: u32) {
-        let order = self.orders[slot as usize];
-        self.ids.remove(self.hasher.hash(order.id), slot);
-        let queue = &mut self.levels[order.level as usize];
-        queue.total -= order.open.units();
-        queue.count -= 1;
-        self.len -= 1;
-        if order.prev == NIL {
-            queue.head = order.next;
-        } else {
-            self.orders[order.prev as usize].next = order.next;
-        }
-        if order.next == NIL {
-            queue.tail = order.prev;
-        } else {
-            self.orders[order.next as usize].prev = order.prev;
-        }
-        self.orders[slot as usize].next = self.free_order;
+        let place = &mut self.orders[slot as usize];
+        let order = *place;
+        place.next = self.free_order;
         self.free_order = slot;
-        if order.prev == NIL && order.next == NIL {
+        self.ids.remove(order.hash, slot);
+        self.len -= 1;
+        let level = &mut self.levels[order.level as usize];
+        level.total -= order.open.units();
+        level.count -= 1;
+        match self.orders.get_mut(order.prev as usize) {
+            Some(before) => before.next = order.next,
+            None => level.head = order.next,
+        }
+        match self.orders.get_mut(order.next as usize) {
+            Some(after) => after.prev = order.prev,
+            None => level.tail = order.prev,
+        }
+        if level.count == 0 {
             self.drop_level(order.level);
         }
     }
 
-    /// Forgets the id of an order that [`close_up`](Self::close_up) will take out.
+    /// Takes out a level's first orders, `first` to `last`, whose ids are forgotten; `head` is
+    /// the order after them and `total` what is left of the level.
     #[inline(always)]
-    pub(super) fn forget_id(&mut self, id: u128, slot: u32) {
-        self.ids.remove(self.hasher.hash(id), slot);
-    }
-
-    /// Takes out a level's first orders, `first` to `last`, whose ids are forgotten and whose
-    /// amounts are taken from the level already; `head` is the order after them.
-    #[inline(always)]
-    pub(super) fn close_up(&mut self, level: u32, first: u32, last: u32, head: u32, count: u32) {
+    pub(super) fn close_up(
+        &mut self,
+        number: u32,
+        (first, last): (u32, u32),
+        head: u32,
+        gone: u32,
+        total: u128,
+    ) {
         self.orders[last as usize].next = self.free_order;
         self.free_order = first;
-        self.len -= count;
-        let queue = &mut self.levels[level as usize];
-        queue.count -= count;
-        queue.head = head;
-        if head == NIL {
-            self.drop_level(level);
+        self.len -= gone;
+        if let Some(after) = self.orders.get_mut(head as usize) {
+            after.prev = NIL;
+            let level = &mut self.levels[number as usize];
+            level.head = head;
+            level.count -= gone;
+            level.total = total;
         } else {
-            self.orders[head as usize].prev = NIL;
+            self.drop_level(number);
         }
     }
 
@@ -363,7 +426,7 @@ impl Store {
     /// Takes out everything; counters and memory stay.
     pub(super) fn clear(&mut self) {
         self.ids.clear();
-        self.prices.clear();
+        // Numbers of levels in the cache are harmless: a level is compared with what is sought.
         self.orders.clear();
         self.levels.clear();
         (self.free_order, self.free_level) = (NIL, NIL);
@@ -391,9 +454,8 @@ impl Store {
             let mut cursor = state.ladder.end();
             while let Some((key, number)) = state.ladder.step(&mut cursor) {
                 let level = self.level(number);
-                assert_eq!((level.side, key_of(side, level.price)), (side, key));
-                let found = self.prices.find(self.hasher.hash(key), |l| l == number);
-                assert_eq!(found.ok(), Some(number));
+                assert_eq!((level.side(), level.key), (side, key));
+                assert_eq!(key_of(side, level.price), key);
                 let (mut total, mut count, mut prev, mut slot) = (0, 0, NIL, level.head);
                 while slot != NIL {
                     let order = self.order(slot);
@@ -425,6 +487,7 @@ impl Store {
         let (mut free, mut level) = (0, self.free_level);
         while level != NIL {
             free += 1;
+            assert_eq!(self.level(level).key, 0);
             level = self.level(level).head;
         }
         let levels = self.sides.iter().map(|side| side.ladder.len());
