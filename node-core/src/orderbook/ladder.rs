@@ -3,12 +3,12 @@
 //! A sorted array, the best level last, cut into chunks: the best levels stand in the top chunk,
 //! the others in chunks below it. What happens near the best price moves a few entries, whatever
 //! the number of levels, and nothing depends on how far prices lie apart. It is touched only when
-//! a level comes or goes.
+//! a level is created, and when levels that are empty are swept out, many at once.
 
 /// Most levels in a chunk.
 const CHUNK: usize = 64;
 
-/// A chunk shorter than this is joined with the one before it, if both then fill three quarters.
+/// Chunks are joined if so many entries are then still free.
 const SPARSE: usize = CHUNK / 4;
 
 /// How many entries from the end of a chunk on are looked at one by one.
@@ -63,18 +63,17 @@ impl Chunk {
         self.len += 1;
     }
 
-    #[inline(always)]
-    fn remove(&mut self, at: usize) {
-        self.len -= 1;
-        if self.len - at <= NEAR {
-            for to in at..self.len {
-                self.keys[to] = self.keys[to + 1];
-                self.levels[to] = self.levels[to + 1];
+    /// Keeps the entries of the levels that are wanted.
+    fn retain(&mut self, keep: &mut impl FnMut(u32) -> bool) {
+        let mut kept = 0;
+        for at in 0..self.len {
+            if keep(self.levels[at]) {
+                self.keys[kept] = self.keys[at];
+                self.levels[kept] = self.levels[at];
+                kept += 1;
             }
-        } else {
-            self.keys.copy_within(at + 1..=self.len, at);
-            self.levels.copy_within(at + 1..=self.len, at);
         }
+        self.len = kept;
     }
 
     /// Moves the entries from `from` to `until` to the end of `other`; those behind close up.
@@ -209,16 +208,25 @@ impl Ladder {
         self.top.insert(self.top.rank(key), key, level);
     }
 
-    /// Takes out the level of a key that is there.
-    #[inline(always)]
-    pub(super) fn remove(&mut self, key: u128) {
-        self.len -= 1;
-        if !self.is_top(key) {
-            return self.deep.remove(key);
-        }
-        let at = self.top.rank(key);
-        debug_assert_eq!(self.top.keys[at], key);
-        self.top.remove(at);
+    /// Takes out the best level.
+    #[inline]
+    pub(super) fn pop(&mut self) {
+        self.len = self.len.saturating_sub(1);
+        self.top.len = self.top.len.saturating_sub(1);
+        self.refill();
+    }
+
+    /// Keeps the levels that are wanted.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(u32) -> bool) {
+        self.top.retain(&mut keep);
+        let deep = self.deep.retain(&mut keep);
+        self.len = self.top.len + deep;
+        self.refill();
+    }
+
+    /// Keeps the top chunk from running out.
+    #[inline]
+    fn refill(&mut self) {
         if self.top.len < NEAR && !self.deep.order.is_empty() {
             self.deep.pull_upper_half(&mut self.top);
         }
@@ -286,19 +294,29 @@ impl Deep {
         chunk.insert(chunk.rank(key), key, level);
     }
 
-    #[inline(never)]
-    fn remove(&mut self, key: u128) {
-        let place = self.place_of(key);
-        let chunk = self.chunk_mut(place);
-        let at = chunk.rank(key);
-        debug_assert_eq!(chunk.keys[at], key);
-        chunk.remove(at);
-        let len = chunk.len;
-        if len == 0 {
-            self.drop(place);
-        } else if len < SPARSE && place > 0 && self.chunk(place - 1).len + len <= CHUNK - SPARSE {
-            let mut taken = self.drop(place);
-            taken.move_to(0, len, self.chunk_mut(place - 1));
+    /// Keeps the levels that are wanted, gives their number, and joins chunks that became sparse.
+    fn retain(&mut self, keep: &mut impl FnMut(u32) -> bool) -> usize {
+        let mut len = 0;
+        let mut place = 0;
+        while place < self.order.len() {
+            let chunk = self.chunk_mut(place);
+            chunk.retain(keep);
+            let kept = chunk.len;
+            len += kept;
+            if kept == 0 || place > 0 && self.chunk(place - 1).len + kept <= CHUNK - SPARSE {
+                self.join(place);
+            } else {
+                place += 1;
+            }
+        }
+        len
+    }
+
+    /// Moves what a chunk holds to the one before it, and drops it.
+    fn join(&mut self, place: usize) {
+        let mut taken = self.drop(place);
+        if taken.len > 0 {
+            taken.move_to(0, taken.len, self.chunk_mut(place - 1));
         }
     }
 
@@ -390,26 +408,25 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn it_keeps_the_order_of_a_sorted_map(
-            steps in prop::collection::vec((0u128..600, 0u32..3), 0..3000),
-            best_only: bool,
+            steps in prop::collection::vec((0u128..2_000, 0u32..100), 0..3000),
         ) {
             let mut ladder = Ladder::NEW;
             let mut model = BTreeMap::new();
-            for (number, (mut key, kind)) in steps.into_iter().enumerate() {
-                // Waves: mostly growing, then mostly shrinking, anywhere or at the best end.
+            for (number, (key, kind)) in steps.into_iter().enumerate() {
+                let number = number as u32;
+                // Waves: growing, then losing the best levels mostly.
                 let grows = (number / 500) % 2 == 0;
-                if (kind == 0) != grows {
+                if kind == 0 {
+                    ladder.retain(|level| level % 3 != 0);
+                    model.retain(|_, level| *level % 3 != 0);
+                } else if (kind > 30) == grows {
                     if let Entry::Vacant(place) = model.entry(key) {
-                        place.insert(number as u32);
-                        ladder.insert(key, number as u32);
+                        place.insert(number);
+                        ladder.insert(key, number);
                     }
                 } else {
-                    if best_only && let Some((best, _)) = ladder.best() {
-                        key = best;
-                    }
-                    if model.remove(&key).is_some() {
-                        ladder.remove(key);
-                    }
+                    ladder.pop();
+                    model.pop_last();
                 }
                 ladder.audit();
                 let best = model.last_key_value().map(|(k, v)| (*k, *v));
@@ -421,10 +438,10 @@ mod tests {
                 range.rev().map(|(k, v)| (*k, *v)).collect::<Vec<_>>()
             };
             prop_assert_eq!(all(&ladder, ladder.end()), entries(model.range(..)));
-            for key in 0..600 {
+            for key in 0..2_000 {
                 prop_assert_eq!(ladder.find(key), model.get(&key).copied());
             }
-            for key in [0, 1, 100, 300, 599, 600] {
+            for key in [0, 1, 300, 1_000, 1_999, 2_000] {
                 prop_assert_eq!(all(&ladder, ladder.below(key)), entries(model.range(..key)));
             }
             ladder.clear();

@@ -23,7 +23,7 @@ impl<S: EventSink> OrderBook<S> {
     /// # Errors
     /// `ZeroAmount`, `ZeroPrice`, `TimeInForce`, `DuplicateId`, `WouldCross`, `CannotFill`, or
     /// `CapacityReached` if it would have to rest. A refused order changes nothing.
-    #[inline]
+    #[inline(always)]
     pub fn submit(&mut self, order: NewOrder) -> Result<Submitted, RefusedError> {
         if let Err(error) = check_terms(&order) {
             return Err(self.refuse(error));
@@ -229,7 +229,7 @@ impl<S: EventSink> OrderBook<S> {
 
     /// Trades with the best orders until the order is filled, its limit is reached, or it meets
     /// its own owner. Makers that are filled whole leave a level together.
-    #[inline]
+    #[inline(never)]
     fn take(&mut self, order: &NewOrder, limit: u128, taking: &mut Taking) {
         let maker_side = order.side.opposite();
         let checks_owner = order.self_trade == SelfTrade::CancelNewest;

@@ -18,6 +18,10 @@ const CACHE_SPREAD: usize = 4;
 /// Fewest and most places in the cache of levels, as powers of two.
 const CACHE_BITS: std::ops::RangeInclusive<u32> = 8..=20;
 
+/// Empty levels of a side are swept out when there are more than of others, and more than this:
+/// prices come back.
+const KEPT_EMPTY: usize = if cfg!(test) { 4 } else { 64 };
+
 /// An order in the book: one cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
@@ -40,7 +44,7 @@ pub(super) struct Order {
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub(super) struct LevelQueue {
-    /// See [`key_of`]; 0 in a place out of use.
+    /// See [`key_of`]; 0 in a place out of use. A level in use may be empty.
     pub(super) key: u128,
     pub(super) price: Price,
     /// Sum of the open amounts. At most 2^30 orders of less than 2^77 units: cannot overflow.
@@ -63,12 +67,14 @@ impl LevelQueue {
     }
 }
 
-/// One side of the book.
+/// One side of the book. Its ladder also holds levels that are empty for now.
 #[derive(Clone, Debug)]
 pub(super) struct BookSide {
-    /// Key of the best level; 0, which no level has, if there is none.
+    /// Key of the best level that is not empty; 0, which no level has, if there is none.
     pub(super) best_key: u128,
     pub(super) best_level: u32,
+    /// Empty levels in the ladder.
+    pub(super) empty: u32,
     pub(super) ladder: Ladder,
 }
 
@@ -76,6 +82,7 @@ impl BookSide {
     const NEW: Self = Self {
         best_key: 0,
         best_level: NIL,
+        empty: 0,
         ladder: Ladder::NEW,
     };
 }
@@ -197,6 +204,14 @@ impl Store {
     pub(super) fn insert(&mut self, order: &RestingOrder, hash: u32) {
         let number = self.level_for(order.side, order.price);
         let level = &mut self.levels[number as usize];
+        if level.count == 0 {
+            let side = &mut self.sides[order.side as usize];
+            side.empty -= 1;
+            if level.key > side.best_key {
+                side.best_key = level.key;
+                side.best_level = number;
+            }
+        }
         level.total += order.amount.units();
         level.count += 1;
         self.len += 1;
@@ -239,7 +254,7 @@ impl Store {
             .insert(hash, slot, |slot| orders[slot as usize].hash);
     }
 
-    /// The level of this price, which is created if there is none.
+    /// The level of this price, which is created, empty, if there is none.
     #[inline(always)]
     fn level_for(&mut self, side: Side, price: Price) -> u32 {
         let key = key_of(side, price);
@@ -290,10 +305,7 @@ impl Store {
         self.levels[level as usize] = created;
         let side = &mut self.sides[side as usize];
         side.ladder.insert(key, level);
-        if key > side.best_key {
-            side.best_key = key;
-            side.best_level = level;
-        }
+        side.empty += 1;
         level
     }
 
@@ -346,19 +358,58 @@ impl Store {
         }
     }
 
-    /// Takes out a level that has no orders left.
+    /// Notes that a level has no orders left. The best one goes at once, and with it those behind
+    /// it that were empty already, so that the ladder ends with the best level.
     #[inline(always)]
-    pub(super) fn drop_level(&mut self, number: u32) {
-        let level = &mut self.levels[number as usize];
-        let key = std::mem::replace(&mut level.key, 0);
-        level.head = self.free_level;
-        self.free_level = number;
+    fn level_emptied(&mut self, number: u32) {
         // Asks have the upper bits set, see `key_of`.
+        let key = self.levels[number as usize].key;
         let side = &mut self.sides[(key >> 127) as usize];
-        side.ladder.remove(key);
-        if key == side.best_key {
-            (side.best_key, side.best_level) = side.ladder.best().unwrap_or((0, NIL));
+        side.empty += 1;
+        if key != side.best_key {
+            let empty = side.empty as usize;
+            if empty > KEPT_EMPTY && empty * 2 > side.ladder.len() {
+                self.sweep_out((key >> 127) as usize);
+            }
+            return;
         }
+        let mut last = number;
+        loop {
+            let level = &mut self.levels[last as usize];
+            level.key = 0;
+            level.head = std::mem::replace(&mut self.free_level, last);
+            side.empty -= 1;
+            side.ladder.pop();
+            (side.best_key, side.best_level) = side.ladder.best().unwrap_or((0, NIL));
+            last = side.best_level;
+            match self.levels.get(last as usize) {
+                Some(level) if level.count == 0 => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Takes out all empty levels of a side. Happens once in as many emptied levels as there are
+    /// levels.
+    #[cold]
+    #[inline(never)]
+    fn sweep_out(&mut self, side: usize) {
+        let Self {
+            sides,
+            levels,
+            free_level,
+            ..
+        } = self;
+        let side = &mut sides[side];
+        side.empty = 0;
+        side.ladder.retain(|number| {
+            let level = &mut levels[number as usize];
+            if level.count == 0 {
+                level.key = 0;
+                level.head = std::mem::replace(free_level, number);
+            }
+            level.count > 0
+        });
     }
 
     /// Takes out an order.
@@ -382,7 +433,7 @@ impl Store {
             None => level.tail = order.prev,
         }
         if level.count == 0 {
-            self.drop_level(order.level);
+            self.level_emptied(order.level);
         }
     }
 
@@ -400,14 +451,15 @@ impl Store {
         self.orders[last as usize].next = self.free_order;
         self.free_order = first;
         self.len -= gone;
+        let level = &mut self.levels[number as usize];
+        level.head = head;
+        level.count -= gone;
+        level.total = total;
         if let Some(after) = self.orders.get_mut(head as usize) {
             after.prev = NIL;
-            let level = &mut self.levels[number as usize];
-            level.head = head;
-            level.count -= gone;
-            level.total = total;
         } else {
-            self.drop_level(number);
+            level.tail = NIL;
+            self.level_emptied(number);
         }
     }
 
@@ -432,7 +484,7 @@ impl Store {
         (self.free_order, self.free_level) = (NIL, NIL);
         for side in &mut self.sides {
             side.ladder.clear();
-            (side.best_key, side.best_level) = (0, NIL);
+            (side.best_key, side.best_level, side.empty) = (0, NIL, 0);
         }
         self.len = 0;
     }
@@ -449,13 +501,17 @@ impl Store {
         for side in [Side::Buy, Side::Sell] {
             let state = self.side(side);
             state.ladder.audit();
-            let best = state.ladder.best().unwrap_or((0, state.best_level));
-            assert_eq!(best, (state.best_key, state.best_level));
+            let (mut best, mut empty) = (None, 0);
             let mut cursor = state.ladder.end();
             while let Some((key, number)) = state.ladder.step(&mut cursor) {
                 let level = self.level(number);
                 assert_eq!((level.side(), level.key), (side, key));
                 assert_eq!(key_of(side, level.price), key);
+                if level.count == 0 {
+                    empty += 1;
+                } else {
+                    best = best.or(Some((key, number)));
+                }
                 let (mut total, mut count, mut prev, mut slot) = (0, 0, NIL, level.head);
                 while slot != NIL {
                     let order = self.order(slot);
@@ -472,9 +528,13 @@ impl Store {
                 }
                 assert_eq!((level.total, level.count), (total, count));
                 assert_eq!(level.tail, prev);
-                assert!(count > 0);
                 orders += count;
             }
+            assert_eq!(state.empty, empty);
+            assert!(empty as usize <= KEPT_EMPTY.max(state.ladder.len() / 2));
+            let best = best.unwrap_or((0, NIL));
+            assert_eq!(best, (state.best_key, state.best_level));
+            assert_eq!(best, state.ladder.best().unwrap_or((0, NIL)));
         }
         assert_eq!(self.len, orders);
         let mut free = 0;

@@ -42,8 +42,17 @@ impl<'a> Iterator for Levels<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, level) = self.store.side(self.side).ladder.step(&mut self.cursor)?;
-        (key >= self.limit).then(|| self.store.level(level))
+        let side = self.store.side(self.side);
+        loop {
+            let (key, level) = side.ladder.step(&mut self.cursor)?;
+            let level = self.store.level(level);
+            if key < self.limit {
+                return None;
+            }
+            if level.count > 0 {
+                return Some(level);
+            }
+        }
     }
 }
 
@@ -144,7 +153,8 @@ impl<S: EventSink> OrderBook<S> {
     /// The number of price levels of a side.
     #[must_use]
     pub fn level_count(&self, side: Side) -> usize {
-        self.store.side(side).ladder.len()
+        let side = self.store.side(side);
+        side.ladder.len() - side.empty as usize
     }
 
     /// All orders of a side in priority order: best price, then time, then id.
