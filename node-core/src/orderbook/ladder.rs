@@ -137,15 +137,15 @@ impl Ladder {
         self.deep.order.is_empty() || key >= self.top.keys[0]
     }
 
-    /// The level of `key`.
+    /// The level of `key`, or where in the top chunk it belongs; there is no telling for others.
     #[inline(always)]
-    pub(super) fn find(&self, key: u128) -> Option<u32> {
-        let chunk = if self.is_top(key) {
-            &self.top
-        } else {
-            self.deep.chunk(self.deep.place_of(key))
-        };
-        chunk.level(chunk.rank(key), key)
+    pub(super) fn find(&self, key: u128) -> Result<u32, Option<usize>> {
+        if self.is_top(key) {
+            let rank = self.top.rank(key);
+            return self.top.level(rank, key).ok_or(Some(rank));
+        }
+        let chunk = self.deep.chunk(self.deep.place_of(key));
+        chunk.level(chunk.rank(key), key).ok_or(None)
     }
 
     /// The place after the best level.
@@ -192,20 +192,33 @@ impl Ladder {
         }
     }
 
-    /// Puts a level whose key is not there yet.
+    /// Puts a level whose key [`find`](Self::find) just did not find, and gave `place` for.
     #[inline(always)]
-    pub(super) fn insert(&mut self, key: u128, level: u32) {
+    pub(super) fn insert(&mut self, place: Option<usize>, key: u128, level: u32) {
         self.len += 1;
-        if !self.is_top(key) {
-            return self.deep.insert(key, level);
+        match place {
+            Some(rank) if self.top.len < CHUNK => self.top.insert(rank, key, level),
+            _ => self.insert_deep(key, level),
         }
+    }
+
+    /// Puts a level that is better than all others.
+    #[inline(always)]
+    pub(super) fn push(&mut self, key: u128, level: u32) {
+        self.insert(Some(self.top.len), key, level);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn insert_deep(&mut self, key: u128, level: u32) {
         if self.top.len == CHUNK {
             self.deep.push_lower_half(&mut self.top);
-            if !self.is_top(key) {
-                return self.deep.insert(key, level);
-            }
         }
-        self.top.insert(self.top.rank(key), key, level);
+        if self.is_top(key) {
+            self.top.insert(self.top.rank(key), key, level);
+        } else {
+            self.deep.insert(key, level);
+        }
     }
 
     /// Takes out the best level.
@@ -420,9 +433,13 @@ mod tests {
                     ladder.retain(|level| level % 3 != 0);
                     model.retain(|_, level| *level % 3 != 0);
                 } else if (kind > 30) == grows {
-                    if let Entry::Vacant(place) = model.entry(key) {
-                        place.insert(number);
-                        ladder.insert(key, number);
+                    if let Entry::Vacant(entry) = model.entry(key) {
+                        entry.insert(number);
+                        if model.range(key + 1..).next().is_none() {
+                            ladder.push(key, number);
+                        } else {
+                            ladder.insert(ladder.find(key).unwrap_err(), key, number);
+                        }
                     }
                 } else {
                     ladder.pop();
@@ -431,7 +448,7 @@ mod tests {
                 ladder.audit();
                 let best = model.last_key_value().map(|(k, v)| (*k, *v));
                 prop_assert_eq!(ladder.best(), best);
-                prop_assert_eq!(ladder.find(key), model.get(&key).copied());
+                prop_assert_eq!(ladder.find(key).ok(), model.get(&key).copied());
                 prop_assert_eq!(ladder.len(), model.len());
             }
             let entries = |range: Range<'_, u128, u32>| {
@@ -439,7 +456,7 @@ mod tests {
             };
             prop_assert_eq!(all(&ladder, ladder.end()), entries(model.range(..)));
             for key in 0..2_000 {
-                prop_assert_eq!(ladder.find(key), model.get(&key).copied());
+                prop_assert_eq!(ladder.find(key).ok(), model.get(&key).copied());
             }
             for key in [0, 1, 300, 1_000, 1_999, 2_000] {
                 prop_assert_eq!(all(&ladder, ladder.below(key)), entries(model.range(..key)));

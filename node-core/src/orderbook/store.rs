@@ -258,6 +258,9 @@ impl Store {
     #[inline(always)]
     fn level_for(&mut self, side: Side, price: Price) -> u32 {
         let key = key_of(side, price);
+        if key > self.side(side).best_key {
+            return self.push_best_level(key, side, price);
+        }
         let place = self.cache_place(key);
         let cached = self.cache[place];
         match self.levels.get(cached as usize) {
@@ -274,22 +277,43 @@ impl Store {
         (mixed >> self.cache_shift) as usize
     }
 
+    /// Creates a level that is better than all others of its side.
+    #[inline(always)]
+    fn push_best_level(&mut self, key: u128, side: Side, price: Price) -> u32 {
+        let level = self.take_level_place(key, price);
+        let side = &mut self.sides[side as usize];
+        side.empty += 1;
+        side.ladder.push(key, level);
+        level
+    }
+
     #[inline(never)]
     fn find_or_create_level(&mut self, side: Side, price: Price) -> u32 {
         let key = key_of(side, price);
-        let book_side = &mut self.sides[side as usize];
-        let level = match book_side.ladder.find(key) {
-            Some(level) => level,
-            None => self.create_level(key, side, price),
-        };
+        let found = self.side(side).ladder.find(key);
+        let level = found.unwrap_or_else(|place| {
+            let level = self.take_level_place(key, price);
+            let side = &mut self.sides[side as usize];
+            side.empty += 1;
+            side.ladder.insert(place, key, level);
+            level
+        });
         let place = self.cache_place(key);
         self.cache[place] = level;
         level
     }
 
+    /// A place with a new, empty level.
     #[inline(always)]
-    fn create_level(&mut self, key: u128, side: Side, price: Price) -> u32 {
-        let created = LevelQueue {
+    fn take_level_place(&mut self, key: u128, price: Price) -> u32 {
+        let number = if self.free_level == NIL {
+            self.add_level_place()
+        } else {
+            self.free_level
+        };
+        let level = &mut self.levels[number as usize];
+        self.free_level = level.head;
+        *level = LevelQueue {
             key,
             price,
             total: 0,
@@ -297,16 +321,7 @@ impl Store {
             tail: NIL,
             count: 0,
         };
-        let level = if let Some(place) = self.levels.get_mut(self.free_level as usize) {
-            std::mem::replace(&mut self.free_level, place.head)
-        } else {
-            self.add_level_place()
-        };
-        self.levels[level as usize] = created;
-        let side = &mut self.sides[side as usize];
-        side.ladder.insert(key, level);
-        side.empty += 1;
-        level
+        number
     }
 
     /// Makes room for one more level, and for more of them in the cache.
