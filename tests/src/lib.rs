@@ -1,1 +1,16 @@
-//! Shared helpers of the tests that span crates.
+//! Shared helpers of the tests that span crates: nodes as separate processes, foreign peers, and
+//! peers that break the rules.
+//!
+//! Everything here panics where something goes wrong, with what the test needs to know. What a
+//! test starts ends with the test, also when it fails.
+
+mod binary;
+mod control;
+mod eventually;
+mod node;
+mod python;
+
+pub use control::{Control, Refused};
+pub use eventually::{PATIENCE, eventually, eventually_within};
+pub use node::{Node, NodeBuilder};
+pub use python::{Foreign, Script};

@@ -1,0 +1,204 @@
+//! A node as a process of its own.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::binary::meshbook;
+use super::{Control, PATIENCE, eventually};
+
+/// Lines of a node's log that a failed test shows.
+const SHOWN: usize = 60;
+
+/// What a node is started with. By default it finds nobody: no mDNS, no Grape, no well-known
+/// nodes, ports of its own on the loopback.
+#[derive(Clone, Debug)]
+pub struct NodeBuilder {
+    name: String,
+    bootstrap: Vec<SocketAddr>,
+    settings: Vec<(String, String)>,
+    folder: Option<Arc<TempDir>>,
+}
+
+impl NodeBuilder {
+    /// Names a peer that it dials.
+    #[must_use]
+    pub fn dialing(mut self, address: SocketAddr) -> Self {
+        self.bootstrap.push(address);
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Keeps the key and the peers of an earlier node.
+    #[must_use]
+    pub fn in_folder_of(mut self, earlier: &Node) -> Self {
+        self.folder = Some(Arc::clone(&earlier.folder));
+        self
+    }
+
+    /// Starts the node and waits until it is ready.
+    ///
+    /// # Panics
+    /// Where it isn't ready in time; the panic shows its log.
+    pub async fn start(self) -> Node {
+        let folder = self.folder.unwrap_or_else(|| {
+            let folder = TempDir::with_prefix("meshbook-test-").expect("a folder can be made");
+            Arc::new(folder)
+        });
+        let log = folder.path().join(format!("{}.log", self.name));
+        let peers: Vec<String> = self.bootstrap.iter().map(ToString::to_string).collect();
+        let mut command = Command::new(meshbook());
+        command
+            .args(["run", "--json", "--until-stdin-closes", "--data-dir"])
+            .arg(folder.path())
+            // The variables of whoever runs the tests are not the node's.
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .envs([
+                ("P2P_HOST", "127.0.0.1"),
+                ("P2P_PORT", "0"),
+                ("METRICS_PORT", "0"),
+                ("DISCOVERY_MDNS", "false"),
+                ("DISCOVERY_GRENACHE", "false"),
+                ("USE_WELL_KNOWN_NODES", "false"),
+                ("LOG_LEVEL", "debug"),
+                ("RUST_BACKTRACE", "1"),
+            ])
+            .env("BOOTSTRAP_PEERS", peers.join(","))
+            .envs(self.settings)
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).expect("a log can be written"))
+            .kill_on_drop(true);
+        let mut child = command.spawn().expect("the node starts");
+        let stdout = child.stdout.take().expect("its output is a pipe");
+        let mut lines = BufReader::new(stdout).lines();
+        let first = tokio::time::timeout(PATIENCE, lines.next_line()).await;
+        let Ok(Ok(Some(line))) = first else {
+            panic!("{} is not ready: {first:?}\n{}", self.name, tail(&log));
+        };
+        let ready: Value = serde_json::from_str(&line).expect("the first line is JSON");
+        let text = |name: &str| match ready[name].as_str() {
+            Some(text) => text.to_owned(),
+            None => panic!("no {name} in {line}\n{}", tail(&log)),
+        };
+        Node {
+            control: Control::open(folder.path()),
+            id: text("nodeId"),
+            address: text("p2pAddress").parse().expect("an address"),
+            name: self.name,
+            log,
+            folder,
+            child,
+        }
+    }
+}
+
+/// A running node. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Node {
+    /// Its control address.
+    pub control: Control,
+    /// Its id.
+    pub id: String,
+    /// Where peers reach it.
+    pub address: SocketAddr,
+    name: String,
+    log: PathBuf,
+    folder: Arc<TempDir>,
+    child: Child,
+}
+
+impl Node {
+    /// A node that knows nobody; the name is for messages.
+    #[must_use]
+    pub fn named(name: &str) -> NodeBuilder {
+        NodeBuilder {
+            name: name.to_owned(),
+            bootstrap: Vec::new(),
+            settings: Vec::new(),
+            folder: None,
+        }
+    }
+
+    /// Waits until it has so many sessions.
+    pub async fn has_peers(&self, count: usize) {
+        let what = format!("{} has {count} peers", self.name);
+        eventually(&what, async || match self.control.connected().await {
+            connected if connected == count => Ok(()),
+            connected => Err(format!("{connected}")),
+        })
+        .await;
+    }
+
+    /// Waits until one of its counters is at least `least`.
+    pub async fn has_counted(&self, name: &str, least: u64) {
+        let what = format!("{} counts {least} {name}", self.name);
+        eventually(&what, async || {
+            let counters = self.control.counters().await;
+            match counters.get(name) {
+                Some(count) if *count >= least => Ok(()),
+                _ => Err(format!("{counters:?}")),
+            }
+        })
+        .await;
+    }
+
+    /// Sends it a signal by name, like `TERM`.
+    ///
+    /// # Panics
+    /// Where it has ended already.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().expect("the node runs");
+        let kill = std::process::Command::new("kill")
+            .args([format!("-{name}"), id.to_string()])
+            .status();
+        assert!(kill.is_ok_and(|status| status.success()), "kill -{name}");
+    }
+
+    /// How it ends.
+    ///
+    /// # Panics
+    /// Where it hasn't within `limit`.
+    pub async fn ends_within(&mut self, limit: Duration) -> ExitStatus {
+        match tokio::time::timeout(limit, self.child.wait()).await {
+            Ok(ended) => ended.expect("a child can be waited for"),
+            Err(_) => panic!("{} still runs after {limit:?}", self.name),
+        }
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the end of {}'s log\n{}", self.name, tail(&self.log));
+        }
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(SHOWN)..].join("\n")
+}
