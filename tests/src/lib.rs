@@ -9,8 +9,10 @@ mod control;
 mod eventually;
 mod node;
 mod python;
+mod secured;
 
 pub use control::{Control, Refused};
 pub use eventually::{PATIENCE, eventually, eventually_within};
 pub use node::{Node, NodeBuilder};
 pub use python::{Foreign, Script};
+pub use secured::{Persona, SecuredPeer, Take, now};
