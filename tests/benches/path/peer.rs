@@ -1,0 +1,114 @@
+//! A node in a process of its own.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use meshbook::client::{Config, ExchangeClient};
+use meshbook::node::{Event, NewOrder, OrderKind, TimeInForce};
+use meshbook::types::{Amount, Price, Side};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::child::{answer, orders};
+use super::figures::{clock, cpu};
+
+/// A started node that knows only whom it dials, and its folder.
+pub(crate) async fn node(dial: &[&str]) -> (ExchangeClient, TempDir) {
+    let folder = TempDir::with_prefix("meshbook-bench-").expect("a folder");
+    let settings = [
+        ("P2P_HOST", "127.0.0.1"),
+        ("P2P_PORT", "0"),
+        ("DISCOVERY_MDNS", "false"),
+        ("DISCOVERY_GRENACHE", "false"),
+        ("DISCOVERY_PEER_EXCHANGE", "false"),
+        ("USE_WELL_KNOWN_NODES", "false"),
+        ("BOOTSTRAP_PEERS", &dial.join(",")),
+    ];
+    let mut builder = Config::builder().data_dir(folder.path());
+    for (name, text) in settings {
+        builder = builder.set(name, text).expect("a setting");
+    }
+    let config = builder.build().expect("settings");
+    let client = ExchangeClient::new(config).expect("a client");
+    client.initialize().await.expect("a node");
+    (client, folder)
+}
+
+/// A limit order.
+pub(crate) fn limit(side: Side, amount: Amount, price: Price) -> NewOrder {
+    NewOrder {
+        side,
+        amount,
+        kind: OrderKind::Limit(price),
+        time_in_force: TimeInForce::Gtc,
+        user: None,
+        lifetime: None,
+    }
+}
+
+/// When each price was first the best bid here, in nanoseconds of the shared clock.
+type Seen = Arc<Mutex<BTreeMap<Price, u64>>>;
+
+fn lock(seen: &Seen) -> std::sync::MutexGuard<'_, BTreeMap<Price, u64>> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The child: runs a node and does what it is told.
+pub(crate) async fn run(dial: &[&str]) {
+    let (client, _folder) = node(dial).await;
+    let address = client.p2p_address().expect("it listens");
+    let seen = Seen::default();
+    let (noting, mut events) = (Arc::clone(&seen), client.events());
+    tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            let now = clock();
+            if let Event::Book { bid: Some(bid), .. } = event {
+                lock(&noting).entry(bid).or_insert(now);
+            }
+        }
+    });
+    answer(&json!(address.to_string()));
+    let mut orders = orders();
+    while let Ok(Some(line)) = orders.next_line().await {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words.as_slice() {
+            ["cpu"] => answer(&json!(cpu())),
+            ["seen"] => {
+                let seen = std::mem::take(&mut *lock(&seen));
+                let list: Vec<(String, u64)> = seen
+                    .into_iter()
+                    .map(|(price, at)| (price.to_string(), at))
+                    .collect();
+                answer(&json!(list));
+            }
+            ["until", price] => answer(&json!(until(&seen, price).await)),
+            ["sell", amount, price] => {
+                let (amount, price) = (amount.parse(), price.parse());
+                let amount = amount.expect("an amount");
+                let order = limit(Side::Sell, amount, price.expect("a price"));
+                let sold = client.submit_order(order).await;
+                sold.expect("the order is taken");
+                answer(&json!(true));
+            }
+            ["bids"] => {
+                let levels = client.order_book(100_000).bids;
+                let orders: usize = levels.iter().map(|level| level.count).sum();
+                answer(&json!(orders));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    client.shutdown().await;
+}
+
+/// Waits until the price was the best bid; gives the time when it became that.
+async fn until(seen: &Seen, price: &str) -> u64 {
+    let price: Price = price.parse().expect("a price");
+    loop {
+        if let Some(at) = lock(seen).get(&price) {
+            return *at;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
