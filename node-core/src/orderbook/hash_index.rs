@@ -4,7 +4,8 @@
 //! hash, 8 of which, the tag, stand together: all eight tags are looked at in one step, so that
 //! hardly a branch depends on what is in the bucket. The key itself stands in the slot only. A
 //! bucket that is full passes entries on to the next one and counts them, so a search knows where
-//! to end, and taking an entry out moves nothing: no tombstones, and its speed does not decay.
+//! to end. Room that becomes free in it is given to one of those again: no tombstones, and its
+//! speed does not decay.
 
 /// Entries of a bucket.
 const WIDTH: usize = 8;
@@ -70,6 +71,8 @@ struct Bucket {
     slots: [u32; WIDTH],
     /// Entries whose home is here or before, and that stand in a bucket behind this one.
     passed: u32,
+    /// A bit for each entry whose home is before this bucket.
+    strays: u8,
 }
 
 impl Bucket {
@@ -78,7 +81,23 @@ impl Bucket {
         more: [0; WIDTH],
         slots: [0; WIDTH],
         passed: 0,
+        strays: 0,
     };
+
+    /// Puts an entry in the place of one that is free.
+    #[inline(always)]
+    fn fill(&mut self, free: u64, hash: u32, slot: u32) -> usize {
+        let entry = lowest(free);
+        self.tags |= u64::from(tag_of(hash)) << (8 * entry);
+        self.more[entry] = more_of(hash);
+        self.slots[entry] = slot;
+        entry
+    }
+
+    #[inline(always)]
+    const fn clear(&mut self, entry: usize) {
+        self.tags &= !(0xff << (8 * entry));
+    }
 }
 
 /// The high bits of exactly those tags that equal `tag`.
@@ -183,41 +202,111 @@ impl HashIndex {
 
     #[inline(always)]
     fn put(&mut self, hash: u32, slot: u32) {
-        let mut at = self.home(hash);
+        let at = self.home(hash);
+        let bucket = &mut self.buckets[at];
+        let free = matches(bucket.tags, 0);
+        if free == 0 {
+            return self.put_behind(at, hash, slot);
+        }
+        bucket.fill(free, hash, slot);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_behind(&mut self, home: usize, hash: u32, slot: u32) {
+        let mut at = home;
         loop {
+            self.buckets[at].passed += 1;
+            at = self.after(at);
             let bucket = &mut self.buckets[at];
             let free = matches(bucket.tags, 0);
             if free != 0 {
-                let entry = lowest(free);
-                bucket.tags |= u64::from(tag_of(hash)) << (8 * entry);
-                bucket.more[entry] = more_of(hash);
-                bucket.slots[entry] = slot;
+                let entry = bucket.fill(free, hash, slot);
+                bucket.strays |= 1 << entry;
                 return;
             }
-            bucket.passed += 1;
-            at = self.after(at);
         }
     }
 
-    /// Takes out the entry of this hash and slot, which must be there.
+    /// Takes out the entry of this hash and slot, which must be there. `hash_of` gives the hashes
+    /// of all others.
     #[inline(always)]
-    pub(super) fn remove(&mut self, hash: u32, slot: u32) {
-        let mut at = self.home(hash);
+    pub(super) fn remove(&mut self, hash: u32, slot: u32, hash_of: impl Fn(u32) -> u32) {
+        let at = self.home(hash);
         self.len -= 1;
-        loop {
-            let bucket = &mut self.buckets[at];
-            let mut hits = matches(bucket.tags, tag_of(hash));
-            while hits != 0 {
-                let entry = lowest(hits);
-                if bucket.slots[entry] == slot {
-                    bucket.tags &= !(0xff << (8 * entry));
-                    return;
+        let bucket = &mut self.buckets[at];
+        let mut hits = matches(bucket.tags, tag_of(hash));
+        while hits != 0 {
+            let entry = lowest(hits);
+            if bucket.slots[entry] == slot {
+                bucket.clear(entry);
+                if bucket.passed > 0 {
+                    self.bring_back(at, hash_of);
                 }
-                hits &= hits - 1;
+                return;
             }
-            debug_assert!(bucket.passed > 0, "slot {slot} is not in the index");
-            bucket.passed -= 1;
+            hits &= hits - 1;
+        }
+        self.remove_behind(at, slot, hash_of);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn remove_behind(&mut self, home: usize, slot: u32, hash_of: impl Fn(u32) -> u32) {
+        let mut at = home;
+        while self.buckets[at].passed > 0 {
+            self.buckets[at].passed -= 1;
             at = self.after(at);
+            let bucket = &mut self.buckets[at];
+            for entry in 0..WIDTH {
+                if bucket.strays >> entry & 1 == 1 && bucket.slots[entry] == slot {
+                    bucket.clear(entry);
+                    bucket.strays &= !(1 << entry);
+                    return self.bring_back(at, hash_of);
+                }
+            }
+        }
+        debug_assert!(false, "slot {slot} is not in the index");
+    }
+
+    /// Gives the free entry of a bucket to one that was passed on from it, and so on with the
+    /// place that this one leaves.
+    #[cold]
+    #[inline(never)]
+    fn bring_back(&mut self, mut hole: usize, hash_of: impl Fn(u32) -> u32) {
+        let mask = self.buckets.len() - 1;
+        let mut at = hole;
+        while self.buckets[at].passed > 0 {
+            at = self.after(at);
+            let bucket = &self.buckets[at];
+            // Whoever stands in `at` and has its home at or before the hole was passed on there.
+            let moved = (0..WIDTH).find_map(|entry| {
+                if bucket.strays >> entry & 1 == 0 {
+                    return None;
+                }
+                let slot = bucket.slots[entry];
+                let hash = hash_of(slot);
+                let way = at.wrapping_sub(self.home(hash)) & mask;
+                (way >= at.wrapping_sub(hole) & mask).then_some((entry, slot, hash))
+            });
+            let Some((entry, slot, hash)) = moved else {
+                continue;
+            };
+            let home = self.home(hash);
+            let bucket = &mut self.buckets[at];
+            bucket.clear(entry);
+            bucket.strays &= !(1 << entry);
+            let target = &mut self.buckets[hole];
+            let entry = target.fill(matches(target.tags, 0), hash, slot);
+            if home != hole {
+                target.strays |= 1 << entry;
+            }
+            let mut passes = hole;
+            while passes != at {
+                self.buckets[passes].passed -= 1;
+                passes = self.after(passes);
+            }
+            hole = at;
         }
     }
 
@@ -240,6 +329,26 @@ impl HashIndex {
     pub(super) fn clear(&mut self) {
         self.buckets.fill(Bucket::NEW);
         self.len = 0;
+    }
+
+    /// Checks that what is passed on is counted, and only where there is no room.
+    #[cfg(test)]
+    fn audit(&self, hash_of: impl Fn(u32) -> u32) {
+        let mut passed = vec![0; self.buckets.len()];
+        for (at, bucket) in self.buckets.iter().enumerate() {
+            for entry in (0..WIDTH).filter(|entry| bucket.tags >> (8 * entry) & 0xff != 0) {
+                let mut home = self.home(hash_of(bucket.slots[entry]));
+                assert_eq!(bucket.strays >> entry & 1 == 1, home != at);
+                while home != at {
+                    passed[home] += 1;
+                    home = self.after(home);
+                }
+            }
+        }
+        for (bucket, passed) in self.buckets.iter().zip(passed) {
+            assert_eq!(bucket.passed, passed);
+            assert!(passed == 0 || matches(bucket.tags, 0) == 0);
+        }
     }
 
     /// The share of entries that do not stand at home.
@@ -331,7 +440,7 @@ mod tests {
                         model.insert(key, key);
                     }
                     Some(slot) if kind == 0 => {
-                        index.remove(hash(key), slot);
+                        index.remove(hash(key), slot, hash);
                         model.remove(&key);
                     }
                     _ => {}
@@ -341,10 +450,13 @@ mod tests {
                     prop_assert_eq!(found, model.get(&key).copied());
                 }
             }
+            index.audit(hash);
             for key in model.into_keys() {
-                index.remove(hash(key), key);
+                index.remove(hash(key), key, hash);
+                index.audit(hash);
             }
-            prop_assert!(index.buckets.iter().all(|bucket| bucket.passed == 0));
+            let unused = |bucket: &Bucket| bucket.passed == 0 && bucket.strays == 0;
+            prop_assert!(index.buckets.iter().all(unused));
         }
     }
 }

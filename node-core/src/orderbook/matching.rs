@@ -243,7 +243,7 @@ impl<S: EventSink> OrderBook<S> {
                 break;
             }
             let number = side.best_level;
-            let level = &mut store.levels[number as usize];
+            let level = store.level(number);
             let (price, first) = (level.price, level.head);
             let mut total = level.total;
             let (mut last, mut head, mut gone) = (NIL, first, 0);
@@ -280,7 +280,8 @@ impl<S: EventSink> OrderBook<S> {
                 last = head;
                 head = maker.next;
                 gone += 1;
-                store.ids.remove(maker.hash, last);
+                let hash = maker.hash;
+                store.forget_id(hash, last);
                 sink.event(&Event::Trade(trade));
                 if left.is_zero() {
                     break;
@@ -289,7 +290,7 @@ impl<S: EventSink> OrderBook<S> {
             if gone > 0 {
                 store.close_up(number, (first, last), head, gone, total);
             } else {
-                level.total = total;
+                store.levels[number as usize].total = total;
             }
             if left.is_zero() || taking.stopped {
                 break;

@@ -434,7 +434,7 @@ impl Store {
         let order = *place;
         place.next = self.free_order;
         self.free_order = slot;
-        self.ids.remove(order.hash, slot);
+        self.forget_id(order.hash, slot);
         self.len -= 1;
         let level = &mut self.levels[order.level as usize];
         level.total -= order.open.units();
@@ -450,6 +450,14 @@ impl Store {
         if level.count == 0 {
             self.level_emptied(order.level);
         }
+    }
+
+    /// Forgets the id of the order at `slot`, which has this hash.
+    #[inline(always)]
+    pub(super) fn forget_id(&mut self, hash: u32, slot: u32) {
+        let orders = &self.orders;
+        self.ids
+            .remove(hash, slot, |slot| orders[slot as usize].hash);
     }
 
     /// Takes out a level's first orders, `first` to `last`, whose ids are forgotten; `head` is
