@@ -1,0 +1,11 @@
+//! Settings: one table of names, read from options, the environment and a file.
+
+mod builder;
+mod file;
+mod settings;
+mod table;
+mod text;
+
+pub use builder::ConfigBuilder;
+pub use file::ConfigError;
+pub use settings::{Config, LogFormat, LogLevel, well_known_nodes};

@@ -1,0 +1,157 @@
+//! The table of settings: one line a setting, its name, how it is read and how it is shown.
+
+use std::path::Path;
+
+use super::settings::{Config, LogFormat, LogLevel};
+use super::text::{addresses, boolean, choice, host, integer, path, positive, socket, url};
+use crate::orderbook::SelfTrade;
+use crate::protocol::LegacyPolicy;
+use crate::types::{InvalidValue, Millis, PeerAddress};
+
+/// One setting.
+pub(super) struct Setting {
+    /// Its name in the environment; in a file the same in small letters.
+    pub(super) env: &'static str,
+    /// Reads a text into the configuration, or says what is allowed.
+    apply: fn(&mut Config, &str) -> Result<(), InvalidValue>,
+    /// The text of its value, if it has one; `apply` reads it back as the same value.
+    pub(super) show: fn(&Config) -> Option<String>,
+}
+
+impl Setting {
+    /// The setting of a name, as it is written in the environment or in a file.
+    pub(super) fn find(name: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|s| s.env == name || s.key() == name)
+    }
+
+    /// Its name in a file.
+    pub(super) fn key(&self) -> String {
+        self.env.to_ascii_lowercase()
+    }
+
+    /// Reads `text` into `config`; an error goes by the name that the caller used.
+    pub(super) fn read(
+        &self,
+        config: &mut Config,
+        text: &str,
+        field: impl Into<String>,
+    ) -> Result<(), InvalidValue> {
+        (self.apply)(config, text).map_err(|error| error.for_field(field))
+    }
+}
+
+/// A day: the longest pause that makes sense.
+const DAY: u64 = 24 * 60 * 60 * 1000;
+const LEGACY: [(&str, LegacyPolicy); 3] = [
+    ("off", LegacyPolicy::Off),
+    ("observe", LegacyPolicy::Observe),
+    ("match", LegacyPolicy::Match),
+];
+const SELF_TRADE: [(&str, SelfTrade); 3] = [
+    ("allow", SelfTrade::Allow),
+    ("cancel-newest", SelfTrade::CancelNewest),
+    ("skip", SelfTrade::Skip),
+];
+const NETWORKS: [(&str, &str); 3] = [
+    ("local", "local"),
+    ("testnet", "testnet"),
+    ("mainnet", "mainnet"),
+];
+const LEVELS: [(&str, LogLevel); 6] = [
+    ("trace", LogLevel::Trace),
+    ("debug", LogLevel::Debug),
+    ("info", LogLevel::Info),
+    ("warn", LogLevel::Warn),
+    ("error", LogLevel::Error),
+    ("fatal", LogLevel::Fatal),
+];
+const FORMATS: [(&str, LogFormat); 2] = [("human", LogFormat::Human), ("json", LogFormat::Json)];
+
+fn name_of<T: Copy + PartialEq>(value: T, choices: &[(&str, T)]) -> Option<String> {
+    let found = choices.iter().find(|(_, choice)| *choice == value);
+    found.map(|(name, _)| (*name).to_owned())
+}
+
+fn join(addresses: &[PeerAddress]) -> Option<String> {
+    let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join(","))
+}
+
+fn show_path(path: &Path) -> Option<String> {
+    Some(path.to_string_lossy().into_owned())
+}
+
+/// Writes the lines of the table: the parser's result goes into the named field, and the shower
+/// makes `Option<String>` of it.
+macro_rules! settings {
+    ($($env:literal $field:ident = $parse:expr, $show:expr;)*) => {
+        pub(super) const SETTINGS: &[Setting] = &[$(Setting {
+            env: $env,
+            apply: |config, text| {
+                let parse: fn(&str) -> Result<_, InvalidValue> = $parse;
+                config.$field = parse(text)?;
+                Ok(())
+            },
+            show: |config| {
+                let show: fn(&Config) -> Option<String> = $show;
+                show(config)
+            },
+        }),*];
+    };
+}
+
+settings! {
+    "USER_ID" user_id = |t| t.parse().map(Some), |c| c.user_id.as_ref().map(ToString::to_string);
+    "EXCHANGE_PAIR" pair = str::parse, |c| Some(c.pair.to_string());
+    "NETWORK" network = |t| choice(t, &NETWORKS)?.parse(), |c| Some(c.network.to_string());
+    "MESHBOOK_DATA_DIR" data_dir = path, |c| show_path(&c.data_dir);
+    "P2P_ENABLED" p2p_enabled = boolean, |c| Some(c.p2p_enabled.to_string());
+    "P2P_HOST" p2p_host = host, |c| Some(c.p2p_host.clone());
+    "P2P_PORT" p2p_port = |t| integer(t, 0..=u16::MAX), |c| Some(c.p2p_port.to_string());
+    "P2P_LEGACY" p2p_legacy = |t| choice(t, &LEGACY).map(Some),
+        |c| name_of(c.p2p_legacy?, &LEGACY);
+    "MAX_PEERS" max_peers = |t| integer(t, 1..=1000), |c| Some(c.max_peers.to_string());
+    "PEER_RECONNECT_INTERVAL" peer_reconnect_interval = |t| integer(t, 1..=DAY).map(Millis),
+        |c| Some(c.peer_reconnect_interval.0.to_string());
+    "PEER_STORAGE_PATH" peer_storage_path = |t| path(t).map(Some),
+        |c| show_path(c.peer_storage_path.as_deref()?);
+    // Above 16383 KiB the first byte of a frame's length would no longer be 0, by which a frame
+    // is told from an HTTP request.
+    "MAX_MESSAGE_SIZE_KB" max_message_size_kb = |t| integer(t, 1..=16_383),
+        |c| Some(c.max_message_size_kb.to_string());
+    "BOOTSTRAP_PEERS" bootstrap_peers = addresses, |c| join(&c.bootstrap_peers);
+    "USE_WELL_KNOWN_NODES" use_well_known_nodes = boolean,
+        |c| Some(c.use_well_known_nodes.to_string());
+    "DISCOVERY_MDNS" discovery_mdns = boolean, |c| Some(c.discovery_mdns.to_string());
+    "DISCOVERY_GRENACHE" discovery_grenache = boolean, |c| Some(c.discovery_grenache.to_string());
+    "DISCOVERY_PEER_EXCHANGE" discovery_peer_exchange = boolean,
+        |c| Some(c.discovery_peer_exchange.to_string());
+    "GRAPE_URL" grape_url = url, |c| Some(c.grape_url.clone());
+    "EMBEDDED_GRAPE" embedded_grape = boolean, |c| Some(c.embedded_grape.to_string());
+    "GRAPE_DHT_PORT" grape_dht_port = |t| integer(t, 1..=u16::MAX),
+        |c| Some(c.grape_dht_port.to_string());
+    "GRAPE_API_PORT" grape_api_port = |t| integer(t, 1..=u16::MAX),
+        |c| Some(c.grape_api_port.to_string());
+    "GRAPE_BOOTSTRAP_NODES" grape_bootstrap_nodes = addresses, |c| join(&c.grape_bootstrap_nodes);
+    "GRAPE_HOST" grape_host = host, |c| Some(c.grape_host.clone());
+    "ENABLE_RATE_LIMIT" enable_rate_limit = boolean, |c| Some(c.enable_rate_limit.to_string());
+    "MAX_ORDERS_PER_SECOND" max_orders_per_second = |t| integer(t, 1..=1_000_000),
+        |c| Some(c.max_orders_per_second.to_string());
+    "MAX_ORDERS_PER_MINUTE" max_orders_per_minute = |t| integer(t, 1..=60_000_000),
+        |c| Some(c.max_orders_per_minute.to_string());
+    "MAX_REQUESTS_PER_MINUTE" max_requests_per_minute = |t| integer(t, 1..=60_000_000),
+        |c| Some(c.max_requests_per_minute.to_string());
+    "MAX_ORDER_AMOUNT" max_order_amount = positive, |c| Some(c.max_order_amount.to_string());
+    "MAX_ORDER_PRICE" max_order_price = positive, |c| Some(c.max_order_price.to_string());
+    "SELF_TRADE" self_trade = |t| choice(t, &SELF_TRADE), |c| name_of(c.self_trade, &SELF_TRADE);
+    "CIRCUIT_BREAKER_FAILURE_THRESHOLD" circuit_breaker_failure_threshold =
+        |t| integer(t, 1..=1000), |c| Some(c.circuit_breaker_failure_threshold.to_string());
+    "CIRCUIT_BREAKER_RESET_TIMEOUT_MS" circuit_breaker_reset_timeout =
+        |t| integer(t, 1..=DAY).map(Millis), |c| Some(c.circuit_breaker_reset_timeout.0.to_string());
+    "LOG_LEVEL" log_level = |t| choice(t, &LEVELS), |c| Some(c.log_level.as_str().to_owned());
+    "LOG_FORMAT" log_format = |t| choice(t, &FORMATS), |c| Some(c.log_format.as_str().to_owned());
+    "ENABLE_METRICS" enable_metrics = boolean, |c| Some(c.enable_metrics.to_string());
+    "METRICS_PORT" metrics_port = |t| integer(t, 0..=u16::MAX), |c| Some(c.metrics_port.to_string());
+    "CONTROL_ADDR" control_addr = |t| socket(t).map(Some),
+        |c| c.control_addr.map(|address| address.to_string());
+}
