@@ -169,6 +169,11 @@ impl Config {
         SETTINGS.iter().filter_map(shown).collect()
     }
 
+    /// The names of all settings in the environment.
+    pub fn variables() -> impl Iterator<Item = &'static str> {
+        SETTINGS.iter().map(|setting| setting.env)
+    }
+
     /// What becomes of plain peers: `P2P_LEGACY`, or `match` if P2P is off, or `observe`.
     #[must_use]
     pub fn legacy(&self) -> LegacyPolicy {
