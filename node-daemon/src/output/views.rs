@@ -1,0 +1,349 @@
+//! Each command's answer as text for people.
+
+use std::fmt::Write;
+
+use meshbook::node::{BookSnapshot, Level, Order, OrderResult, PeerView, Trade, UnsignedView};
+use meshbook::types::{Millis, Side};
+use serde::Serialize;
+
+use super::table::{Align, table};
+use super::time::utc;
+use crate::control::StatusView;
+
+/// The name that a value has in JSON, or its text.
+fn label(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        Ok(serde_json::Value::Null) | Err(_) => "-".to_owned(),
+        Ok(other) => other.to_string(),
+    }
+}
+
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// What a peer calls itself, made harmless for a terminal.
+fn tame(text: &str) -> String {
+    let tame = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(tame).collect()
+}
+
+/// The start of a long id: enough to tell peers apart.
+fn short(id: &str) -> String {
+    let tame = tame(id);
+    match tame.char_indices().nth(16) {
+        Some((cut, _)) => format!("{}...", &tame[..cut]),
+        None => tame,
+    }
+}
+
+/// The node and its figures.
+pub(crate) fn status(view: &StatusView) -> String {
+    let stats = &view.stats;
+    let (peers, listener) = (&stats.peers, &stats.direct_connection);
+    let on = |on: bool| if on { "on" } else { "off" };
+    let strategies = &stats.discovery.strategies;
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name:<10} {value}");
+    };
+    line("node", view.node_id.clone());
+    line("user", view.user_id.to_string());
+    line("pair", format!("{} on {}", view.pair, view.network));
+    line(
+        "listens",
+        match &view.p2p_address {
+            Some(address) => format!(
+                "{address}, {} handshakes under way",
+                listener.pending_handshakes
+            ),
+            None => "no".to_owned(),
+        },
+    );
+    line(
+        "peers",
+        format!(
+            "{} connected ({} inbound, {} outbound), {} healthy, {} known",
+            peers.connected_peers,
+            peers.inbound_peers,
+            peers.outbound_peers,
+            peers.healthy_peers,
+            peers.total_peers,
+        ),
+    );
+    line(
+        "received",
+        format!(
+            "{} messages, {} bytes",
+            peers.total_messages_received, peers.total_bytes_received,
+        ),
+    );
+    line(
+        "sent",
+        format!(
+            "{} messages, {} bytes",
+            peers.total_messages_sent, peers.total_bytes_sent,
+        ),
+    );
+    line(
+        "discovery",
+        format!(
+            "mdns {}, grenache {}, peer exchange {}, {} bootstrap peers",
+            on(strategies.mdns),
+            on(strategies.grenache),
+            on(strategies.peer_exchange),
+            stats.discovery.bootstrap_peers,
+        ),
+    );
+    line(
+        "queue",
+        format!(
+            "{} of {} messages",
+            stats.router.queue_size, stats.router.max_queue_size
+        ),
+    );
+    line(
+        "version",
+        format!("{}, up for {} s", view.version, view.uptime_seconds),
+    );
+    text
+}
+
+/// Connected and known peers.
+pub(crate) fn peers(list: &[PeerView]) -> String {
+    if list.is_empty() {
+        return "No peers yet. Name one with: meshbook run --bootstrap HOST:PORT\n".to_owned();
+    }
+    let rows: Vec<[String; 9]> = list
+        .iter()
+        .map(|peer| {
+            [
+                peer.node_id
+                    .as_deref()
+                    .map_or_else(|| "-".to_owned(), short),
+                or_dash(peer.address.as_ref()),
+                label(&peer.status),
+                label(&peer.direction),
+                or_dash(peer.dialect.as_ref()),
+                label(&peer.source),
+                or_dash(peer.latency),
+                peer.failures.to_string(),
+                peer.score.to_string(),
+            ]
+        })
+        .collect();
+    let head = [
+        ("NODE", Align::Left),
+        ("ADDRESS", Align::Left),
+        ("STATUS", Align::Left),
+        ("DIRECTION", Align::Left),
+        ("SPEAKS", Align::Left),
+        ("SOURCE", Align::Left),
+        ("LATENCY", Align::Right),
+        ("FAILURES", Align::Right),
+        ("SCORE", Align::Right),
+    ];
+    table(head, &rows)
+}
+
+/// The book with the best prices in its middle: asks above, bids below.
+pub(crate) fn book(book: &BookSnapshot) -> String {
+    if book.bids.is_empty() && book.asks.is_empty() {
+        return format!("{}: no orders\n", book.pair);
+    }
+    let row = |side: &str, level: &Level| {
+        let value = serde_json::to_value(level).unwrap_or_default();
+        let amount = value["amount"].as_str().unwrap_or("-").to_owned();
+        [
+            side.to_owned(),
+            level.price.to_string(),
+            amount,
+            level.count.to_string(),
+        ]
+    };
+    let asks = book.asks.iter().rev().map(|level| row("ask", level));
+    let bids = book.bids.iter().map(|level| row("bid", level));
+    let head = [
+        (book.pair.as_str(), Align::Left),
+        ("PRICE", Align::Right),
+        ("AMOUNT", Align::Right),
+        ("ORDERS", Align::Right),
+    ];
+    table(head, &asks.chain(bids).collect::<Vec<_>>())
+}
+
+/// The node's own orders.
+pub(crate) fn orders(list: &[Order]) -> String {
+    if list.is_empty() {
+        return "No orders. Place one with: meshbook buy AMOUNT PRICE\n".to_owned();
+    }
+    let rows: Vec<[String; 8]> = list
+        .iter()
+        .map(|order| {
+            [
+                order.id.to_string(),
+                utc(order.timestamp),
+                order.side.to_string(),
+                order.amount.to_string(),
+                order.filled.to_string(),
+                order.price.to_string(),
+                label(&order.status),
+                order.user_id.to_string(),
+            ]
+        })
+        .collect();
+    let head = [
+        ("ORDER", Align::Left),
+        ("PLACED (UTC)", Align::Left),
+        ("SIDE", Align::Left),
+        ("AMOUNT", Align::Right),
+        ("FILLED", Align::Right),
+        ("PRICE", Align::Right),
+        ("STATUS", Align::Left),
+        ("USER", Align::Left),
+    ];
+    table(head, &rows)
+}
+
+/// Trades, anybody's.
+pub(crate) fn trades(list: &[Trade]) -> String {
+    if list.is_empty() {
+        return "No trades yet.\n".to_owned();
+    }
+    let rows: Vec<[String; 6]> = list
+        .iter()
+        .map(|trade| {
+            let (maker, taker) = match trade.taker_side {
+                Side::Buy => (trade.sell_order_id, trade.buy_order_id),
+                Side::Sell => (trade.buy_order_id, trade.sell_order_id),
+            };
+            [
+                utc(trade.timestamp),
+                trade.taker_side.to_string(),
+                trade.amount.to_string(),
+                trade.price.to_string(),
+                taker.to_string(),
+                maker.to_string(),
+            ]
+        })
+        .collect();
+    let head = [
+        ("TIME (UTC)", Align::Left),
+        ("SIDE", Align::Left),
+        ("AMOUNT", Align::Right),
+        ("PRICE", Align::Right),
+        ("TAKER", Align::Left),
+        ("MAKER", Align::Left),
+    ];
+    table(head, &rows)
+}
+
+/// What became of a new order.
+pub(crate) fn order_result(result: &OrderResult) -> String {
+    let mut text = format!("order {}\n", result.order_id);
+    for trade in &result.trades {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "traded {} at {}", trade.amount, trade.price);
+    }
+    let _ = match &result.remaining_order {
+        Some(order) => writeln!(
+            text,
+            "open: {} {} at {}, {} of it filled",
+            order.side, order.amount, order.price, order.filled
+        ),
+        None => writeln!(text, "closed: nothing of it is open"),
+    };
+    text
+}
+
+/// What legacy peers sent.
+pub(crate) fn unsigned(view: &UnsignedView) -> String {
+    if view.orders.is_empty() && view.trades.is_empty() {
+        return "Nothing unsigned came from legacy peers.\n".to_owned();
+    }
+    let mut text = "Nobody signed these: they are shown as their peers sent them.\n".to_owned();
+    let when = |time: Millis| utc(time);
+    let orders: Vec<[String; 7]> = view
+        .orders
+        .iter()
+        .map(|order| {
+            [
+                short(&order.from),
+                short(&order.id),
+                when(order.timestamp),
+                order.side.to_string(),
+                order.amount.to_string(),
+                order.price.to_string(),
+                tame(&order.user_id),
+            ]
+        })
+        .collect();
+    if !orders.is_empty() {
+        let head = [
+            ("PEER", Align::Left),
+            ("ORDER", Align::Left),
+            ("PLACED (UTC)", Align::Left),
+            ("SIDE", Align::Left),
+            ("AMOUNT", Align::Right),
+            ("PRICE", Align::Right),
+            ("USER", Align::Left),
+        ];
+        text += &table(head, &orders);
+    }
+    let trades: Vec<[String; 5]> = view
+        .trades
+        .iter()
+        .map(|trade| {
+            [
+                short(&trade.from),
+                short(&trade.id),
+                when(trade.timestamp),
+                trade.amount.to_string(),
+                trade.price.to_string(),
+            ]
+        })
+        .collect();
+    if !trades.is_empty() {
+        let head = [
+            ("PEER", Align::Left),
+            ("TRADE", Align::Left),
+            ("TIME (UTC)", Align::Left),
+            ("AMOUNT", Align::Right),
+            ("PRICE", Align::Right),
+        ];
+        text += &table(head, &trades);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_prices_meet_in_the_middle_of_the_book() {
+        let level = |price: &str, units| Level {
+            price: price.parse().unwrap(),
+            amount: units,
+            count: 1,
+        };
+        let text = book(&BookSnapshot {
+            pair: "BTC/USD".parse().unwrap(),
+            timestamp: Millis(0),
+            bids: vec![level("9", 150_000_000), level("8", 100_000_000)],
+            asks: vec![level("10", 100_000_000), level("11", 100_000_000)],
+        });
+        let prices = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+        let prices: Vec<String> = text.lines().skip(1).filter_map(prices).collect();
+        assert_eq!(prices, ["11", "10", "9", "8"]);
+        assert!(text.contains("1.5"), "{text}");
+    }
+
+    #[test]
+    fn a_peers_name_cannot_drive_the_terminal() {
+        assert_eq!(short("\x1b[2Jevil"), "\u{fffd}[2Jevil");
+        assert_eq!(short(&"ä".repeat(20)), format!("{}...", "ä".repeat(16)));
+    }
+}
