@@ -322,6 +322,27 @@ async fn where_nobody_listens_nobody_answers(transport: &dyn Transport) {
     assert_eq!(error.label(), "connection_refused");
 }
 
+async fn a_closed_listener_leaves_its_address_free_at_once(transport: &dyn Transport) {
+    let mut ends = connect(transport).await;
+    for _ in 0..20 {
+        let address = ends.door.local_address();
+        timeout(PATIENCE, ends.door.close()).await.unwrap();
+        let options = ListenOptions {
+            slots: Arc::clone(&ends.slots),
+            max_frame: MAX,
+            http: None,
+        };
+        ends.door = transport.listen(address, options).await.unwrap();
+    }
+    // What was accepted before goes on.
+    ends.dialer
+        .sink
+        .send(Bytes::from_static(b"on"))
+        .await
+        .unwrap();
+    assert_eq!(receive(&mut ends.listener).await, b"on".as_slice());
+}
+
 async fn a_port_in_use_is_told_as_such(transport: &dyn Transport) {
     let (door, _, slots) = open(transport).await;
     let options = ListenOptions {
@@ -393,6 +414,7 @@ macro_rules! conforms {
                 no_frame_is_lost_when_waiting_for_one_is_given_up
                 where_nobody_listens_nobody_answers
                 a_port_in_use_is_told_as_such
+                a_closed_listener_leaves_its_address_free_at_once
                 an_inbound_connection_holds_its_slot
                 connections_do_not_wait_for_each_other
             );

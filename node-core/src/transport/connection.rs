@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::http::HttpHandler;
 use super::slots::{HandshakeSlot, HandshakeSlots};
+use crate::protocol::FrameTooLarge;
 use crate::types::PeerAddress;
 
 /// A way to reach peers and to be reached.
@@ -53,7 +54,8 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<Connection, TransportError>>;
 }
 
-/// A listening place. Dropping it stops listening, and ends what had not been accepted yet.
+/// A listening place. Dropping it stops listening, and ends what had not been accepted yet, in a
+/// moment; [`close`](Listener::close) says when.
 pub trait Listener: fmt::Debug + Send {
     /// Where it listens, with the port that the system chose if 0 was asked for.
     fn local_address(&self) -> SocketAddr;
@@ -61,6 +63,9 @@ pub trait Listener: fmt::Debug + Send {
     /// The next one who came. Cancel safe: dropped early, nobody is lost. Never ends; troubles
     /// of the system, like a lack of file handles, are waited out.
     fn accept(&mut self) -> BoxFuture<'_, Arrival>;
+
+    /// Stops listening. When the future resolves, the address is free and no task is left.
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()>;
 }
 
 /// Who came to a [`Listener`].
@@ -179,6 +184,13 @@ impl TransportError {
                 _ => "io",
             },
         }
+    }
+}
+
+impl From<FrameTooLarge> for TransportError {
+    fn from(error: FrameTooLarge) -> Self {
+        let FrameTooLarge { length, limit } = error;
+        Self::TooLarge { length, limit }
     }
 }
 

@@ -6,11 +6,12 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::connection::{FrameSource, TransportError};
+use crate::protocol::{FrameDecoder, HANDSHAKE_FRAME_LIMIT, write_frame};
 
 /// The longest payload that any transport carries: below it the first byte of a frame is 0,
 /// which tells a frame from an HTTP request.
@@ -18,17 +19,16 @@ pub const MAX_FRAME: usize = (1 << 24) - 1;
 /// How many bytes wait in a sink before it isn't ready for more.
 pub const SEND_BUFFER: usize = 64 * 1024;
 /// The longest payload before a session is ready.
-pub const FIRST_LIMIT: usize = 4 * 1024;
+pub const FIRST_LIMIT: usize = HANDSHAKE_FRAME_LIMIT;
 
 /// How much is read at once, and how much room is made for it.
 const READ_CHUNK: usize = 16 * 1024;
-const PREFIX: usize = 4;
 
 /// Takes frames from a stream of bytes.
 pub(super) struct FramedSource<R> {
     io: R,
     buffer: BytesMut,
-    limit: usize,
+    decoder: FrameDecoder,
     ended: bool,
 }
 
@@ -37,28 +37,9 @@ impl<R> FramedSource<R> {
         Self {
             io,
             buffer: BytesMut::new(),
-            limit: FIRST_LIMIT,
+            decoder: FrameDecoder::new(FIRST_LIMIT),
             ended: false,
         }
-    }
-
-    /// The next whole frame of what has been read.
-    fn take(&mut self) -> Result<Option<Bytes>, TransportError> {
-        let Some(prefix) = self.buffer.first_chunk::<PREFIX>() else {
-            return Ok(None);
-        };
-        let length = u32::from_be_bytes(*prefix) as usize;
-        if length > self.limit {
-            return Err(TransportError::TooLarge {
-                length,
-                limit: self.limit,
-            });
-        }
-        if self.buffer.len() < PREFIX + length {
-            return Ok(None);
-        }
-        self.buffer.advance(PREFIX);
-        Ok(Some(self.buffer.split_to(length).freeze()))
     }
 }
 
@@ -79,12 +60,12 @@ impl<R: AsyncRead + Unpin> Stream for FramedSource<R> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         while !this.ended {
-            match this.take() {
+            match this.decoder.decode(&mut this.buffer) {
                 Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
                 Ok(None) => {}
                 Err(error) => {
                     this.ended = true;
-                    return Poll::Ready(Some(Err(error)));
+                    return Poll::Ready(Some(Err(error.into())));
                 }
             }
             let read = ready!(this.poll_fill(cx));
@@ -105,7 +86,7 @@ impl<R: AsyncRead + Unpin> Stream for FramedSource<R> {
 
 impl<R: AsyncRead + Send + Unpin> FrameSource for FramedSource<R> {
     fn set_limit(&mut self, bytes: usize) {
-        self.limit = bytes.min(MAX_FRAME);
+        self.decoder.set_limit(bytes.min(MAX_FRAME));
     }
 }
 
@@ -113,7 +94,7 @@ impl<R> fmt::Debug for FramedSource<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FramedSource")
             .field("buffered", &self.buffer.len())
-            .field("limit", &self.limit)
+            .field("decoder", &self.decoder)
             .finish_non_exhaustive()
     }
 }
@@ -176,16 +157,7 @@ impl<W: AsyncWrite + Unpin> Sink<Bytes> for FramedSink<W> {
 
     fn start_send(self: Pin<&mut Self>, frame: Bytes) -> Result<(), TransportError> {
         let this = self.get_mut();
-        if frame.len() > MAX_FRAME {
-            return Err(TransportError::TooLarge {
-                length: frame.len(),
-                limit: MAX_FRAME,
-            });
-        }
-        this.buffer.reserve(PREFIX + frame.len());
-        this.buffer.put_u32(frame.len() as u32);
-        this.buffer.put_slice(&frame);
-        Ok(())
+        Ok(write_frame(&frame, MAX_FRAME, &mut this.buffer)?)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {

@@ -11,8 +11,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, warn};
 
 use super::connection::{Arrival, ListenOptions, Listener};
@@ -33,7 +34,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct SocketListener {
     local: SocketAddr,
     arrivals: mpsc::Receiver<Arrival>,
-    task: AbortHandle,
+    task: JoinHandle<()>,
+    // Tells the task to end, also when the listener is only dropped.
+    stop: DropGuard,
 }
 
 impl SocketListener {
@@ -49,11 +52,13 @@ impl SocketListener {
             http: Arc::new(Semaphore::new(MAX_HTTP_CONNECTIONS)),
             arrivals: sender,
         });
-        let task = tokio::spawn(accept_all(socket, door)).abort_handle();
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(accept_until(stop.clone(), socket, door));
         Ok(Box::new(Self {
             local,
             arrivals,
             task,
+            stop: stop.drop_guard(),
         }))
     }
 }
@@ -73,11 +78,15 @@ impl Listener for SocketListener {
         }
         .boxed()
     }
-}
 
-impl Drop for SocketListener {
-    fn drop(&mut self) {
-        self.task.abort();
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
+        async {
+            let Self { task, stop, .. } = *self;
+            drop(stop);
+            // Fails only if the task panicked or the runtime is going down: ended either way.
+            let _ = task.await;
+        }
+        .boxed()
     }
 }
 
@@ -96,9 +105,15 @@ struct Door {
     arrivals: mpsc::Sender<Arrival>,
 }
 
-async fn accept_all(socket: TcpListener, door: Arc<Door>) {
-    // The set's tasks are aborted with it, when the listener is dropped.
+async fn accept_until(stop: CancellationToken, socket: TcpListener, door: Arc<Door>) {
     let mut newcomers = JoinSet::new();
+    stop.run_until_cancelled(accept_all(&socket, &door, &mut newcomers))
+        .await;
+    drop(socket);
+    newcomers.shutdown().await;
+}
+
+async fn accept_all(socket: &TcpListener, door: &Arc<Door>, newcomers: &mut JoinSet<()>) {
     let mut in_trouble = false;
     loop {
         let accepted = tokio::select! {
@@ -110,7 +125,7 @@ async fn accept_all(socket: TcpListener, door: Arc<Door>) {
                 in_trouble = false;
                 match door.options.slots.take(remote.ip()) {
                     Ok(slot) => {
-                        newcomers.spawn(Arc::clone(&door).let_in(stream, remote, slot));
+                        newcomers.spawn(Arc::clone(door).let_in(stream, remote, slot));
                     }
                     Err(reason) => door.refuse(remote, reason),
                 }

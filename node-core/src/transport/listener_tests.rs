@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::*;
+use crate::protocol::MAX_HTTP_HEAD;
 use crate::types::PeerAddress;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -169,7 +170,8 @@ async fn a_handler_gets_the_request_from_its_first_byte_on() {
     let (_door, address) = open(Some(Arc::new(Echo))).await;
     let answer = say(address, b"GET /book HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert_eq!(answer, "GET /book HTTP/1.1");
-    let upgrade = b"GET /feed HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+    let upgrade = b"GET /feed HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     assert_eq!(say(address, upgrade).await, "GET /feed HTTP/1.1");
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::pending;
+use std::future::{pending, ready as ready_now};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
@@ -182,6 +182,11 @@ impl Listener for MemoryListener {
             }
         }
         .boxed()
+    }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
+        drop(self);
+        ready_now(()).boxed()
     }
 }
 

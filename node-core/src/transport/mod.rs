@@ -31,6 +31,6 @@ pub use http::{HttpHandler, MAX_HTTP_CONNECTIONS};
 pub use memory::{MEMORY_FRAMES, MemoryTransport};
 pub use replay::HttpStream;
 pub use slots::{HandshakeSlot, HandshakeSlots, MAX_HANDSHAKES, MAX_HANDSHAKES_PER_IP};
-pub use sniff::{MAX_HTTP_HEAD, SNIFF_TIME};
+pub use sniff::SNIFF_TIME;
 pub use tcp::TcpTransport;
 pub use websocket::WebSocketTransport;

@@ -6,24 +6,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::protocol::{self, HttpHeadError, Sniffed, http_head};
+
 /// How long a newcomer may take to show what it speaks, a whole HTTP head included.
 pub const SNIFF_TIME: Duration = Duration::from_secs(5);
-/// The longest HTTP head that is read.
-pub const MAX_HTTP_HEAD: usize = 8 * 1024;
-
-const METHODS: [&[u8]; 9] = [
-    b"GET ",
-    b"POST ",
-    b"HEAD ",
-    b"PUT ",
-    b"DELETE ",
-    b"OPTIONS ",
-    b"PATCH ",
-    b"CONNECT ",
-    b"TRACE ",
-];
-const END_OF_HEAD: &[u8] = b"\r\n\r\n";
-
 /// What a newcomer speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Speech {
@@ -39,50 +25,26 @@ pub(super) enum Speech {
     HeadTooLong,
 }
 
-/// What `bytes`, the first of a connection, mean; `None` while they may mean several things.
+/// What `bytes`, the first of a connection, mean; `None` while they may mean several things. Paths
+/// besides `/` belong to whoever serves HTTP, WebSockets included.
 fn judge(bytes: &[u8]) -> Option<Speech> {
-    match bytes.first()? {
-        // A frame's length is below 2^24, so its first byte is 0.
-        0 => return Some(Speech::Frames),
-        first if !first.is_ascii_uppercase() => return Some(Speech::Unknown),
-        _ => {}
+    match protocol::sniff(bytes)? {
+        Sniffed::Frame => return Some(Speech::Frames),
+        Sniffed::Unknown => return Some(Speech::Unknown),
+        Sniffed::Http => {}
     }
-    let begins = |method: &[u8]| {
-        let shared = method.len().min(bytes.len());
-        method[..shared] == bytes[..shared]
-    };
-    if !METHODS.iter().any(|method| begins(method)) {
-        return Some(Speech::Unknown);
-    }
-    let end = bytes
-        .windows(END_OF_HEAD.len())
-        .position(|w| w == END_OF_HEAD);
-    match end {
-        Some(end) if end <= MAX_HTTP_HEAD && wants_websocket(&bytes[..end]) => {
-            Some(Speech::WebSocket)
+    Some(match http_head(bytes) {
+        Ok(head) => {
+            let head = head?;
+            let path = head.target.split('?').next();
+            if head.websocket && path == Some("/") {
+                Speech::WebSocket
+            } else {
+                Speech::Http
+            }
         }
-        Some(end) if end <= MAX_HTTP_HEAD => Some(Speech::Http),
-        None if bytes.len() < MAX_HTTP_HEAD => None,
-        _ => Some(Speech::HeadTooLong),
-    }
-}
-
-/// Whether the head asks for a WebSocket at `/`. Other paths belong to whoever serves HTTP.
-fn wants_websocket(head: &[u8]) -> bool {
-    let mut lines = head.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
-    let path = lines
-        .next()
-        .and_then(|line| line.split(|b| *b == b' ').nth(1));
-    let root = path.is_some_and(|path| path == b"/" || path.starts_with(b"/?"));
-    root && lines.any(|line| {
-        let mut parts = line.splitn(2, |b| *b == b':').map(<[u8]>::trim_ascii);
-        let named = parts
-            .next()
-            .is_some_and(|name| name.eq_ignore_ascii_case(b"upgrade"));
-        named
-            && parts
-                .next()
-                .is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"))
+        Err(HttpHeadError::TooLarge) => Speech::HeadTooLong,
+        Err(_) => Speech::Unknown,
     })
 }
 
@@ -112,7 +74,8 @@ mod tests {
 
     #[test]
     fn frames_websockets_and_requests_are_told_apart() {
-        let upgrade = "Connection: keep-alive, Upgrade\r\nuPGRADE:  WebSocket \r\n";
+        let upgrade = "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
+                       Sec-WebSocket-Key: x\r\n";
         let cases = [
             (request("/", upgrade), Speech::WebSocket),
             (request("/?x=1", upgrade), Speech::WebSocket),
@@ -136,7 +99,8 @@ mod tests {
         #[test]
         fn the_pieces_in_which_bytes_come_change_nothing(
             text in prop_oneof![
-                Just(request("/", "Upgrade: websocket\r\n")),
+                Just(request("/", "Upgrade: websocket\r\nConnection: upgrade\r\n\
+                              Sec-WebSocket-Key: x\r\n")),
                 Just(request("/index.html", "")),
                 "[A-Z]{1,8} /[a-z]{0,5}",
                 ".{1,40}",
