@@ -1,5 +1,23 @@
-//! `ExchangeClient`: the async facade, its configuration and its events.
+//! `ExchangeClient`: the async facade over a node, and the driver that moves its bytes and time.
 
 mod config;
+mod connection;
+mod direct_connection;
+mod driver;
+mod error;
+mod events;
+mod exchange_client;
+mod outbox;
+mod saver;
+mod shared;
+mod start;
+#[cfg(test)]
+mod tests;
 
 pub use config::{Config, ConfigBuilder, ConfigError, LogFormat, LogLevel, well_known_nodes};
+pub use connection::{CLOSE_TIME, DIAL_TIME, READ_BATCH, READ_BATCH_BYTES, STALL_TIME};
+pub use driver::{BATCH, INPUTS};
+pub use error::StartError;
+pub use events::{EVENTS, EventStream};
+pub use exchange_client::{ExchangeClient, SHUTDOWN_TIME};
+pub use outbox::{BULK_BYTES, BULK_MESSAGES, CONTROL_BYTES, CONTROL_MESSAGES};

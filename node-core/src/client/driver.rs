@@ -1,0 +1,184 @@
+//! The one task that feeds the node and carries out what it decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, warn};
+
+use super::direct_connection::DirectConnectionService;
+use super::outbox::Pushed;
+use super::shared::{Envelope, Shared};
+use crate::node::{Class, ConnId, Input, Output};
+
+/// Inputs that are applied under one lock, about; their outputs go out together.
+pub const BATCH: usize = 256;
+/// Batches from connections, and other news, that may wait for the node. Each connection fills
+/// at most two places, so no peer can fill it for others.
+pub const INPUTS: usize = 4096;
+
+/// How long connections may take to say their last words when the client stops.
+const GOODBYE_TIME: Duration = Duration::from_millis(2500);
+
+/// Feeds the node until the client stops, and once more to say goodbye.
+pub(super) struct Driver {
+    shared: Arc<Shared>,
+    inputs: mpsc::Receiver<Envelope>,
+    /// What carrying out the last outputs led to; handed in first.
+    own: Vec<Input>,
+    outputs: Vec<Output>,
+}
+
+impl Driver {
+    pub(super) const fn new(shared: Arc<Shared>, inputs: mpsc::Receiver<Envelope>) -> Self {
+        Self {
+            shared,
+            inputs,
+            own: Vec::new(),
+            outputs: Vec::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        // Also if the node panics: then nobody may wait for its answers for ever.
+        let end = End(Arc::clone(&self.shared));
+        while !self.shared.stop.is_cancelled() {
+            self.step().await;
+        }
+        self.say_goodbye().await;
+        drop(end);
+    }
+
+    /// Waits until there is something to do, and does it.
+    async fn step(&mut self) {
+        let due = self.due();
+        let first = if self.own.is_empty() {
+            tokio::select! {
+                first = self.inputs.recv() => first,
+                () = self.shared.wake.notified() => None,
+                () = sleep_until(due) => None,
+                () = self.shared.stop.cancelled() => None,
+            }
+        } else {
+            None
+        };
+        self.apply(first);
+        self.carry_out();
+    }
+
+    fn due(&self) -> Instant {
+        let far = || Instant::now() + Duration::from_secs(3600);
+        let wakeup = self.shared.node().next_wakeup();
+        wakeup.map_or_else(far, |mono| self.shared.clock.instant(mono))
+    }
+
+    /// One batch: everything that is at hand, applied under one lock.
+    fn apply(&mut self, first: Option<Envelope>) {
+        let mut batch = std::mem::take(&mut self.own);
+        batch.extend(first.into_iter().flat_map(|envelope| envelope.inputs));
+        while batch.len() < BATCH
+            && let Ok(envelope) = self.inputs.try_recv()
+        {
+            batch.extend(envelope.inputs);
+        }
+        let now = self.shared.clock.now();
+        let mut node = self.shared.node();
+        for input in batch {
+            node.handle(input, now);
+        }
+        if node.next_wakeup().is_some_and(|due| due <= now.mono) {
+            node.tick(now);
+        }
+        node.take_outputs(now, &mut self.outputs);
+    }
+
+    /// Carries out the outputs in their order. Nothing in here waits.
+    fn carry_out(&mut self) {
+        for output in std::mem::take(&mut self.outputs) {
+            match output {
+                Output::Dial {
+                    address,
+                    expect,
+                    plain,
+                } => {
+                    let failed =
+                        DirectConnectionService::dial(&self.shared, address, expect, plain);
+                    self.own.extend(failed);
+                }
+                Output::Send {
+                    conn,
+                    class,
+                    message,
+                } => self.send(conn, class, message),
+                Output::Close {
+                    conn,
+                    error,
+                    reason,
+                } => {
+                    if let Some(outbox) = self.shared.outbox(conn) {
+                        outbox.close(error, reason);
+                    }
+                }
+                Output::SavePeers => self.shared.save_peers.notify_one(),
+                Output::Event(event) => self.shared.events.send(event),
+                Output::Settled { order, result } => self.shared.settle(order, result),
+            }
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, class: Class, message: bytes::Bytes) {
+        // A connection that is gone has its `Disconnected` on the way.
+        let Some(outbox) = self.shared.outbox(conn) else {
+            return;
+        };
+        match outbox.push(class, message) {
+            Pushed::Queued | Pushed::Closing => {}
+            Pushed::Dropped => match self.own.last_mut() {
+                Some(Input::Dropped {
+                    conn: same,
+                    messages,
+                }) if *same == conn => *messages += 1,
+                _ => self.own.push(Input::Dropped { conn, messages: 1 }),
+            },
+            Pushed::Overflowed => {
+                debug!(?conn, "a peer does not drain what it must not miss");
+                outbox.close(None, "control_queue_full");
+            }
+        }
+    }
+
+    /// Lets the node part from its peers, and the connections finish what is queued.
+    async fn say_goodbye(&mut self) {
+        let now = self.shared.clock.now();
+        {
+            let mut node = self.shared.node();
+            node.shutdown(now);
+            node.take_outputs(now, &mut self.outputs);
+        }
+        self.carry_out();
+        for outbox in self.shared.all_outboxes() {
+            outbox.close(None, "shutdown");
+        }
+        let deadline = Instant::now() + GOODBYE_TIME;
+        while !self.shared.all_outboxes().is_empty() {
+            let envelope = tokio::time::timeout_at(deadline, self.inputs.recv()).await;
+            let Ok(envelope) = envelope else {
+                warn!("some connections did not close in time");
+                break;
+            };
+            self.apply(envelope);
+            self.carry_out();
+        }
+    }
+}
+
+/// Ends everything that waits for the node.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.end_waits();
+        self.0.stop.cancel();
+    }
+}

@@ -1,0 +1,64 @@
+//! Why a client did not start.
+
+use std::io;
+use std::net::SocketAddr;
+
+use thiserror::Error;
+
+use crate::runtime::EntropyError;
+use crate::storage::StorageError;
+
+/// Why [`ExchangeClient::initialize`](super::ExchangeClient::initialize) failed. Nothing is left
+/// running or locked then, and it may be tried again.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Somebody listens there already.
+    #[error("address {address} is in use")]
+    AddressInUse {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// The host to listen on means nothing here.
+    #[error("host {host:?} is not allowed: an IP address or a host name of this machine")]
+    Host {
+        /// As it was configured.
+        host: String,
+    },
+    /// The system refuses to listen.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The data directory can't be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// No key can be made.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The client was shut down; a new one may be started.
+    #[error("the client was shut down")]
+    ShutDown,
+}
+
+impl StartError {
+    /// A stable code for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::AddressInUse { .. } => "EADDRINUSE",
+            Self::Host { .. } => "INVALID_HOST",
+            Self::Listen { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => "EACCES",
+                io::ErrorKind::AddrNotAvailable => "EADDRNOTAVAIL",
+                _ => "LISTEN_FAILED",
+            },
+            Self::Storage(error) => error.code(),
+            Self::Entropy(_) => "NO_ENTROPY",
+            Self::ShutDown => "SHUTTING_DOWN",
+        }
+    }
+}

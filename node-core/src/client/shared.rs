@@ -1,0 +1,179 @@
+//! What the tasks of one running client have in common.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::events::Events;
+use super::outbox::Outbox;
+use crate::ledger::Verifier;
+use crate::node::{ConnId, Input, Node, OrderResult};
+use crate::protocol::SessionConfig;
+use crate::runtime::Clock;
+use crate::transport::{HandshakeSlots, Transport};
+use crate::types::{NodeId, OrderId};
+
+/// Inputs on their way to the node, all from one place.
+#[derive(Debug)]
+pub(super) struct Envelope {
+    pub(super) inputs: Vec<Input>,
+    /// The sender's share of the channel, free again once the inputs are taken.
+    pub(super) _share: Option<OwnedSemaphorePermit>,
+}
+
+impl From<Input> for Envelope {
+    fn from(input: Input) -> Self {
+        Self {
+            inputs: vec![input],
+            _share: None,
+        }
+    }
+}
+
+/// What the tasks of one running client have in common. The tasks hold it, never the client, so
+/// that a client that is dropped takes its tasks along.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Locked for one batch or one call, never across a wait.
+    node: Mutex<Node>,
+    /// Tells the node's task that a call left outputs behind.
+    pub(super) wake: Notify,
+    pub(super) inputs: mpsc::Sender<Envelope>,
+    outboxes: Mutex<HashMap<ConnId, Arc<Outbox>>>,
+    /// Who waits for an order to settle. An entry is made under the node's lock, so it is there
+    /// before the answer can be.
+    waiting: Mutex<HashMap<OrderId, oneshot::Sender<OrderResult>>>,
+    pub(super) events: Arc<Events>,
+    pub(super) save_peers: Notify,
+    pub(super) clock: Clock,
+    pub(super) node_id: NodeId,
+    pub(super) verifier: Verifier,
+    pub(super) session: Arc<SessionConfig>,
+    /// Absent where the node has no peers at all.
+    pub(super) transport: Option<Arc<dyn Transport>>,
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) slots: Arc<HandshakeSlots>,
+    /// Dials on their way to a session.
+    pub(super) dialing: AtomicUsize,
+    next_conn: AtomicU64,
+    /// Asks the tasks to end well.
+    pub(super) stop: CancellationToken,
+    /// Ends the tasks as they are.
+    pub(super) kill: CancellationToken,
+    pub(super) tasks: TaskTracker,
+}
+
+/// What [`Shared::new`] is made of, besides what is always the same.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) node: Node,
+    pub(super) inputs: mpsc::Sender<Envelope>,
+    pub(super) events: Arc<Events>,
+    pub(super) clock: Clock,
+    pub(super) session: Arc<SessionConfig>,
+    pub(super) transport: Option<Arc<dyn Transport>>,
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) slots: Arc<HandshakeSlots>,
+}
+
+impl Shared {
+    pub(super) fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            wake: Notify::new(),
+            inputs: parts.inputs,
+            outboxes: Mutex::default(),
+            waiting: Mutex::default(),
+            events: parts.events,
+            save_peers: Notify::new(),
+            clock: parts.clock,
+            node_id: parts.node.node_id(),
+            verifier: Verifier::new(parts.session.network.clone()),
+            session: parts.session,
+            transport: parts.transport,
+            listen: parts.listen,
+            slots: parts.slots,
+            dialing: AtomicUsize::new(0),
+            next_conn: AtomicU64::new(1),
+            stop: CancellationToken::new(),
+            kill: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            node: Mutex::new(parts.node),
+        })
+    }
+
+    pub(super) fn node(&self) -> MutexGuard<'_, Node> {
+        lock(&self.node)
+    }
+
+    /// Runs a task that ends, at the latest, when the client must be down.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let kill = self.kill.clone();
+        self.tasks.spawn(async move {
+            kill.run_until_cancelled(task).await;
+        });
+    }
+
+    /// Hands what happened to the node; waits while its channel is full.
+    pub(super) async fn tell(&self, envelope: impl Into<Envelope>) {
+        // Fails only once the node's task has ended, which nothing can tell any more.
+        let _ = self.inputs.send(envelope.into()).await;
+    }
+
+    /// The longest frame that a transport has to carry.
+    pub(super) fn max_frame(&self) -> usize {
+        super::start::max_frame(self.session.max_message)
+    }
+
+    /// A number and the queues for a connection that is ready.
+    pub(super) fn register(&self) -> (ConnId, Arc<Outbox>) {
+        let conn = ConnId(self.next_conn.fetch_add(1, Ordering::Relaxed));
+        let outbox = Arc::new(Outbox::default());
+        lock(&self.outboxes).insert(conn, Arc::clone(&outbox));
+        if self.stop.is_cancelled() {
+            // The node has said its goodbyes already.
+            outbox.close(None, "shutdown");
+        }
+        (conn, outbox)
+    }
+
+    pub(super) fn unregister(&self, conn: ConnId) {
+        lock(&self.outboxes).remove(&conn);
+    }
+
+    pub(super) fn outbox(&self, conn: ConnId) -> Option<Arc<Outbox>> {
+        lock(&self.outboxes).get(&conn).cloned()
+    }
+
+    pub(super) fn all_outboxes(&self) -> Vec<Arc<Outbox>> {
+        lock(&self.outboxes).values().cloned().collect()
+    }
+
+    pub(super) fn wait_for(&self, order: OrderId) -> oneshot::Receiver<OrderResult> {
+        let (sender, receiver) = oneshot::channel();
+        lock(&self.waiting).insert(order, sender);
+        receiver
+    }
+
+    pub(super) fn settle(&self, order: OrderId, result: OrderResult) {
+        if let Some(waiting) = lock(&self.waiting).remove(&order) {
+            // Fails only if the submitter has lost its interest.
+            let _ = waiting.send(result);
+        }
+    }
+
+    /// Leaves nobody waiting for what can't come any more.
+    pub(super) fn end_waits(&self) {
+        lock(&self.waiting).clear();
+        self.events.close();
+    }
+}
+
+/// A panic elsewhere is told by its own task; the values here are whole between two calls.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,170 @@
+//! Peers that come, go, and misbehave.
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+
+use super::*;
+use crate::protocol::LegacyPolicy;
+use crate::transport::{Connection, MemoryTransport, TcpTransport};
+
+const MAX: usize = 1 << 20;
+
+/// A plain peer that was written by hand: its handshake is through.
+async fn plain_peer(transport: &dyn Transport, place: &Place, name: &str) -> Connection {
+    let mut peer = transport.dial(&place.address(), MAX).await.unwrap();
+    peer.source.set_limit(MAX);
+    let hello = format!(
+        r#"{{"type":"handshake","nodeId":"{name}","version":"1.0.0","port":0,"capabilities":["order","trade"],"timestamp":1}}"#
+    );
+    peer.sink.send(Bytes::from(hello)).await.unwrap();
+    let greeted = async {
+        loop {
+            let payload = peer.source.next().await.unwrap().unwrap();
+            if text(&payload).contains("\"handshake_ack\"") {
+                return;
+            }
+        }
+    };
+    in_time(greeted).await;
+    peer
+}
+
+fn text(payload: &Bytes) -> &str {
+    std::str::from_utf8(payload).unwrap()
+}
+
+/// Reads to the end; gives what the peer was told last.
+async fn last_words(peer: &mut Connection) -> String {
+    let mut last = String::new();
+    while let Some(Ok(payload)) = in_time(peer.source.next()).await {
+        text(&payload).clone_into(&mut last);
+    }
+    last
+}
+
+#[tokio::test]
+async fn who_breaks_the_rules_is_told_why_and_is_counted() {
+    let transport: Arc<dyn Transport> = Arc::new(TcpTransport);
+    let place = start(&transport, &[]).await;
+    let cases = [
+        ("{\"type\":\"heartbeat\"", "INVALID_MESSAGE", "malformed"),
+        (
+            r#"{"type":"handshake","nodeId":"x","version":"1.0.0","port":0,"capabilities":[],"timestamp":1}"#,
+            "INVALID_MESSAGE",
+            "second_handshake",
+        ),
+    ];
+    for (payload, code, label) in cases {
+        let mut peer = plain_peer(&*transport, &place, "rude").await;
+        peer.sink.send(Bytes::from(payload)).await.unwrap();
+        let last = last_words(&mut peer).await;
+        assert!(last.contains(code), "{last}");
+        until(label, || place.client.counters().get(label) == Some(&1)).await;
+    }
+    let mut peer = plain_peer(&*transport, &place, "long").await;
+    peer.sink
+        .send(Bytes::from(vec![b' '; MAX + 1]))
+        .await
+        .unwrap();
+    assert!(last_words(&mut peer).await.contains("MESSAGE_TOO_LARGE"));
+    until("nobody is left", || place.connected() == 0).await;
+
+    // Before a session it is the same.
+    let mut stranger = transport.dial(&place.address(), MAX).await.unwrap();
+    stranger
+        .sink
+        .send(Bytes::from_static(b"\x07what?"))
+        .await
+        .unwrap();
+    assert!(last_words(&mut stranger).await.contains("INVALID_MESSAGE"));
+    until("it is counted", || {
+        place.client.counters().contains_key("unknown_protocol")
+    })
+    .await;
+    place.client.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_drains_nothing_is_disconnected_and_holds_up_nobody() {
+    let transport = MemoryTransport::new();
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = quiet(&dir);
+    config.p2p_legacy = Some(LegacyPolicy::Match);
+    let shared: Arc<dyn Transport> = Arc::new(transport.clone());
+    let client = ExchangeClient::with_transport(config, shared).unwrap();
+    client.initialize().await.unwrap();
+    let place = Place { client, dir };
+    let stuck = plain_peer(&transport, &place, "stuck").await;
+    let mut awake = plain_peer(&transport, &place, "awake").await;
+    until("connected", || place.connected() == 2).await;
+
+    // More than the network holds for a peer that doesn't read.
+    let orders = 100;
+    for n in 1..=orders {
+        let placed = place
+            .client
+            .submit_order(order(Side::Buy, "1", &n.to_string()));
+        in_time(placed).await.unwrap();
+    }
+    let began = tokio::time::Instant::now();
+    let heard = async {
+        let mut heard = 0;
+        while heard < orders {
+            let payload = awake.source.next().await.unwrap().unwrap();
+            heard += usize::from(text(&payload).contains("\"order\""));
+        }
+    };
+    in_time(heard).await;
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+    let counted = || place.client.counters().get("stalled") == Some(&1);
+    while !counted() {
+        sleep(Duration::from_millis(100)).await;
+        assert!(began.elapsed() < Duration::from_secs(40));
+    }
+    assert!(began.elapsed() > Duration::from_secs(25));
+    drop(stuck);
+    place.client.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn known_peers_are_found_again_after_a_restart() {
+    let transport: Arc<dyn Transport> = Arc::new(TcpTransport);
+    let friend = start(&transport, &[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = quiet(&dir);
+    config.bootstrap_peers = vec![friend.address()];
+    let first = ExchangeClient::new(config).unwrap();
+    first.initialize().await.unwrap();
+    until("connected", || friend.connected() == 1).await;
+    first.shutdown().await;
+    until("parted", || friend.connected() == 0).await;
+
+    let second = ExchangeClient::new(quiet(&dir)).unwrap();
+    second.initialize().await.unwrap();
+    until("connected again", || friend.connected() == 1).await;
+    second.shutdown().await;
+    friend.client.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_dial_to_nobody_is_counted_by_its_reason() {
+    let transport: Arc<dyn Transport> = Arc::new(TcpTransport);
+    let gone = start(&transport, &[]).await;
+    let address = gone.address();
+    gone.client.shutdown().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = quiet(&dir);
+    config.bootstrap_peers = vec![address, "no.such.host.invalid:1".parse().unwrap()];
+    let client = ExchangeClient::new(config).unwrap();
+    client.initialize().await.unwrap();
+    until("both are counted", || {
+        let counters = client.counters();
+        counters.contains_key("connection_refused") && counters.contains_key("unresolved")
+    })
+    .await;
+    client.shutdown().await;
+}
