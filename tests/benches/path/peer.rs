@@ -25,7 +25,7 @@ pub(crate) async fn node(dial: &[&str]) -> (ExchangeClient, TempDir) {
         ("USE_WELL_KNOWN_NODES", "false"),
         ("BOOTSTRAP_PEERS", &dial.join(",")),
     ];
-    let mut builder = Config::builder().data_dir(folder.path());
+    let mut builder = Config::builder().data_dir(folder.path().to_owned());
     for (name, text) in settings {
         builder = builder.set(name, text).expect("a setting");
     }
