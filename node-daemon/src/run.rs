@@ -214,7 +214,11 @@ impl Node {
         }
         let ready = Ready {
             ready: true,
-            node_id: node.client.node_id().to_string(),
+            node_id: node
+                .client
+                .node_id()
+                .map(|id| id.to_string())
+                .unwrap_or_default(),
             p2p_address: node.client.p2p_address(),
             control_address: address,
             metrics_address,
@@ -298,7 +302,7 @@ async fn refuse_second(data_dir: &Path) -> Result<(), Failure> {
         Ok(Ok(other)) => {
             let message = format!(
                 "node {} runs in {} already; give this one another --data-dir",
-                other.node_id,
+                other.node_id.unwrap_or_default(),
                 data_dir.display(),
             );
             Err(Failure::new("ALREADY_RUNNING", message))

@@ -180,7 +180,7 @@ async fn status(State(context): Ctx) -> Json<StatusView> {
     let shared = &context.shared;
     let client = &shared.client;
     Json(StatusView {
-        node_id: client.node_id().to_string(),
+        node_id: client.node_id().map(|id| id.to_string()),
         user_id: client.user_id().clone(),
         pair: client.pair().clone(),
         network: shared.network.to_string(),

@@ -175,7 +175,8 @@ pub(crate) fn count(
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StatusView {
-    pub(crate) node_id: String,
+    /// Its key, once it has started.
+    pub(crate) node_id: Option<String>,
     pub(crate) user_id: UserId,
     pub(crate) pair: Pair,
     pub(crate) network: String,

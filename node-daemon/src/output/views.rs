@@ -49,7 +49,7 @@ pub(crate) fn status(view: &StatusView) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{name:<10} {value}");
     };
-    line("node", view.node_id.clone());
+    line("node", or_dash(view.node_id.as_ref()));
     line("user", view.user_id.to_string());
     line("pair", format!("{} on {}", view.pair, view.network));
     line(
@@ -276,7 +276,7 @@ pub(crate) fn unsigned(view: &UnsignedView) -> String {
                 order.side.to_string(),
                 order.amount.to_string(),
                 order.price.to_string(),
-                tame(&order.user_id),
+                order.user_id.to_string(),
             ]
         })
         .collect();
