@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use super::binary::meshbook;
 use super::{Control, PATIENCE, eventually};
@@ -104,6 +104,8 @@ impl NodeBuilder {
             name: self.name,
             log,
             folder,
+            // Waiting for a child closes its stdin, and the node would end for that reason.
+            _stdin: child.stdin.take(),
             child,
         }
     }
@@ -121,6 +123,7 @@ pub struct Node {
     name: String,
     log: PathBuf,
     folder: Arc<TempDir>,
+    _stdin: Option<ChildStdin>,
     child: Child,
 }
 

@@ -201,7 +201,7 @@ async fn book(State(context): Ctx, Query(pairs): Pairs) -> Result<Response, ApiE
 }
 
 async fn orders(State(context): Ctx) -> Response {
-    Json(context.shared.client.user_orders()).into_response()
+    Json(context.shared.client.order_history()).into_response()
 }
 
 async fn order(State(context): Ctx, Path(id): Path<String>) -> Result<Response, ApiError> {
