@@ -428,7 +428,7 @@ mod tests {
             for (number, (key, kind)) in steps.into_iter().enumerate() {
                 let number = number as u32;
                 // Waves: growing, then losing the best levels mostly.
-                let grows = (number / 500) % 2 == 0;
+                let grows = (number / 500).is_multiple_of(2);
                 if kind == 0 {
                     ladder.retain(|level| level % 3 != 0);
                     model.retain(|_, level| *level % 3 != 0);

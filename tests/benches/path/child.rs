@@ -38,7 +38,10 @@ impl Child {
             _process: process,
         };
         let address = child.answer().await;
-        child.address = address.as_str().expect("an address").to_owned();
+        address
+            .as_str()
+            .expect("an address")
+            .clone_into(&mut child.address);
         child
     }
 
