@@ -114,7 +114,9 @@ impl<S: EventSink> OrderBook<S> {
         if order.price.is_zero() {
             return Err(RefusedError::ZeroPrice { id });
         }
-        let hash = self.store.fresh(id)?;
+        let Some(hash) = self.store.fresh(id) else {
+            return Err(RefusedError::DuplicateId { id });
+        };
         let max_orders = self.store.max_orders;
         if self.store.len >= max_orders {
             return Err(RefusedError::CapacityReached { id, max_orders });
@@ -194,8 +196,8 @@ impl<S: EventSink> OrderBook<S> {
     pub fn cancel_all_of(&mut self, owner: OwnerId) -> u32 {
         let mut count = 0;
         for side in [Side::Buy, Side::Sell] {
-            let mut cursor = self.store.side(side).ladder.end();
-            while let Some((key, level)) = self.store.side(side).ladder.step(&mut cursor) {
+            let mut cursor = self.store.ladder(side).end();
+            while let Some((key, level)) = self.store.ladder(side).step(&mut cursor) {
                 let mut slot = self.store.level(level).head;
                 while slot != NIL {
                     let order = *self.store.order(slot);
@@ -208,7 +210,7 @@ impl<S: EventSink> OrderBook<S> {
                     slot = order.next;
                 }
                 // The level may be gone by now, and entries have moved.
-                cursor = self.store.side(side).ladder.below(key);
+                cursor = self.store.ladder(side).below(key);
             }
         }
         count

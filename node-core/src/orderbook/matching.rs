@@ -23,14 +23,13 @@ impl<S: EventSink> OrderBook<S> {
     /// # Errors
     /// `ZeroAmount`, `ZeroPrice`, `TimeInForce`, `DuplicateId`, `WouldCross`, `CannotFill`, or
     /// `CapacityReached` if it would have to rest. A refused order changes nothing.
-    #[inline(always)]
+    #[inline]
     pub fn submit(&mut self, order: NewOrder) -> Result<Submitted, RefusedError> {
-        if let Err(error) = check_terms(&order) {
-            return Err(self.refuse(error));
+        if !has_valid_terms(&order) {
+            return Err(self.refuse_terms(&order));
         }
-        let hash = match self.store.fresh(order.id) {
-            Ok(hash) => hash,
-            Err(error) => return Err(self.refuse(error)),
+        let Some(hash) = self.store.fresh(order.id) else {
+            return Err(self.refuse_duplicate(&order));
         };
         let limit = limit_key(order.side, order.price());
         let crosses = self.store.side(order.side.opposite()).best_key >= limit;
@@ -40,6 +39,20 @@ impl<S: EventSink> OrderBook<S> {
             return Err(self.refuse(error));
         }
         Ok(self.execute(&order, crosses, limit, hash))
+    }
+
+    // What is refused is put together out of the way of what is not.
+    #[cold]
+    #[inline(never)]
+    fn refuse_terms(&mut self, order: &NewOrder) -> RefusedError {
+        let error = wrong_terms(order);
+        self.refuse(error)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_duplicate(&mut self, order: &NewOrder) -> RefusedError {
+        self.refuse(RefusedError::DuplicateId { id: order.id })
     }
 
     /// Cancels the order `id` and submits `order` in its place, which may have the same id, in
@@ -69,11 +82,15 @@ impl<S: EventSink> OrderBook<S> {
         if (old.owner, old.side) != (order.owner, order.side) {
             return Err(RefusedError::BadReplace { id });
         }
-        check_terms(order)?;
+        if !has_valid_terms(order) {
+            return Err(wrong_terms(order));
+        }
         let hash = if order.id == id {
             self.store.order(slot).hash
         } else {
-            self.store.fresh(order.id)?
+            let id = order.id;
+            let fresh = self.store.fresh(id);
+            fresh.ok_or(RefusedError::DuplicateId { id })?
         };
         // The old order is on the side that the new one does not trade with, and leaves a place
         // for it: nothing here needs it gone.
@@ -306,8 +323,8 @@ impl<S: EventSink> OrderBook<S> {
     fn take_skipping(&mut self, order: &NewOrder, limit: u128, taking: &mut Taking) {
         let maker_side = order.side.opposite();
         let Self { store, sink } = self;
-        let mut cursor = store.side(maker_side).ladder.end();
-        while let Some((key, level)) = store.side(maker_side).ladder.step(&mut cursor) {
+        let mut cursor = store.ladder(maker_side).end();
+        while let Some((key, level)) = store.ladder(maker_side).step(&mut cursor) {
             if key < limit {
                 return;
             }
@@ -341,7 +358,7 @@ impl<S: EventSink> OrderBook<S> {
                 slot = maker.next;
             }
             // The level may be gone by now, and entries have moved.
-            cursor = store.side(maker_side).ladder.below(key);
+            cursor = store.ladder(maker_side).below(key);
         }
     }
 }
@@ -353,20 +370,26 @@ const fn is_conditional(order: &NewOrder) -> bool {
         || matches!(order.time_in_force, TimeInForce::Fok)
 }
 
-/// Checks what an order says of itself.
+/// Whether what an order says of itself is allowed.
 #[inline(always)]
-fn check_terms(order: &NewOrder) -> Result<(), RefusedError> {
+const fn has_valid_terms(order: &NewOrder) -> bool {
+    let rests = matches!(order.time_in_force, TimeInForce::Gtc);
+    !order.amount.is_zero()
+        && match order.order_type {
+            OrderType::Limit(price) => !price.is_zero(),
+            OrderType::PostOnly(price) => !price.is_zero() && rests,
+            OrderType::Market => !rests,
+        }
+}
+
+/// What is wrong with an order whose terms are not valid.
+fn wrong_terms(order: &NewOrder) -> RefusedError {
     let id = order.id;
     if order.amount.is_zero() {
-        return Err(RefusedError::ZeroAmount { id });
-    }
-    if order.price().is_some_and(Price::is_zero) {
-        return Err(RefusedError::ZeroPrice { id });
-    }
-    let rests = order.time_in_force == TimeInForce::Gtc;
-    match order.order_type {
-        OrderType::Market if rests => Err(RefusedError::TimeInForce { id }),
-        OrderType::PostOnly(_) if !rests => Err(RefusedError::TimeInForce { id }),
-        _ => Ok(()),
+        RefusedError::ZeroAmount { id }
+    } else if order.price().is_some_and(Price::is_zero) {
+        RefusedError::ZeroPrice { id }
+    } else {
+        RefusedError::TimeInForce { id }
     }
 }

@@ -67,15 +67,14 @@ impl LevelQueue {
     }
 }
 
-/// One side of the book. Its ladder also holds levels that are empty for now.
-#[derive(Clone, Debug)]
+/// One side of the book.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct BookSide {
-    /// Key of the best level that is not empty; 0, which no level has, if there is none.
+    /// Key of the best level, which is never empty; 0, which no level has, if there is none.
     pub(super) best_key: u128,
     pub(super) best_level: u32,
     /// Empty levels in the ladder.
     pub(super) empty: u32,
-    pub(super) ladder: Ladder,
 }
 
 impl BookSide {
@@ -83,7 +82,6 @@ impl BookSide {
         best_key: 0,
         best_level: NIL,
         empty: 0,
-        ladder: Ladder::NEW,
     };
 }
 
@@ -103,6 +101,8 @@ pub(super) struct Store {
     pub(super) max_orders: u32,
     pub(super) counters: Counters,
     pub(super) sides: [BookSide; 2],
+    /// For each side the levels in order; some may be empty for now.
+    pub(super) ladders: [Ladder; 2],
 }
 
 /// The key of a price in the ladder of its side: the better, the larger, and never 0.
@@ -119,6 +119,14 @@ pub(super) const fn limit_key(side: Side, limit: Option<Price>) -> u128 {
         Some(price) => key_of(side.opposite(), price),
         None => 1,
     }
+}
+
+/// Puts the place of an empty level among the free ones.
+#[inline(always)]
+fn recycle(levels: &mut [LevelQueue], free: &mut u32, number: u32) {
+    let level = &mut levels[number as usize];
+    level.key = 0;
+    level.head = std::mem::replace(free, number);
 }
 
 impl Store {
@@ -138,12 +146,18 @@ impl Store {
             max_orders,
             counters: Counters::default(),
             sides: [BookSide::NEW, BookSide::NEW],
+            ladders: [Ladder::NEW, Ladder::NEW],
         }
     }
 
     #[inline(always)]
     pub(super) fn side(&self, side: Side) -> &BookSide {
         &self.sides[side as usize]
+    }
+
+    #[inline(always)]
+    pub(super) fn ladder(&self, side: Side) -> &Ladder {
+        &self.ladders[side as usize]
     }
 
     #[inline(always)]
@@ -174,13 +188,14 @@ impl Store {
         self.find(id).ok_or(RefusedError::UnknownOrder { id })
     }
 
-    /// Makes sure that no order has this id; gives the id's hash.
+    /// The hash of an id that no order has.
     #[inline(always)]
-    pub(super) fn fresh(&self, id: OrderId) -> Result<u32, RefusedError> {
-        let hash = self.hasher.hash(id.to_u128());
-        match self.find_hashed(id.to_u128(), hash) {
-            Some(_) => Err(RefusedError::DuplicateId { id }),
-            None => Ok(hash),
+    pub(super) fn fresh(&self, id: OrderId) -> Option<u32> {
+        let id = id.to_u128();
+        let hash = self.hasher.hash(id);
+        match self.find_hashed(id, hash) {
+            None => Some(hash),
+            Some(_) => None,
         }
     }
 
@@ -203,7 +218,12 @@ impl Store {
     #[inline(always)]
     pub(super) fn insert(&mut self, order: &RestingOrder, hash: u32) {
         let number = self.level_for(order.side, order.price);
+        if self.free_order == NIL {
+            self.add_order_place();
+        }
+        let slot = self.free_order;
         let level = &mut self.levels[number as usize];
+        let tail = level.tail;
         if level.count == 0 {
             let side = &mut self.sides[order.side as usize];
             side.empty -= 1;
@@ -211,47 +231,79 @@ impl Store {
                 side.best_key = level.key;
                 side.best_level = number;
             }
+            level.head = slot;
         }
+        level.tail = slot;
         level.total += order.amount.units();
         level.count += 1;
         self.len += 1;
-        let tail = level.tail;
-        let mut placed = Order {
-            id: order.id.to_u128(),
-            open: order.amount,
-            time: order.time,
-            prev: tail,
-            next: NIL,
-            level: number,
-            owner: order.owner,
-            hash,
-        };
-        let slot = self.free_order;
-        let slot = if slot == NIL {
-            self.orders.len() as u32
-        } else {
-            slot
-        };
-        if let Some(last) = self.orders.get_mut(tail as usize) {
-            if (last.time, last.id) < (placed.time, placed.id) {
-                last.next = slot;
-                level.tail = slot;
-            } else {
-                self.link_late(&mut placed, slot);
+        let id = order.id.to_u128();
+        // Written field by field: a copy would wait for the fields to arrive.
+        let place = &mut self.orders[slot as usize];
+        self.free_order = place.next;
+        place.id = id;
+        place.open = order.amount;
+        place.time = order.time;
+        place.prev = tail;
+        place.next = NIL;
+        place.level = number;
+        place.owner = order.owner;
+        place.hash = hash;
+        if let Some(before) = self.orders.get_mut(tail as usize) {
+            before.next = slot;
+            if before.time >= order.time && (before.time, before.id) > (order.time, id) {
+                self.move_up(slot);
             }
-        } else {
-            level.head = slot;
-            level.tail = slot;
-        }
-        if let Some(place) = self.orders.get_mut(slot as usize) {
-            self.free_order = place.next;
-            *place = placed;
-        } else {
-            self.orders.push(placed);
         }
         let orders = &self.orders;
         self.ids
             .insert(hash, slot, |slot| orders[slot as usize].hash);
+    }
+
+    /// Makes room for one more order.
+    #[cold]
+    #[inline(never)]
+    fn add_order_place(&mut self) {
+        // Cannot wrap: there are at most MAX_ORDERS.
+        self.free_order = self.orders.len() as u32;
+        self.orders.push(Order {
+            id: 0,
+            open: Amount::ZERO,
+            time: Millis::ZERO,
+            prev: NIL,
+            next: NIL,
+            level: NIL,
+            owner: OwnerId(0),
+            hash: 0,
+        });
+    }
+
+    /// Moves an order that was put at its level's tail to where its priority belongs.
+    #[cold]
+    #[inline(never)]
+    fn move_up(&mut self, slot: u32) {
+        let moved = *self.order(slot);
+        let mut next = NIL;
+        let mut prev = moved.prev;
+        while let Some(before) = self.orders.get(prev as usize) {
+            if (before.time, before.id) < (moved.time, moved.id) {
+                break;
+            }
+            next = prev;
+            prev = before.prev;
+        }
+        // The old tail is the tail again.
+        self.orders[moved.prev as usize].next = NIL;
+        let level = &mut self.levels[moved.level as usize];
+        level.tail = moved.prev;
+        match self.orders.get_mut(prev as usize) {
+            Some(before) => before.next = slot,
+            None => level.head = slot,
+        }
+        self.orders[next as usize].prev = slot;
+        let moved = &mut self.orders[slot as usize];
+        moved.prev = prev;
+        moved.next = next;
     }
 
     /// The level of this price, which is created, empty, if there is none.
@@ -281,21 +333,19 @@ impl Store {
     #[inline(always)]
     fn push_best_level(&mut self, key: u128, side: Side, price: Price) -> u32 {
         let level = self.take_level_place(key, price);
-        let side = &mut self.sides[side as usize];
-        side.empty += 1;
-        side.ladder.push(key, level);
+        self.sides[side as usize].empty += 1;
+        self.ladders[side as usize].push(key, level);
         level
     }
 
     #[inline(never)]
     fn find_or_create_level(&mut self, side: Side, price: Price) -> u32 {
         let key = key_of(side, price);
-        let found = self.side(side).ladder.find(key);
+        let found = self.ladder(side).find(key);
         let level = found.unwrap_or_else(|place| {
             let level = self.take_level_place(key, price);
-            let side = &mut self.sides[side as usize];
-            side.empty += 1;
-            side.ladder.insert(place, key, level);
+            self.sides[side as usize].empty += 1;
+            self.ladders[side as usize].insert(place, key, level);
             level
         });
         let place = self.cache_place(key);
@@ -346,59 +396,31 @@ impl Store {
         (self.levels.len() - 1) as u32
     }
 
-    /// Links an order, which will stand at `slot`, where its priority belongs: before the tail.
-    #[cold]
-    #[inline(never)]
-    fn link_late(&mut self, placed: &mut Order, slot: u32) {
-        self.find_place(placed);
-        self.orders[placed.next as usize].prev = slot;
-        if let Some(before) = self.orders.get_mut(placed.prev as usize) {
-            before.next = slot;
-        } else {
-            self.levels[placed.level as usize].head = slot;
-        }
-    }
-
-    /// Finds the place of an order that does not belong at its level's tail.
-    #[cold]
-    #[inline(never)]
-    fn find_place(&self, placed: &mut Order) {
-        while placed.prev != NIL {
-            let before = &self.orders[placed.prev as usize];
-            if (before.time, before.id) < (placed.time, placed.id) {
-                return;
-            }
-            placed.next = placed.prev;
-            placed.prev = before.prev;
-        }
-    }
-
     /// Notes that a level has no orders left. The best one goes at once, and with it those behind
     /// it that were empty already, so that the ladder ends with the best level.
     #[inline(always)]
     fn level_emptied(&mut self, number: u32) {
-        // Asks have the upper bits set, see `key_of`.
         let key = self.levels[number as usize].key;
-        let side = &mut self.sides[(key >> 127) as usize];
-        side.empty += 1;
+        // Asks have the upper bits set, see `key_of`.
+        let index = (key >> 127) as usize;
+        let (side, ladder) = (&mut self.sides[index], &mut self.ladders[index]);
         if key != side.best_key {
+            side.empty += 1;
             let empty = side.empty as usize;
-            if empty > KEPT_EMPTY && empty * 2 > side.ladder.len() {
-                self.sweep_out((key >> 127) as usize);
+            if empty > KEPT_EMPTY && empty * 2 > ladder.len() {
+                self.sweep_out(index);
             }
             return;
         }
-        let mut last = number;
+        recycle(&mut self.levels, &mut self.free_level, number);
         loop {
-            let level = &mut self.levels[last as usize];
-            level.key = 0;
-            level.head = std::mem::replace(&mut self.free_level, last);
-            side.empty -= 1;
-            side.ladder.pop();
-            (side.best_key, side.best_level) = side.ladder.best().unwrap_or((0, NIL));
-            last = side.best_level;
-            match self.levels.get(last as usize) {
-                Some(level) if level.count == 0 => {}
+            ladder.pop();
+            (side.best_key, side.best_level) = ladder.best().unwrap_or((0, NIL));
+            match self.levels.get(side.best_level as usize) {
+                Some(level) if level.count == 0 => {
+                    recycle(&mut self.levels, &mut self.free_level, side.best_level);
+                    side.empty -= 1;
+                }
                 _ => return,
             }
         }
@@ -409,21 +431,14 @@ impl Store {
     #[cold]
     #[inline(never)]
     fn sweep_out(&mut self, side: usize) {
-        let Self {
-            sides,
-            levels,
-            free_level,
-            ..
-        } = self;
-        let side = &mut sides[side];
-        side.empty = 0;
-        side.ladder.retain(|number| {
-            let level = &mut levels[number as usize];
-            if level.count == 0 {
-                level.key = 0;
-                level.head = std::mem::replace(free_level, number);
+        let (levels, free) = (&mut self.levels, &mut self.free_level);
+        self.sides[side].empty = 0;
+        self.ladders[side].retain(|number| {
+            let keep = levels[number as usize].count > 0;
+            if !keep {
+                recycle(levels, free, number);
             }
-            level.count > 0
+            keep
         });
     }
 
@@ -505,10 +520,8 @@ impl Store {
         self.orders.clear();
         self.levels.clear();
         (self.free_order, self.free_level) = (NIL, NIL);
-        for side in &mut self.sides {
-            side.ladder.clear();
-            (side.best_key, side.best_level, side.empty) = (0, NIL, 0);
-        }
+        self.sides = [BookSide::NEW; 2];
+        self.ladders.iter_mut().for_each(Ladder::clear);
         self.len = 0;
     }
 
@@ -523,10 +536,11 @@ impl Store {
         let mut orders = 0;
         for side in [Side::Buy, Side::Sell] {
             let state = self.side(side);
-            state.ladder.audit();
+            let ladder = self.ladder(side);
+            ladder.audit();
             let (mut best, mut empty) = (None, 0);
-            let mut cursor = state.ladder.end();
-            while let Some((key, number)) = state.ladder.step(&mut cursor) {
+            let mut cursor = ladder.end();
+            while let Some((key, number)) = ladder.step(&mut cursor) {
                 let level = self.level(number);
                 assert_eq!((level.side(), level.key), (side, key));
                 assert_eq!(key_of(side, level.price), key);
@@ -554,10 +568,10 @@ impl Store {
                 orders += count;
             }
             assert_eq!(state.empty, empty);
-            assert!(empty as usize <= KEPT_EMPTY.max(state.ladder.len() / 2));
+            assert!(empty as usize <= KEPT_EMPTY.max(ladder.len() / 2));
             let best = best.unwrap_or((0, NIL));
             assert_eq!(best, (state.best_key, state.best_level));
-            assert_eq!(best, state.ladder.best().unwrap_or((0, NIL)));
+            assert_eq!(best, ladder.best().unwrap_or((0, NIL)));
         }
         assert_eq!(self.len, orders);
         let mut free = 0;
@@ -573,7 +587,7 @@ impl Store {
             assert_eq!(self.level(level).key, 0);
             level = self.level(level).head;
         }
-        let levels = self.sides.iter().map(|side| side.ladder.len());
+        let levels = self.ladders.iter().map(Ladder::len);
         assert_eq!(self.levels.len(), levels.sum::<usize>() + free);
     }
 }

@@ -42,9 +42,9 @@ impl<'a> Iterator for Levels<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let side = self.store.side(self.side);
+        let ladder = self.store.ladder(self.side);
         loop {
-            let (key, level) = side.ladder.step(&mut self.cursor)?;
+            let (key, level) = ladder.step(&mut self.cursor)?;
             let level = self.store.level(level);
             if key < self.limit {
                 return None;
@@ -62,7 +62,7 @@ impl Store {
         Levels {
             store: self,
             side,
-            cursor: self.side(side).ladder.end(),
+            cursor: self.ladder(side).end(),
             limit,
         }
     }
@@ -153,8 +153,7 @@ impl<S: EventSink> OrderBook<S> {
     /// The number of price levels of a side.
     #[must_use]
     pub fn level_count(&self, side: Side) -> usize {
-        let side = self.store.side(side);
-        side.ladder.len() - side.empty as usize
+        self.store.ladder(side).len() - self.store.side(side).empty as usize
     }
 
     /// All orders of a side in priority order: best price, then time, then id.
