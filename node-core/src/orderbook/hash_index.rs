@@ -1,7 +1,7 @@
 //! A hash index from keys to the slots that hold them.
 //!
 //! Buckets of one cache line with eight entries each. An entry is a slot and 24 bits of its key's
-//! hash, 8 of which, the tag, stand together: all eight tags are looked at in one step, so that
+//! hash, some of which, the tag, stand together: all eight tags are looked at in one step, so that
 //! hardly a branch depends on what is in the bucket. The key itself stands in the slot only. A
 //! bucket that is full passes entries on to the next one and counts them, so a search knows where
 //! to end. Room that becomes free in it is given to one of those again: no tombstones, and its
@@ -117,8 +117,7 @@ const fn lowest(matches: u64) -> usize {
 /// The tag of a hash; never 0.
 #[inline(always)]
 const fn tag_of(hash: u32) -> u8 {
-    let tag = hash as u8;
-    tag + (tag == 0) as u8
+    hash as u8 | 1
 }
 
 /// What a bucket knows of a hash beside the tag.
@@ -169,11 +168,27 @@ impl HashIndex {
 
     /// The slot of the key with this hash for which `is_key(slot)` holds.
     #[inline(always)]
-    pub(super) fn find(&self, hash: u32, mut is_key: impl FnMut(u32) -> bool) -> Option<u32> {
-        let mut at = self.home(hash);
+    pub(super) fn find(&self, hash: u32, is_key: impl Fn(u32) -> bool) -> Option<u32> {
+        let at = self.home(hash);
+        let bucket = &self.buckets[at];
+        let hits = matches(bucket.tags, tag_of(hash));
+        if hits == 0 && bucket.passed == 0 {
+            return None;
+        }
+        self.find_among(at, hits, hash, is_key)
+    }
+
+    /// Looks at the entries of a bucket that have the tag, and at the buckets behind.
+    #[inline(always)]
+    fn find_among(
+        &self,
+        mut at: usize,
+        mut hits: u64,
+        hash: u32,
+        is_key: impl Fn(u32) -> bool,
+    ) -> Option<u32> {
         loop {
             let bucket = &self.buckets[at];
-            let mut hits = matches(bucket.tags, tag_of(hash));
             while hits != 0 {
                 let entry = lowest(hits);
                 let slot = bucket.slots[entry];
@@ -187,6 +202,7 @@ impl HashIndex {
                 return None;
             }
             at = self.after(at);
+            hits = matches(self.buckets[at].tags, tag_of(hash));
         }
     }
 

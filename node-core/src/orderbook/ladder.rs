@@ -221,11 +221,11 @@ impl Ladder {
         }
     }
 
-    /// Takes out the best level.
-    #[inline]
+    /// Takes out the best level; there must be one.
+    #[inline(always)]
     pub(super) fn pop(&mut self) {
-        self.len = self.len.saturating_sub(1);
-        self.top.len = self.top.len.saturating_sub(1);
+        self.len -= 1;
+        self.top.len -= 1;
         self.refill();
     }
 
@@ -238,7 +238,7 @@ impl Ladder {
     }
 
     /// Keeps the top chunk from running out.
-    #[inline]
+    #[inline(always)]
     fn refill(&mut self) {
         if self.top.len < NEAR && !self.deep.order.is_empty() {
             self.deep.pull_upper_half(&mut self.top);
@@ -441,9 +441,8 @@ mod tests {
                             ladder.insert(ladder.find(key).unwrap_err(), key, number);
                         }
                     }
-                } else {
+                } else if model.pop_last().is_some() {
                     ladder.pop();
-                    model.pop_last();
                 }
                 ladder.audit();
                 let best = model.last_key_value().map(|(k, v)| (*k, *v));

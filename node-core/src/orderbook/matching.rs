@@ -2,19 +2,11 @@
 
 use crate::types::{Amount, OrderId, Price};
 
-use super::store::{NIL, limit_key};
+use super::store::{NIL, key_of, limit_key};
 use super::{
     CancelReason, Event, EventSink, NewOrder, OrderBook, OrderType, RefusedError, RestingOrder,
     SelfTrade, Submitted, TimeInForce, Trade,
 };
-
-/// Where an incoming order stands while it matches.
-struct Taking {
-    left: Amount,
-    trades: u32,
-    /// It met an order of its owner and may not trade on.
-    stopped: bool,
-}
 
 impl<S: EventSink> OrderBook<S> {
     /// Takes an order in: it trades with the other side in priority order, at the makers' prices,
@@ -25,30 +17,55 @@ impl<S: EventSink> OrderBook<S> {
     /// `CapacityReached` if it would have to rest. A refused order changes nothing.
     #[inline]
     pub fn submit(&mut self, order: NewOrder) -> Result<Submitted, RefusedError> {
-        if !has_valid_terms(&order) {
-            return Err(self.refuse_terms(&order));
+        match order.order_type {
+            OrderType::Limit(price)
+                if order.time_in_force != TimeInForce::Fok
+                    && !price.is_zero()
+                    && !order.amount.is_zero()
+                    && self.store.len < self.store.max_orders =>
+            {
+                let Some(hash) = self.store.fresh(order.id) else {
+                    return Err(self.refuse_duplicate(&order));
+                };
+                let limit = key_of(order.side.opposite(), price);
+                let crosses = self.store.side(order.side.opposite()).best_key >= limit;
+                Ok(self.execute(&order, price, crosses, limit, hash))
+            }
+            _ => self.submit_conditional(&order),
+        }
+    }
+
+    /// Takes in an order that must be held against the book before anything is done.
+    #[inline(never)]
+    fn submit_conditional(&mut self, order: &NewOrder) -> Result<Submitted, RefusedError> {
+        if !has_valid_terms(order) {
+            return Err(self.refuse(wrong_terms(order)));
         }
         let Some(hash) = self.store.fresh(order.id) else {
-            return Err(self.refuse_duplicate(&order));
+            return Err(self.refuse_duplicate(order));
         };
-        let limit = limit_key(order.side, order.price());
-        let crosses = self.store.side(order.side.opposite()).best_key >= limit;
-        if (is_conditional(&order) || self.store.len >= self.store.max_orders)
-            && let Err(error) = self.check_against_book(&order, crosses, limit)
-        {
-            return Err(self.refuse(error));
+        match self.check_against_book(order) {
+            Ok(()) => Ok(self.execute_checked(order, hash)),
+            Err(error) => Err(self.refuse(error)),
         }
-        Ok(self.execute(&order, crosses, limit, hash))
+    }
+
+    /// Does what was checked, of whatever type the order is.
+    fn execute_checked(&mut self, order: &NewOrder, hash: u32) -> Submitted {
+        let (limit, crosses) = self.reach(order);
+        // A market order has no price to rest at, and never rests.
+        let price = order.price().unwrap_or_default();
+        self.execute(order, price, crosses, limit, hash)
+    }
+
+    /// The smallest key of a level that the order may trade with, and whether there is one.
+    fn reach(&self, order: &NewOrder) -> (u128, bool) {
+        let limit = limit_key(order.side, order.price());
+        let best = self.store.side(order.side.opposite()).best_key;
+        (limit, best >= limit)
     }
 
     // What is refused is put together out of the way of what is not.
-    #[cold]
-    #[inline(never)]
-    fn refuse_terms(&mut self, order: &NewOrder) -> RefusedError {
-        let error = wrong_terms(order);
-        self.refuse(error)
-    }
-
     #[cold]
     #[inline(never)]
     fn refuse_duplicate(&mut self, order: &NewOrder) -> RefusedError {
@@ -68,9 +85,7 @@ impl<S: EventSink> OrderBook<S> {
                 self.store.unlink(slot);
                 let by = order.id;
                 self.sink.event(&Event::Replaced { id, open, by });
-                let limit = limit_key(order.side, order.price());
-                let crosses = self.store.side(order.side.opposite()).best_key >= limit;
-                Ok(self.execute(&order, crosses, limit, hash))
+                Ok(self.execute_checked(&order, hash))
             }
             Err(error) => Err(self.refuse(error)),
         }
@@ -94,28 +109,20 @@ impl<S: EventSink> OrderBook<S> {
         };
         // The old order is on the side that the new one does not trade with, and leaves a place
         // for it: nothing here needs it gone.
-        let limit = limit_key(order.side, order.price());
-        let crosses = self.store.side(order.side.opposite()).best_key >= limit;
-        self.check_conditions(order, crosses, limit)?;
+        self.check_conditions(order)?;
         Ok((slot, hash))
     }
 
     /// Refuses what may not trade, or not in part, and what would have to rest in a full book.
-    #[cold]
-    #[inline(never)]
-    fn check_against_book(
-        &self,
-        order: &NewOrder,
-        crosses: bool,
-        limit: u128,
-    ) -> Result<(), RefusedError> {
-        self.check_conditions(order, crosses, limit)?;
+    fn check_against_book(&self, order: &NewOrder) -> Result<(), RefusedError> {
+        self.check_conditions(order)?;
         let max_orders = self.store.max_orders;
         if self.store.len < max_orders || order.time_in_force != TimeInForce::Gtc {
             return Ok(());
         }
         // An order that trades and then rests has filled a maker whole, and takes its place; one
         // that stops at its owner's order does not rest.
+        let (limit, crosses) = self.reach(order);
         let finds_place = match order.self_trade {
             SelfTrade::Skip => crosses && self.first_counterparty(order, limit).is_some(),
             SelfTrade::Allow | SelfTrade::CancelNewest => crosses,
@@ -127,12 +134,8 @@ impl<S: EventSink> OrderBook<S> {
         Err(RefusedError::CapacityReached { id, max_orders })
     }
 
-    fn check_conditions(
-        &self,
-        order: &NewOrder,
-        crosses: bool,
-        limit: u128,
-    ) -> Result<(), RefusedError> {
+    fn check_conditions(&self, order: &NewOrder) -> Result<(), RefusedError> {
+        let (limit, crosses) = self.reach(order);
         let id = order.id;
         if let OrderType::PostOnly(_) = order.order_type
             && crosses
@@ -184,76 +187,90 @@ impl<S: EventSink> OrderBook<S> {
         false
     }
 
-    /// Does what was checked.
+    /// Does what was checked. The order rests at `price`, if it does.
     #[inline(always)]
-    fn execute(&mut self, order: &NewOrder, crosses: bool, limit: u128, hash: u32) -> Submitted {
+    fn execute(
+        &mut self,
+        order: &NewOrder,
+        price: Price,
+        crosses: bool,
+        limit: u128,
+        hash: u32,
+    ) -> Submitted {
         self.store.counters.accepted += 1;
         self.sink.event(&Event::Accepted(*order));
-        let mut taking = Taking {
-            left: order.amount,
-            trades: 0,
-            stopped: false,
-        };
-        if crosses {
-            // A post-only order that gets here crosses only with orders that it passes over.
-            if order.self_trade == SelfTrade::Skip {
-                self.take_skipping(order, limit, &mut taking);
-            } else {
-                self.take(order, limit, &mut taking);
-            }
-            if taking.left.is_zero() {
-                return Submitted {
-                    filled: order.amount,
-                    trades: taking.trades,
-                    ..Submitted::default()
-                };
-            }
+        if !crosses {
+            return self.settle(order, price, hash, order.amount, 0, false);
         }
-        let filled = order.amount.saturating_sub(taking.left);
-        let trades = taking.trades;
-        if order.time_in_force == TimeInForce::Gtc && !taking.stopped {
+        let before = self.store.counters.trades;
+        // A post-only order that gets here crosses only with orders that it passes over.
+        let (left, stopped) = if order.self_trade == SelfTrade::Skip {
+            (self.take_skipping(order, limit), false)
+        } else {
+            self.take(order, limit)
+        };
+        let trades = (self.store.counters.trades - before) as u32;
+        if left.is_zero() {
+            return Submitted {
+                filled: order.amount,
+                trades,
+                ..Submitted::default()
+            };
+        }
+        self.settle(order, price, hash, left, trades, stopped)
+    }
+
+    /// Rests or cancels what is left of an order.
+    #[inline(always)]
+    fn settle(
+        &mut self,
+        order: &NewOrder,
+        price: Price,
+        hash: u32,
+        left: Amount,
+        trades: u32,
+        stopped: bool,
+    ) -> Submitted {
+        let mut done = Submitted {
+            filled: order.amount.saturating_sub(left),
+            open: Amount::ZERO,
+            cancelled: Amount::ZERO,
+            trades,
+        };
+        if order.time_in_force == TimeInForce::Gtc && !stopped {
             let rested = RestingOrder {
                 id: order.id,
                 owner: order.owner,
                 side: order.side,
-                // A market order is never good till cancelled.
-                price: order.price().unwrap_or_default(),
-                amount: taking.left,
+                price,
+                amount: left,
                 time: order.time,
             };
             self.store.insert(&rested, hash);
             self.sink.event(&Event::Rested(rested));
-            return Submitted {
-                filled,
-                open: taking.left,
-                cancelled: Amount::ZERO,
-                trades,
-            };
+            done.open = left;
+            return done;
         }
-        let reason = if taking.stopped {
+        let reason = if stopped {
             CancelReason::SelfTrade
         } else {
             CancelReason::Unfilled
         };
-        self.tell_cancelled(order.id, taking.left, reason);
-        Submitted {
-            filled,
-            open: Amount::ZERO,
-            cancelled: taking.left,
-            trades,
-        }
+        self.tell_cancelled(order.id, left, reason);
+        done.cancelled = left;
+        done
     }
 
     /// Trades with the best orders until the order is filled, its limit is reached, or it meets
-    /// its own owner. Makers that are filled whole leave a level together.
+    /// its own owner. Gives what is left, and whether the last is why. Makers that are filled
+    /// whole leave a level together.
     #[inline(never)]
-    fn take(&mut self, order: &NewOrder, limit: u128, taking: &mut Taking) {
+    fn take(&mut self, order: &NewOrder, limit: u128) -> (Amount, bool) {
         let maker_side = order.side.opposite();
         let checks_owner = order.self_trade == SelfTrade::CancelNewest;
         let Self { store, sink } = self;
         let mut left = order.amount;
-        let mut trades = store.counters.trades;
-        let trades_before = trades;
+        let mut stopped = false;
         loop {
             let side = store.side(maker_side);
             if side.best_key < limit {
@@ -266,12 +283,12 @@ impl<S: EventSink> OrderBook<S> {
             let (mut last, mut head, mut gone) = (NIL, first, 0);
             while let Some(maker) = store.orders.get_mut(head as usize) {
                 if checks_owner && maker.owner == order.owner {
-                    taking.stopped = true;
+                    stopped = true;
                     break;
                 }
-                trades += 1;
+                store.counters.trades += 1;
                 let mut trade = Trade {
-                    number: trades,
+                    number: store.counters.trades,
                     maker: OrderId::from_u128(maker.id),
                     taker: order.id,
                     maker_owner: maker.owner,
@@ -305,37 +322,35 @@ impl<S: EventSink> OrderBook<S> {
                 }
             }
             if gone > 0 {
-                store.close_up(number, (first, last), head, gone, total);
+                store.close_up(maker_side, (first, last), head, gone, total);
             } else {
                 store.levels[number as usize].total = total;
             }
-            if left.is_zero() || taking.stopped {
+            if left.is_zero() || stopped {
                 break;
             }
         }
-        store.counters.trades = trades;
-        taking.left = left;
-        taking.trades = (trades - trades_before) as u32;
+        (left, stopped)
     }
 
     /// Trades as [`take`](Self::take) does, and passes over the owner's own orders.
     #[cold]
-    fn take_skipping(&mut self, order: &NewOrder, limit: u128, taking: &mut Taking) {
+    fn take_skipping(&mut self, order: &NewOrder, limit: u128) -> Amount {
+        let mut left = order.amount;
         let maker_side = order.side.opposite();
         let Self { store, sink } = self;
         let mut cursor = store.ladder(maker_side).end();
         while let Some((key, level)) = store.ladder(maker_side).step(&mut cursor) {
             if key < limit {
-                return;
+                break;
             }
             let price = store.level(level).price;
             let mut slot = store.level(level).head;
             while slot != NIL {
                 let maker = *store.order(slot);
                 if maker.owner != order.owner {
-                    let amount = maker.open.min(taking.left);
-                    taking.left = taking.left.saturating_sub(amount);
-                    taking.trades += 1;
+                    let amount = maker.open.min(left);
+                    left = left.saturating_sub(amount);
                     let open = maker.open.saturating_sub(amount);
                     store.set_open(slot, open);
                     store.counters.trades += 1;
@@ -349,10 +364,10 @@ impl<S: EventSink> OrderBook<S> {
                         price,
                         amount,
                         maker_remaining: open,
-                        taker_remaining: taking.left,
+                        taker_remaining: left,
                     }));
-                    if taking.left.is_zero() {
-                        return;
+                    if left.is_zero() {
+                        return left;
                     }
                 }
                 slot = maker.next;
@@ -360,18 +375,11 @@ impl<S: EventSink> OrderBook<S> {
             // The level may be gone by now, and entries have moved.
             cursor = store.ladder(maker_side).below(key);
         }
+        left
     }
 }
 
-/// Whether an order must be held against the book before anything is done.
-#[inline(always)]
-const fn is_conditional(order: &NewOrder) -> bool {
-    matches!(order.order_type, OrderType::PostOnly(_))
-        || matches!(order.time_in_force, TimeInForce::Fok)
-}
-
 /// Whether what an order says of itself is allowed.
-#[inline(always)]
 const fn has_valid_terms(order: &NewOrder) -> bool {
     let rests = matches!(order.time_in_force, TimeInForce::Gtc);
     !order.amount.is_zero()

@@ -396,22 +396,29 @@ impl Store {
         (self.levels.len() - 1) as u32
     }
 
-    /// Notes that a level has no orders left. The best one goes at once, and with it those behind
-    /// it that were empty already, so that the ladder ends with the best level.
+    /// Notes that a level has no orders left.
     #[inline(always)]
     fn level_emptied(&mut self, number: u32) {
-        let key = self.levels[number as usize].key;
-        // Asks have the upper bits set, see `key_of`.
-        let index = (key >> 127) as usize;
-        let (side, ladder) = (&mut self.sides[index], &mut self.ladders[index]);
-        if key != side.best_key {
-            side.empty += 1;
-            let empty = side.empty as usize;
-            if empty > KEPT_EMPTY && empty * 2 > ladder.len() {
-                self.sweep_out(index);
-            }
-            return;
+        let side = self.level(number).side();
+        let index = side as usize;
+        if number == self.sides[index].best_level {
+            return self.pop_best_level(side, number);
         }
+        self.sides[index].empty += 1;
+        let empty = self.sides[index].empty as usize;
+        if empty > KEPT_EMPTY && empty * 2 > self.ladders[index].len() {
+            self.sweep_out(index);
+        }
+    }
+
+    /// Takes out the best level of a side, and with it those behind it that were empty already,
+    /// so that the ladder ends with the best level.
+    #[inline(always)]
+    fn pop_best_level(&mut self, side: Side, number: u32) {
+        let (side, ladder) = (
+            &mut self.sides[side as usize],
+            &mut self.ladders[side as usize],
+        );
         recycle(&mut self.levels, &mut self.free_level, number);
         loop {
             ladder.pop();
@@ -475,12 +482,12 @@ impl Store {
             .remove(hash, slot, |slot| orders[slot as usize].hash);
     }
 
-    /// Takes out a level's first orders, `first` to `last`, whose ids are forgotten; `head` is
-    /// the order after them and `total` what is left of the level.
+    /// Takes the first orders, `first` to `last`, out of the best level of a side. Their ids are
+    /// forgotten; `head` is the order after them and `total` what is left of the level.
     #[inline(always)]
     pub(super) fn close_up(
         &mut self,
-        number: u32,
+        side: Side,
         (first, last): (u32, u32),
         head: u32,
         gone: u32,
@@ -489,15 +496,15 @@ impl Store {
         self.orders[last as usize].next = self.free_order;
         self.free_order = first;
         self.len -= gone;
-        let level = &mut self.levels[number as usize];
-        level.head = head;
-        level.count -= gone;
-        level.total = total;
+        let number = self.sides[side as usize].best_level;
         if let Some(after) = self.orders.get_mut(head as usize) {
             after.prev = NIL;
+            let level = &mut self.levels[number as usize];
+            level.head = head;
+            level.count -= gone;
+            level.total = total;
         } else {
-            level.tail = NIL;
-            self.level_emptied(number);
+            self.pop_best_level(side, number);
         }
     }
 
