@@ -33,12 +33,14 @@ impl Chunk {
     fn rank(&self, key: u128) -> usize {
         let keys = &self.keys[..self.len];
         let near = keys.len().saturating_sub(NEAR);
-        for at in (near..keys.len()).rev() {
-            if keys[at] < key {
-                return at + 1;
-            }
+        if near > 0 && keys[near] >= key {
+            return keys[..near].partition_point(|k| *k < key);
         }
-        keys[..near].partition_point(|k| *k < key)
+        let mut at = keys.len();
+        while at > 0 && keys[at - 1] >= key {
+            at -= 1;
+        }
+        at
     }
 
     /// The level of `key`, which has this rank.

@@ -280,6 +280,7 @@ impl<S: EventSink> OrderBook<S> {
             let level = store.level(number);
             let (price, first) = (level.price, level.head);
             let mut total = level.total;
+            let mut hash = level.head_hash;
             let (mut last, mut head, mut gone) = (NIL, first, 0);
             while let Some(maker) = store.orders.get_mut(head as usize) {
                 if checks_owner && maker.owner == order.owner {
@@ -314,15 +315,16 @@ impl<S: EventSink> OrderBook<S> {
                 last = head;
                 head = maker.next;
                 gone += 1;
-                let hash = maker.hash;
+                let next_hash = maker.next_hash;
                 store.forget_id(hash, last);
+                hash = next_hash;
                 sink.event(&Event::Trade(trade));
                 if left.is_zero() {
                     break;
                 }
             }
             if gone > 0 {
-                store.close_up(maker_side, (first, last), head, gone, total);
+                store.close_up(maker_side, (first, last), (head, hash), gone, total);
             } else {
                 store.levels[number as usize].total = total;
             }

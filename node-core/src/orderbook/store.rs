@@ -38,6 +38,9 @@ pub(super) struct Order {
     pub(super) owner: OwnerId,
     /// Of its id.
     pub(super) hash: u32,
+    /// That of the order after it: where it is in the index can be looked up while the order
+    /// itself is still on its way from memory.
+    pub(super) next_hash: u32,
 }
 
 /// A price level, which is a queue of orders: one cache line.
@@ -51,6 +54,8 @@ pub(super) struct LevelQueue {
     pub(super) total: u128,
     /// The first order, or the next free place.
     pub(super) head: u32,
+    /// The hash of the first order's id.
+    pub(super) head_hash: u32,
     pub(super) tail: u32,
     pub(super) count: u32,
 }
@@ -232,6 +237,7 @@ impl Store {
                 side.best_level = number;
             }
             level.head = slot;
+            level.head_hash = hash;
         }
         level.tail = slot;
         level.total += order.amount.units();
@@ -251,6 +257,7 @@ impl Store {
         place.hash = hash;
         if let Some(before) = self.orders.get_mut(tail as usize) {
             before.next = slot;
+            before.next_hash = hash;
             if before.time >= order.time && (before.time, before.id) > (order.time, id) {
                 self.move_up(slot);
             }
@@ -275,6 +282,7 @@ impl Store {
             level: NIL,
             owner: OwnerId(0),
             hash: 0,
+            next_hash: 0,
         });
     }
 
@@ -297,13 +305,16 @@ impl Store {
         let level = &mut self.levels[moved.level as usize];
         level.tail = moved.prev;
         match self.orders.get_mut(prev as usize) {
-            Some(before) => before.next = slot,
-            None => level.head = slot,
+            Some(before) => (before.next, before.next_hash) = (slot, moved.hash),
+            None => (level.head, level.head_hash) = (slot, moved.hash),
         }
-        self.orders[next as usize].prev = slot;
+        let after = &mut self.orders[next as usize];
+        after.prev = slot;
+        let next_hash = after.hash;
         let moved = &mut self.orders[slot as usize];
         moved.prev = prev;
         moved.next = next;
+        moved.next_hash = next_hash;
     }
 
     /// The level of this price, which is created, empty, if there is none.
@@ -368,6 +379,7 @@ impl Store {
             price,
             total: 0,
             head: NIL,
+            head_hash: 0,
             tail: NIL,
             count: 0,
         };
@@ -383,6 +395,7 @@ impl Store {
             price: Price::ZERO,
             total: 0,
             head: NIL,
+            head_hash: 0,
             tail: NIL,
             count: 0,
         });
@@ -462,8 +475,8 @@ impl Store {
         level.total -= order.open.units();
         level.count -= 1;
         match self.orders.get_mut(order.prev as usize) {
-            Some(before) => before.next = order.next,
-            None => level.head = order.next,
+            Some(before) => (before.next, before.next_hash) = (order.next, order.next_hash),
+            None => (level.head, level.head_hash) = (order.next, order.next_hash),
         }
         match self.orders.get_mut(order.next as usize) {
             Some(after) => after.prev = order.prev,
@@ -489,7 +502,7 @@ impl Store {
         &mut self,
         side: Side,
         (first, last): (u32, u32),
-        head: u32,
+        (head, head_hash): (u32, u32),
         gone: u32,
         total: u128,
     ) {
@@ -501,6 +514,7 @@ impl Store {
             after.prev = NIL;
             let level = &mut self.levels[number as usize];
             level.head = head;
+            level.head_hash = head_hash;
             level.count -= gone;
             level.total = total;
         } else {
@@ -557,9 +571,12 @@ impl Store {
                     best = best.or(Some((key, number)));
                 }
                 let (mut total, mut count, mut prev, mut slot) = (0, 0, NIL, level.head);
+                let mut hash = level.head_hash;
                 while slot != NIL {
                     let order = self.order(slot);
                     assert_eq!((order.level, order.prev), (number, prev));
+                    assert_eq!((order.hash, hash), (hash, self.hasher.hash(order.id)));
+                    hash = order.next_hash;
                     assert_eq!(self.find(OrderId::from_u128(order.id)), Some(slot));
                     assert!(!order.open.is_zero());
                     if prev != NIL {
