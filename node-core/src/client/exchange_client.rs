@@ -37,6 +37,40 @@ const KILL_TIME: Duration = Duration::from_secs(1);
 /// wait for the network or for a disk. When the last clone is dropped without
 /// [`shutdown`](Self::shutdown), the node says goodbye and ends by itself, as long as its runtime
 /// lives.
+///
+/// ```
+/// use meshbook::client::{Config, ExchangeClient};
+/// use meshbook::node::{NewOrder, OrderKind, TimeInForce};
+/// use meshbook::types::Side;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().to_str().ok_or("a path that is no text")?;
+/// let config = Config::builder()
+///     .set("P2P_HOST", "127.0.0.1")?
+///     .set("P2P_PORT", "0")?
+///     .set("USE_WELL_KNOWN_NODES", "false")?
+/// #   .set("MESHBOOK_DATA_DIR", folder)?
+///     .build()?;
+/// let client = ExchangeClient::new(config)?;
+/// client.initialize().await?;
+/// let placed = client
+///     .submit_order(NewOrder {
+///         side: Side::Sell,
+///         amount: "1.5".parse()?,
+///         kind: OrderKind::Limit("50000".parse()?),
+///         time_in_force: TimeInForce::Gtc,
+///         user: None,
+///         lifetime: None,
+///     })
+///     .await?;
+/// assert_eq!(client.order_book(10).asks[0].price.to_string(), "50000");
+/// client.cancel_order(placed.order_id)?;
+/// client.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ExchangeClient {
     inner: Arc<Inner>,
@@ -120,6 +154,7 @@ impl ExchangeClient {
         if inner.running.get().is_some() {
             return Ok(());
         }
+        inner.config.warn_of_what_is_not_there();
         let plan = Plan {
             config: &inner.config,
             node: inner.node.clone(),

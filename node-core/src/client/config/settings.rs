@@ -185,10 +185,21 @@ impl Config {
         self.p2p_legacy.unwrap_or(default)
     }
 
-    /// The file of known peers: `PEER_STORAGE_PATH`, or `peers.json` in the data directory.
+    /// Says which settings ask for what this version does not have yet.
+    pub(in crate::client) fn warn_of_what_is_not_there(&self) {
+        if !self.p2p_enabled {
+            tracing::warn!("P2P_ENABLED=false: Grenache is not there yet, so no peer is reached");
+        } else if self.legacy() == LegacyPolicy::Match {
+            tracing::warn!(
+                "P2P_LEGACY=match is not there yet: unsigned orders are shown, as by observe"
+            );
+        }
+    }
+
+    /// The file of known peers: `PEER_STORAGE_PATH`, or `.peers.json` in the data directory.
     #[must_use]
     pub fn peers_file(&self) -> PathBuf {
-        let default = || self.data_dir.join("peers.json");
+        let default = || self.data_dir.join(".peers.json");
         self.peer_storage_path.clone().unwrap_or_else(default)
     }
 
