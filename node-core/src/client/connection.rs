@@ -25,8 +25,8 @@ pub const DIAL_TIME: Duration = Duration::from_secs(10);
 pub const READ_BATCH: usize = 64;
 /// Bytes of one peer that are verified together, about.
 pub const READ_BATCH_BYTES: usize = 256 * 1024;
-/// How long a peer may take to drain each [`WRITE_BATCH`] bytes: one that drains nothing is
-/// disconnected after this.
+/// How long a peer may take to drain each 64 KiB: one that drains nothing is disconnected after
+/// this.
 pub const STALL_TIME: Duration = Duration::from_secs(30);
 /// How long the last words of a connection may take, the peer's own end included.
 pub const CLOSE_TIME: Duration = Duration::from_secs(2);

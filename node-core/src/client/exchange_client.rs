@@ -82,6 +82,7 @@ struct Inner {
     node: NodeConfig,
     transport: Arc<dyn Transport>,
     http: Mutex<Option<Arc<dyn HttpHandler>>>,
+    on_disk: AtomicBool,
     clock: Clock,
     events: Arc<Events>,
     running: OnceLock<Arc<Shared>>,
@@ -117,6 +118,7 @@ impl ExchangeClient {
             node,
             transport,
             http: Mutex::default(),
+            on_disk: AtomicBool::new(true),
             clock: Clock::start(),
             events: Arc::new(Events::new()),
             running: OnceLock::new(),
@@ -135,10 +137,17 @@ impl ExchangeClient {
         *self.inner.http() = Some(handler);
     }
 
+    /// Keeps nothing on disk: a new key, and so another node, each time; no data directory is
+    /// taken and no peers are saved. To be called before [`initialize`](Self::initialize).
+    pub fn keep_nothing(&self) {
+        self.inner.on_disk.store(false, Ordering::Release);
+    }
+
     /// Takes the data directory, listens, and starts to look for peers. Once it is done further
     /// calls do nothing. Peers that can't be reached are no failure.
     ///
-    /// Cancel safe: dropped early, nothing is left running or locked, and it may be called again.
+    /// Cancel safe: dropped early, nothing is left running, and it may be called again. Only the
+    /// data directory may stay taken for the moment that reading it takes.
     ///
     /// # Errors
     /// See [`StartError`]. Nothing is left running or locked then either.
@@ -160,6 +169,7 @@ impl ExchangeClient {
             node: inner.node.clone(),
             transport: Arc::clone(&inner.transport),
             http: inner.http().clone(),
+            on_disk: inner.on_disk.load(Ordering::Acquire),
             clock: inner.clock,
             events: Arc::clone(&inner.events),
         };

@@ -29,6 +29,7 @@ pub(super) struct Plan<'a> {
     pub(super) node: NodeConfig,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) http: Option<Arc<dyn HttpHandler>>,
+    pub(super) on_disk: bool,
     pub(super) clock: Clock,
     pub(super) events: Arc<Events>,
 }
@@ -51,6 +52,7 @@ struct Network {
 }
 
 /// What is on disk, if anything.
+#[derive(Default)]
 struct Storage {
     data_dir: Option<DataDir>,
     peers: Option<PeersFile>,
@@ -69,11 +71,20 @@ pub(super) async fn prepare(plan: Plan<'_>) -> Result<Prepared, StartError> {
         node,
         transport,
         http,
+        on_disk,
         clock,
         events,
     } = plan;
     let fresh = Zeroizing::new(entropy()?);
-    let loaded = load(config, fresh, clock.now().wall).await?;
+    let loaded = if on_disk {
+        load(config, fresh, clock.now().wall).await?
+    } else {
+        Loaded {
+            storage: Storage::default(),
+            seed: fresh,
+            known: Vec::new(),
+        }
+    };
     let network = if config.p2p_enabled {
         let slots = Arc::new(HandshakeSlots::default());
         let options = ListenOptions {

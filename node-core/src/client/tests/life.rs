@@ -68,6 +68,21 @@ async fn one_data_directory_serves_one_node_at_a_time_and_keeps_its_key() {
 }
 
 #[tokio::test]
+async fn clients_that_keep_nothing_touch_no_disk_and_share_no_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let clients = [(); 2].map(|()| ExchangeClient::new(quiet(&dir)).unwrap());
+    for client in &clients {
+        client.keep_nothing();
+        client.initialize().await.unwrap();
+    }
+    assert_ne!(clients[0].node_id(), clients[1].node_id());
+    for client in &clients {
+        client.shutdown().await;
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
 async fn a_start_that_is_given_up_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let client = ExchangeClient::new(quiet(&dir)).unwrap();
