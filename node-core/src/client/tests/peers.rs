@@ -75,8 +75,8 @@ fn text(payload: &Bytes) -> &str {
     std::str::from_utf8(payload).unwrap()
 }
 
-/// Reads to the end; gives what the peer was told last.
-async fn last_words(peer: &mut Connection) -> String {
+/// Reads to the end and hangs up; gives what the peer was told last.
+async fn last_words(mut peer: Connection) -> String {
     let mut last = String::new();
     while let Some(Ok(payload)) = in_time(peer.source.next()).await {
         text(&payload).clone_into(&mut last);
@@ -99,7 +99,7 @@ async fn who_breaks_the_rules_is_told_why_and_is_counted() {
     for (payload, code, label) in cases {
         let mut peer = plain_peer(&*transport, &place, "rude").await;
         peer.sink.send(Bytes::from(payload)).await.unwrap();
-        let last = last_words(&mut peer).await;
+        let last = last_words(peer).await;
         assert!(last.contains(code), "{last}");
         until(label, || place.client.counters().get(label) == Some(&1)).await;
     }
@@ -108,7 +108,7 @@ async fn who_breaks_the_rules_is_told_why_and_is_counted() {
         .send(Bytes::from(vec![b' '; MAX + 1]))
         .await
         .unwrap();
-    assert!(last_words(&mut peer).await.contains("MESSAGE_TOO_LARGE"));
+    assert!(last_words(peer).await.contains("MESSAGE_TOO_LARGE"));
     until("nobody is left", || place.connected() == 0).await;
 
     // Before a session it is the same.
@@ -118,7 +118,7 @@ async fn who_breaks_the_rules_is_told_why_and_is_counted() {
         .send(Bytes::from_static(b"\x07what?"))
         .await
         .unwrap();
-    assert!(last_words(&mut stranger).await.contains("INVALID_MESSAGE"));
+    assert!(last_words(stranger).await.contains("INVALID_MESSAGE"));
     until("it is counted", || {
         place.client.counters().contains_key("unknown_protocol")
     })
