@@ -1,6 +1,6 @@
 //! Plain peers, written in Python by the seed's text and with the original's manners.
 
-use meshbook::node::OrderStatus;
+use meshbook::node::{OrderStatus, PeerStatus, PeerView};
 use meshbook::types::Side;
 use meshbook_tests::{Foreign, Node, Script, eventually};
 use serde_json::{Value, json};
@@ -120,7 +120,7 @@ async fn exchanges_peers(script: Script, kind: &str) {
     let told = peer.receives(kind).await;
     let told = told["payload"]["peers"]
         .as_array()
-        .or(told["peers"].as_array());
+        .or_else(|| told["peers"].as_array());
     let told = told.expect("a list of peers");
     let address = json!({
         "nodeId": other.id, "address": "127.0.0.1", "port": other.address.port(),
@@ -131,14 +131,14 @@ async fn exchanges_peers(script: Script, kind: &str) {
         "nodeId": third.id, "address": "127.0.0.1", "port": third.address.port(),
     });
     peer.send(kind, json!({ "peers": [address] })).await;
-    let dialed = eventually("the node shows whom it dialed", async || {
+    let dialed = eventually("the node has dialed whom it was told", async || {
         let peers = node.control.peers().await;
         let third = Some(third.id.as_str());
-        let found = peers
-            .iter()
-            .find(|p| p.node_id.as_deref() == third)
-            .cloned();
-        found.ok_or_else(|| format!("{peers:?}"))
+        let of_third = |peer: &&PeerView| peer.node_id.as_deref() == third;
+        match peers.iter().find(of_third) {
+            Some(peer) if peer.status == PeerStatus::Connected => Ok(peer.clone()),
+            _ => Err(format!("{peers:?}")),
+        }
     })
     .await;
     assert_eq!(dialed.dialect.as_deref(), Some("secured"));
@@ -165,7 +165,9 @@ async fn a_plain_peer_is_told_why_it_is_refused_with_legacy_off() {
         let node = Node::named("node").set("P2P_LEGACY", "off").start().await;
         let mut peer = Foreign::dialing(script, "py-peer", node.address).await;
         let told = peer.receives("error").await;
-        let error = told.get("error").unwrap_or(&told["payload"]["error"]);
+        let error = told
+            .get("error")
+            .unwrap_or_else(|| &told["payload"]["error"]);
         assert_eq!(error["code"], "AUTHENTICATION_FAILED", "{told}");
         let why = error["message"].as_str().unwrap_or_default();
         assert!(why.contains("encrypt") || why.contains("secure"), "{told}");

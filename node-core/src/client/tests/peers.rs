@@ -11,7 +11,6 @@ use crate::protocol::{
 };
 use crate::runtime::{Clock, entropy};
 use crate::transport::{Connection, MemoryTransport, TcpTransport};
-use crate::types::Now;
 
 const MAX: usize = 1 << 20;
 
@@ -33,42 +32,6 @@ async fn plain_peer(transport: &dyn Transport, place: &Place, name: &str) -> Con
     };
     in_time(greeted).await;
     peer
-}
-
-/// A node of ours that was put together by hand: its session is ready.
-async fn secured_peer(
-    transport: &dyn Transport,
-    place: &Place,
-    seed: u8,
-) -> (Connection, Box<Established>) {
-    let mut peer = transport.dial(&place.address(), MAX).await.unwrap();
-    peer.source.set_limit(MAX);
-    let config = SessionConfig {
-        signer: Arc::new(Identity::from_seed([seed; 32])),
-        network: "local".parse().unwrap(),
-        listen_port: 0,
-        legacy: LegacyPolicy::Off,
-        max_message: MAX,
-        capabilities: SessionConfig::default_capabilities(),
-    };
-    let opening = Opening::Dial {
-        expect: None,
-        plain: false,
-    };
-    let now = Now::default();
-    let mut handshaking = Handshaking::new(Arc::new(config), opening, [seed; 32], now);
-    loop {
-        for frame in handshaking.outgoing() {
-            peer.sink.send(frame).await.unwrap();
-        }
-        let payload = in_time(peer.source.next()).await.unwrap().unwrap();
-        if let Step::Ready(session) = handshaking.on_frame(&payload, now).unwrap() {
-            for frame in handshaking.outgoing() {
-                peer.sink.send(frame).await.unwrap();
-            }
-            return (peer, session);
-        }
-    }
 }
 
 fn text(payload: &Bytes) -> &str {
