@@ -79,7 +79,7 @@ pub(crate) enum Command {
         #[arg(allow_negative_numbers = true)]
         order_id: String,
     },
-    /// Show this node's orders, newest first
+    /// Show this node's orders, open and closed, newest first
     Orders,
     /// Show trades, newest first
     Trades {

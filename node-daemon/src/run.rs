@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use meshbook::client::{Config, ExchangeClient};
+use meshbook::client::{Config, ExchangeClient, StartError};
 use meshbook::types::InvalidValue;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -176,7 +176,7 @@ impl Node {
         client
             .initialize()
             .await
-            .map_err(|error| Failure::new(error.code(), &error))?;
+            .map_err(|error| not_started(&error))?;
 
         let (stop, stopped) = Stop::new();
         let mut servers = JoinSet::new();
@@ -309,6 +309,18 @@ async fn refuse_second(data_dir: &Path) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+fn not_started(error: &StartError) -> Failure {
+    let field = match error {
+        StartError::AddressInUse { .. } | StartError::Listen { .. } => Some("P2P_PORT"),
+        StartError::Host { .. } => Some("P2P_HOST"),
+        _ => None,
+    };
+    Failure::from(Problem {
+        field: field.map(str::to_owned),
+        ..Problem::new(error.code(), error)
+    })
 }
 
 fn cannot_bind(field: &str, address: &SocketAddr, error: &io::Error) -> Failure {

@@ -212,8 +212,11 @@ fn a_port_in_use_is_an_error_but_for_metrics() {
     let dir = tempfile::tempdir().unwrap();
     // A later option overrides an earlier one.
     let taken = port("p2pAddress");
-    let (exit, code, _) = refused(dir.path(), &[QUIET, &["--port", &taken]].concat());
-    assert_eq!((exit, code.as_str()), (1, "EADDRINUSE"));
+    let named = refused(dir.path(), &[QUIET, &["--port", &taken]].concat());
+    assert_eq!(
+        named,
+        (1, "EADDRINUSE".to_owned(), Some("P2P_PORT".to_owned()))
+    );
 
     let control = node.ready["controlAddress"].as_str().unwrap();
     let args = [QUIET, &["--control", control]].concat();

@@ -200,6 +200,7 @@ async fn book(State(context): Ctx, Query(pairs): Pairs) -> Result<Response, ApiE
     Ok(Json(context.shared.client.order_book(depth)).into_response())
 }
 
+/// Closed ones too: nothing else shows what became of them.
 async fn orders(State(context): Ctx) -> Response {
     Json(context.shared.client.order_history()).into_response()
 }

@@ -166,6 +166,9 @@ impl Stage {
         };
         let result: OrderResult = node.control.place(order).await?;
         let mut line = format!("{:<6} {:<4} {} {at}", node.user, order.side, order.amount);
+        if let Some(time_in_force) = &order.time_in_force {
+            line += &format!(" ({time_in_force})");
+        }
         for trade in &result.trades {
             line += &format!(", trades {} at {}", trade.amount, trade.price);
         }
