@@ -47,12 +47,15 @@ pub(crate) fn limit(side: Side, amount: Amount, price: Price) -> NewOrder {
     }
 }
 
-/// When each price was first the best bid here, in nanoseconds of the shared clock.
+/// When each bid was first seen in the book here, in nanoseconds of the shared clock.
 type Seen = Arc<Mutex<BTreeMap<Price, u64>>>;
 
 fn lock(seen: &Seen) -> std::sync::MutexGuard<'_, BTreeMap<Price, u64>> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// The most orders that arrive together while latency is measured.
+const BURST: usize = 64;
 
 /// The child: runs a node and does what it is told.
 pub(crate) async fn run(dial: &[&str]) {
@@ -60,11 +63,22 @@ pub(crate) async fn run(dial: &[&str]) {
     let address = client.p2p_address().expect("it listens");
     let seen = Seen::default();
     let (noting, mut events) = (Arc::clone(&seen), client.events());
+    let watched = client.clone();
     tokio::spawn(async move {
+        let mut best = Price::ZERO;
         while let Some(event) = events.next().await {
             let now = clock();
-            if let Event::Book { bid: Some(bid), .. } = event {
-                lock(&noting).entry(bid).or_insert(now);
+            if let Event::Book { bid: Some(bid), .. } = event
+                && bid > best
+            {
+                // Orders that arrive together are one event: each of them is seen now.
+                let mut seen = lock(&noting);
+                for level in watched.order_book(BURST).bids {
+                    if level.price > best {
+                        seen.entry(level.price).or_insert(now);
+                    }
+                }
+                best = bid;
             }
         }
     });
