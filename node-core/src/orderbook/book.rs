@@ -90,7 +90,8 @@ impl<S: EventSink> OrderBook<S> {
     }
 
     /// Puts an order into the book without matching it: bids and asks may cross. Its place among
-    /// the orders of its price is by its time, then its id, however late it comes.
+    /// the orders of its price is by its time, then its id, however late it comes; a late one costs a
+    /// step for each order between its place and the nearer end of the level.
     ///
     /// # Errors
     /// `ZeroAmount`, `ZeroPrice`, `DuplicateId` or `CapacityReached`.

@@ -1,6 +1,6 @@
 //! A hash index from keys to the slots that hold them.
 //!
-//! Buckets of one cache line with eight entries each. An entry is a slot and 24 bits of its key's
+//! Buckets of one cache line with eight entries each. An entry is a slot and 23 bits of its key's
 //! hash, some of which, the tag, stand together: all eight tags are looked at in one step, so that
 //! hardly a branch depends on what is in the bucket. The key itself stands in the slot only. A
 //! bucket that is full passes entries on to the next one and counts them, so a search knows where
