@@ -11,7 +11,7 @@
 const WIDTH: usize = 8;
 
 /// Mean entries of a bucket above which the index grows.
-const FULL: usize = 5;
+const FULL: usize = 4;
 
 /// Fewest buckets, as a power of two.
 const MIN_BITS: u32 = 3;

@@ -9,7 +9,7 @@
 //! it has primitives without matching ([`rest`](OrderBook::rest), `set_open`, `remove`) and
 //! [`crossing`](OrderBook::crossing), for use as the live view of a market that lives elsewhere.
 //!
-//! What it costs: an order takes 64 bytes and 13 to 26 more in a hash index; a level takes 64
+//! What it costs: an order takes 64 bytes and 16 to 32 more in a hash index; a level takes 64
 //! bytes and some 30 more in a sorted array. Nothing depends on the granularity of prices or on
 //! how far they lie apart. Ids and prices are chosen by others, so the index is seeded. Two things
 //! cost more the more of them there are, and are the caller's to bound: orders that come late into
