@@ -191,7 +191,9 @@ async fn known_peers_are_found_again_after_a_restart() {
     config.bootstrap_peers = vec![friend.address()];
     let first = ExchangeClient::new(config).unwrap();
     first.initialize().await.unwrap();
-    until("connected", || friend.connected() == 1).await;
+    // Both ends: the one that remembers must know of it.
+    let connected = || friend.connected() == 1 && first.p2p_stats().peers.connected_peers == 1;
+    until("connected", connected).await;
     first.shutdown().await;
     until("parted", || friend.connected() == 0).await;
 
