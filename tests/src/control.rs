@@ -11,11 +11,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::Events;
+
 /// A client of one node's control address.
 #[derive(Clone, Debug)]
 pub struct Control {
     client: Client,
-    base: String,
+    address: String,
     token: String,
 }
 
@@ -26,6 +28,15 @@ pub struct Refused {
     pub code: String,
     /// For people.
     pub message: String,
+}
+
+/// Why a request has no answer, where its node may be killed at any moment.
+#[derive(Clone, Debug)]
+pub enum Failed {
+    /// The node refused it.
+    Refused(Refused),
+    /// The node is gone, and nobody knows what became of the request.
+    Gone(String),
 }
 
 #[derive(Deserialize)]
@@ -53,7 +64,7 @@ impl Control {
         let file: ControlFile = serde_json::from_slice(&bytes).expect("control.json is JSON");
         Self {
             client: Client::new(),
-            base: format!("http://{}/v1/", file.address),
+            address: file.address.to_string(),
             token: file.token,
         }
     }
@@ -76,6 +87,24 @@ impl Control {
         self.send(request).await
     }
 
+    /// Sends an order as it is, to a node that may be gone.
+    ///
+    /// # Errors
+    /// The node's refusal, or that nothing is known.
+    pub async fn attempt_place(&self, order: &Value) -> Result<OrderResult, Failed> {
+        self.attempt(self.client.post(self.url("orders")).json(order))
+            .await
+    }
+
+    /// Cancels an order at a node that may be gone.
+    ///
+    /// # Errors
+    /// The node's refusal, or that nothing is known.
+    pub async fn attempt_cancel(&self, order: OrderId) -> Result<Value, Failed> {
+        let url = self.url(&format!("orders/{order}"));
+        self.attempt(self.client.delete(url)).await
+    }
+
     /// Cancels an order.
     ///
     /// # Errors
@@ -92,6 +121,11 @@ impl Control {
     pub async fn order(&self, order: OrderId) -> Result<Order, Refused> {
         let url = self.url(&format!("orders/{order}"));
         self.send(self.client.get(url)).await
+    }
+
+    /// This node's orders, closed ones too.
+    pub async fn orders(&self) -> Vec<Order> {
+        self.get("orders").await
     }
 
     /// The 1000 best levels of each side.
@@ -138,17 +172,30 @@ impl Control {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Refused> {
+        match self.attempt(request).await {
+            Ok(value) => Ok(value),
+            Err(Failed::Refused(refused)) => Err(refused),
+            Err(Failed::Gone(why)) => panic!("no answer at the control address: {why}"),
+        }
+    }
+
+    async fn attempt<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failed> {
+        let gone = |error: reqwest::Error| Failed::Gone(format!("{error:?}"));
         let response = request.bearer_auth(&self.token).send().await;
-        let response = response.expect("the node answers at its control address");
-        let text = response.text().await.expect("an answer is whole");
+        let text = response.map_err(gone)?.text().await.map_err(gone)?;
         match serde_json::from_str(&text) {
             Ok(Answer::Given(value)) => Ok(value),
-            Ok(Answer::Refused { error }) => Err(error),
+            Ok(Answer::Refused { error }) => Err(Failed::Refused(error)),
             Err(error) => panic!("{error} in {text}"),
         }
     }
 
+    /// The node's events from now on; `None` where it is gone.
+    pub async fn events(&self) -> Option<Events> {
+        Events::open(&self.address, &self.token).await
+    }
+
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
+        format!("http://{}/v1/{path}", self.address)
     }
 }

@@ -6,13 +6,15 @@
 
 mod binary;
 mod control;
+mod events;
 mod eventually;
 mod node;
 mod python;
 mod secured;
 
-pub use control::{Control, Refused};
+pub use control::{Control, Failed, Refused};
+pub use events::Events;
 pub use eventually::{PATIENCE, eventually, eventually_within};
-pub use node::{Node, NodeBuilder};
+pub use node::{Node, NodeBuilder, Starting};
 pub use python::{Foreign, Script};
-pub use secured::{Persona, SecuredPeer, Take, now};
+pub use secured::{Persona, SecuredPeer, Take, Teller, now};

@@ -18,6 +18,9 @@ use super::{Control, PATIENCE, eventually};
 /// Lines of a node's log that a failed test shows.
 const SHOWN: usize = 60;
 
+/// With this variable, what the nodes wrote stays on disk, logs as well as data.
+const KEEP: &str = "MESHBOOK_KEEP_FOLDERS";
+
 /// What a node is started with. By default it finds nobody: no mDNS, no Grape, no well-known
 /// nodes, ports of its own on the loopback.
 #[derive(Clone, Debug)]
@@ -26,6 +29,7 @@ pub struct NodeBuilder {
     bootstrap: Vec<SocketAddr>,
     settings: Vec<(String, String)>,
     folder: Option<Arc<TempDir>>,
+    namespace: Option<String>,
 }
 
 impl NodeBuilder {
@@ -50,18 +54,44 @@ impl NodeBuilder {
         self
     }
 
+    /// Starts it in a network namespace of this name, which `ip netns` knows.
+    #[must_use]
+    pub fn inside(mut self, namespace: &str) -> Self {
+        self.namespace = Some(namespace.to_owned());
+        self
+    }
+
     /// Starts the node and waits until it is ready.
     ///
     /// # Panics
     /// Where it isn't ready in time; the panic shows its log.
     pub async fn start(self) -> Node {
+        self.spawn().ready().await
+    }
+
+    /// Starts the node's process.
+    ///
+    /// # Panics
+    /// Where it can't be started.
+    #[must_use]
+    pub fn spawn(self) -> Starting {
         let folder = self.folder.unwrap_or_else(|| {
-            let folder = TempDir::with_prefix("meshbook-test-").expect("a folder can be made");
+            let mut folder = TempDir::with_prefix("meshbook-test-").expect("a folder can be made");
+            folder.disable_cleanup(std::env::var_os(KEEP).is_some());
             Arc::new(folder)
         });
         let log = folder.path().join(format!("{}.log", self.name));
         let peers: Vec<String> = self.bootstrap.iter().map(ToString::to_string).collect();
-        let mut command = Command::new(meshbook());
+        let mut command = match self.namespace {
+            None => Command::new(meshbook()),
+            Some(namespace) => {
+                let mut command = Command::new("nsenter");
+                command
+                    .arg(format!("--net=/run/netns/{namespace}"))
+                    .arg(meshbook());
+                command
+            }
+        };
         command
             .args(["run", "--json", "--until-stdin-closes", "--data-dir"])
             .arg(folder.path())
@@ -83,31 +113,70 @@ impl NodeBuilder {
             .current_dir(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(File::create(&log).expect("a log can be written"))
+            // A node that comes back goes on in the log of the earlier one.
+            .stderr(
+                File::options()
+                    .append(true)
+                    .create(true)
+                    .open(&log)
+                    .expect("a log can be written"),
+            )
             .kill_on_drop(true);
-        let mut child = command.spawn().expect("the node starts");
-        let stdout = child.stdout.take().expect("its output is a pipe");
+        let child = command.spawn().expect("the node starts");
+        Starting {
+            name: self.name,
+            log,
+            folder,
+            child,
+        }
+    }
+}
+
+/// A node that may not be ready yet. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Starting {
+    name: String,
+    log: PathBuf,
+    folder: Arc<TempDir>,
+    child: Child,
+}
+
+impl Starting {
+    /// Waits until it is ready.
+    ///
+    /// # Panics
+    /// Where it isn't in time; the panic shows its log.
+    pub async fn ready(mut self) -> Node {
+        let stdout = self.child.stdout.take().expect("its output is a pipe");
         let mut lines = BufReader::new(stdout).lines();
         let first = tokio::time::timeout(PATIENCE, lines.next_line()).await;
         let Ok(Ok(Some(line))) = first else {
-            panic!("{} is not ready: {first:?}\n{}", self.name, tail(&log));
+            panic!("{} is not ready: {first:?}\n{}", self.name, tail(&self.log));
         };
         let ready: Value = serde_json::from_str(&line).expect("the first line is JSON");
         let text = |name: &str| match ready[name].as_str() {
             Some(text) => text.to_owned(),
-            None => panic!("no {name} in {line}\n{}", tail(&log)),
+            None => panic!("no {name} in {line}\n{}", tail(&self.log)),
         };
         Node {
-            control: Control::open(folder.path()),
+            control: Control::open(self.folder.path()),
             id: text("nodeId"),
             address: text("p2pAddress").parse().expect("an address"),
             name: self.name,
-            log,
-            folder,
+            log: self.log,
+            folder: self.folder,
             // Waiting for a child closes its stdin, and the node would end for that reason.
-            _stdin: child.stdin.take(),
-            child,
+            _stdin: self.child.stdin.take(),
+            child: self.child,
         }
+    }
+
+    /// Kills it as `kill -9` does, wherever its start has come to.
+    ///
+    /// # Panics
+    /// Where the system won't.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("a child can be killed");
     }
 }
 
@@ -136,6 +205,7 @@ impl Node {
             bootstrap: Vec::new(),
             settings: Vec::new(),
             folder: None,
+            namespace: None,
         }
     }
 
@@ -172,6 +242,14 @@ impl Node {
             .args([format!("-{name}"), id.to_string()])
             .status();
         assert!(kill.is_ok_and(|status| status.success()), "kill -{name}");
+    }
+
+    /// Kills it as `kill -9` does, and waits until the system has buried it.
+    ///
+    /// # Panics
+    /// Where the system won't.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("a child can be killed");
     }
 
     /// How it ends.

@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use meshbook::ledger::{Identity, Payload, RawStatement, Statement, Verifier};
 use meshbook::protocol::{
     Dialect, Handshaking, LegacyPolicy, Message, Opening, SessionConfig, SessionError,
     SessionReader, SessionWriter, Signer, Step, TakeRequest, encode,
 };
 use meshbook::types::{Millis, NetworkId, NodeId, Now};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::PATIENCE;
 
@@ -47,12 +49,27 @@ impl Persona {
     /// Never.
     #[must_use]
     pub fn new(seed: u8) -> Self {
-        let identity = Arc::new(Identity::from_seed([seed; 32]));
+        Self::of_seed([seed; 32])
+    }
+
+    fn of_seed(seed: [u8; 32]) -> Self {
+        let identity = Arc::new(Identity::from_seed(seed));
         Self {
             claimed: identity.node_id(),
             identity,
             network: "local".parse().expect("a name of a network"),
         }
+    }
+
+    /// One of any number of honest owners, none of them one of [`Persona::new`].
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn numbered(number: u32) -> Self {
+        let mut seed = [0xff; 32];
+        seed[..4].copy_from_slice(&number.to_be_bytes());
+        Self::of_seed(seed)
     }
 
     /// One that claims somebody else's id.
@@ -92,11 +109,50 @@ impl Persona {
 /// A secured session with a node.
 #[derive(Debug)]
 pub struct SecuredPeer {
-    who: Persona,
-    stream: TcpStream,
+    read: OwnedReadHalf,
     reader: SessionReader,
-    writer: SessionWriter,
     waiting: Vec<Message>,
+    teller: Teller,
+}
+
+/// The side of a session that sends.
+#[derive(Debug)]
+pub struct Teller {
+    who: Persona,
+    write: OwnedWriteHalf,
+    writer: SessionWriter,
+}
+
+impl Teller {
+    /// Sends a message as a node would.
+    ///
+    /// # Panics
+    /// Where the node takes nothing more.
+    pub async fn send(&mut self, message: &Message) {
+        for frame in self.frames(message) {
+            let sent = write_frame(&mut self.write, &frame).await;
+            sent.expect("the node takes the message");
+        }
+    }
+
+    /// Sends statements.
+    ///
+    /// # Panics
+    /// Where the node takes nothing more.
+    pub async fn state(&mut self, statements: &[RawStatement]) {
+        let message = Message::Statements(statements.to_vec());
+        self.send(&message).await;
+    }
+
+    fn frames(&mut self, message: &Message) -> Vec<Bytes> {
+        let id = self.who.id().to_string();
+        let json = encode(message, Dialect::Secured, &id, now().wall);
+        let json = json.expect("a message of the dialect");
+        let mut frames = Vec::new();
+        let written = self.writer.write(&[json], &mut frames);
+        written.expect("the session can write");
+        frames
+    }
 }
 
 impl SecuredPeer {
@@ -148,12 +204,16 @@ impl SecuredPeer {
                     let written = write_frame(&mut stream, &payload).await;
                     written.expect("the node takes the last of the handshake");
                 }
+                let (read, write) = stream.into_split();
                 return Ok(Self {
-                    who,
-                    stream,
+                    read,
                     reader: ready.reader,
-                    writer: ready.writer,
                     waiting: ready.early,
+                    teller: Teller {
+                        who,
+                        write,
+                        writer: ready.writer,
+                    },
                 });
             }
         }
@@ -161,22 +221,21 @@ impl SecuredPeer {
 
     /// Sends a message as a node would.
     pub async fn send(&mut self, message: &Message) {
-        let id = self.who.id().to_string();
-        let json = encode(message, Dialect::Secured, &id, now().wall);
-        let json = json.expect("a message of the dialect");
-        let mut frames = Vec::new();
-        let written = self.writer.write(&[json], &mut frames);
-        written.expect("the session can write");
-        for frame in frames {
-            let sent = write_frame(&mut self.stream, &frame).await;
-            sent.expect("the node takes the message");
-        }
+        self.teller.send(message).await;
     }
 
     /// Sends statements.
     pub async fn state(&mut self, statements: &[RawStatement]) {
-        let message = Message::Statements(statements.to_vec());
-        self.send(&message).await;
+        self.teller.state(statements).await;
+    }
+
+    /// From now on it takes what the node sends, and cares for none of it.
+    #[must_use]
+    pub fn ignoring(mut self) -> Teller {
+        tokio::spawn(async move {
+            let _ = tokio::io::copy(&mut self.read, &mut tokio::io::sink()).await;
+        });
+        self.teller
     }
 
     /// Sends a frame whose last byte somebody has changed on its way.
@@ -184,15 +243,10 @@ impl SecuredPeer {
         let heartbeat = Message::Heartbeat {
             timestamp: now().wall,
         };
-        let id = self.who.id().to_string();
-        let json = encode(&heartbeat, Dialect::Secured, &id, now().wall);
-        let mut frames = Vec::new();
-        let json = json.expect("a message of the dialect");
-        let written = self.writer.write(&[json], &mut frames);
-        written.expect("the session can write");
+        let mut frames = self.teller.frames(&heartbeat);
         let mut frame = frames.pop().expect("one frame").to_vec();
         *frame.last_mut().expect("not empty") ^= 1;
-        let sent = write_frame(&mut self.stream, &frame).await;
+        let sent = write_frame(&mut self.teller.write, &frame).await;
         sent.expect("the node takes the frame");
     }
 
@@ -201,7 +255,7 @@ impl SecuredPeer {
     /// # Panics
     /// Where none comes in time, or it doesn't hold.
     pub async fn takes(&mut self) -> Take {
-        let verifier = Verifier::new(self.who.network.clone());
+        let verifier = Verifier::new(self.teller.who.network.clone());
         let take = tokio::time::timeout(PATIENCE, async {
             loop {
                 let message = self.next().await.expect("the session goes on");
@@ -229,7 +283,7 @@ impl SecuredPeer {
 
     async fn next(&mut self) -> Option<Message> {
         while self.waiting.is_empty() {
-            let payload = read_frame(&mut self.stream).await?;
+            let payload = read_frame(&mut self.read).await?;
             let read = self.reader.read(&payload, &mut self.waiting);
             read.expect("the node speaks correctly");
         }
@@ -254,13 +308,16 @@ pub fn now() -> Now {
     Now { mono: wall, wall }
 }
 
-async fn write_frame(stream: &mut TcpStream, payload: &[u8]) -> std::io::Result<()> {
+async fn write_frame(
+    stream: &mut (impl AsyncWrite + Unpin),
+    payload: &[u8],
+) -> std::io::Result<()> {
     let length = u32::try_from(payload.len()).map_err(std::io::Error::other)?;
     stream.write_all(&length.to_be_bytes()).await?;
     stream.write_all(payload).await
 }
 
-async fn read_frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
+async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
     let length = stream.read_u32().await.ok()?;
     let mut payload = vec![0; length as usize];
     stream.read_exact(&mut payload).await.ok()?;

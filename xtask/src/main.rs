@@ -3,7 +3,9 @@
 mod bench;
 mod demo;
 mod process;
+mod sim;
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -20,8 +22,12 @@ struct Cli {
 enum Command {
     /// Passes every test, installing what is missing for it.
     Test(test::Test),
+    /// Kills nodes under load and looks whether all that they have confirmed is still true.
+    Torture(torture::Torture),
     /// Builds the node and runs its demonstration.
     Demo(demo::Demo),
+    /// Simulates networks with faults and checks that the rules hold.
+    Sim(sim::Sim),
     /// Measures a part of the project, in release mode.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -31,7 +37,9 @@ fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     match command {
         Command::Test(test) => test.run(),
+        Command::Torture(torture) => torture.run(),
         Command::Demo(demo) => demo.run(),
+        Command::Sim(sim) => sim.run(),
         Command::Bench(bench) => bench.run(),
     }
 }

@@ -24,10 +24,11 @@ enum Suite {
 }
 
 impl Suite {
-    /// Installs what is missing for it and runs it to its end.
-    fn passes(self) -> bool {
+    /// Installs what is missing for it and runs it to its end. What this machine can't run goes
+    /// to `skipped`, with the reason.
+    fn passes(self, skipped: &mut Vec<String>) -> bool {
         match self {
-            Self::Rust => rust(),
+            Self::Rust => rust(skipped),
             Self::Doc => succeeds(cargo().args(["test", "--workspace", "--doc"])),
         }
     }
@@ -41,16 +42,20 @@ impl Test {
             chosen => chosen,
         };
         let mut results: Vec<(Suite, bool, Duration)> = Vec::new();
+        let mut skipped = Vec::new();
         for suite in suites {
             println!("==> {}", name(*suite));
             let start = Instant::now();
-            results.push((*suite, suite.passes(), start.elapsed()));
+            results.push((*suite, suite.passes(&mut skipped), start.elapsed()));
         }
         println!();
         for (suite, passed, time) in &results {
             let verdict = if *passed { "passed" } else { "FAILED" };
             let seconds = time.as_secs();
             println!("{verdict}  {:<8} {seconds:>5} s", name(*suite));
+        }
+        for what in skipped {
+            println!("SKIPPED {what}");
         }
         match results.iter().all(|(_, passed, _)| *passed) {
             true => ExitCode::SUCCESS,
@@ -66,7 +71,7 @@ fn name(suite: Suite) -> String {
 
 /// Builds everything once, so that the tests find the node's command beside them, built with
 /// the same features as they are, and runs the tests.
-fn rust() -> bool {
+fn rust(skipped: &mut Vec<String>) -> bool {
     if !answers(program("python3").arg("--version")) {
         eprintln!("python3 is not installed");
         return false;
@@ -79,11 +84,36 @@ fn rust() -> bool {
     }
     let mut tests = cargo();
     tests.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+    if let Err(why) = namespaces() {
+        tests.args(["-E", "not test(/^cut::/)"]);
+        skipped.push(format!(
+            "networks that are cut: no network namespaces here: {why}"
+        ));
+    }
     // This command is built in the profile of the tests, so it lies beside the node's.
     if let Ok(this) = std::env::current_exe() {
         tests.env("MESHBOOK_BIN", this.with_file_name(BINARY));
     }
     succeeds(&mut tests)
+}
+
+/// Whether tests can make networks of their own, as root or as a root of their own making.
+fn namespaces() -> Result<(), String> {
+    if !cfg!(target_os = "linux") {
+        return Err("this is no Linux".to_owned());
+    }
+    if !answers(program("ip").arg("-V")) {
+        let installed = answers(program("apt-get").args(["install", "--yes", "iproute2"]));
+        if !installed {
+            return Err("ip is not installed (package iproute2)".to_owned());
+        }
+    }
+    let tried = "mount -t tmpfs tmpfs /run && ip netns add try";
+    let works = |flags: &str| answers(program("unshare").args([flags, "--", "sh", "-c", tried]));
+    if works("-nm") || works("-rnm") {
+        return Ok(());
+    }
+    Err("unshare -rnm is refused".to_owned())
 }
 
 const BINARY: &str = if cfg!(windows) {

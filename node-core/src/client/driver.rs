@@ -7,10 +7,12 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
+use super::commit::Committer;
 use super::direct_connection::DirectConnectionService;
 use super::outbox::Pushed;
 use super::shared::{Envelope, Shared};
 use crate::node::{Class, ConnId, Input, Output};
+use crate::storage::Store;
 
 /// Inputs that are applied under one lock, about; their outputs go out together.
 pub const BATCH: usize = 256;
@@ -28,15 +30,22 @@ pub(super) struct Driver {
     /// What carrying out the last outputs led to; handed in first.
     own: Vec<Input>,
     outputs: Vec<Output>,
+    /// Absent for a client that keeps nothing.
+    committer: Option<Committer>,
 }
 
 impl Driver {
-    pub(super) const fn new(shared: Arc<Shared>, inputs: mpsc::Receiver<Envelope>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        inputs: mpsc::Receiver<Envelope>,
+        store: Option<Box<dyn Store>>,
+    ) -> Self {
         Self {
             shared,
             inputs,
             own: Vec::new(),
             outputs: Vec::new(),
+            committer: store.map(Committer::new),
         }
     }
 
@@ -47,6 +56,9 @@ impl Driver {
             self.step().await;
         }
         self.say_goodbye().await;
+        if let Some(committer) = self.committer.take() {
+            committer.close().await;
+        }
         drop(end);
     }
 
@@ -63,14 +75,22 @@ impl Driver {
         } else {
             None
         };
+        if self.retry_due().is_some_and(|due| due <= Instant::now()) {
+            self.commit_again().await;
+        }
         self.apply(first);
-        self.carry_out();
+        self.finish().await;
     }
 
     fn due(&self) -> Instant {
         let far = || Instant::now() + Duration::from_secs(3600);
         let wakeup = self.shared.node().next_wakeup();
-        wakeup.map_or_else(far, |mono| self.shared.clock.instant(mono))
+        let wakeup = wakeup.map_or_else(far, |mono| self.shared.clock.instant(mono));
+        self.retry_due().map_or(wakeup, |retry| retry.min(wakeup))
+    }
+
+    fn retry_due(&self) -> Option<Instant> {
+        self.committer.as_ref()?.retry_due()
     }
 
     /// One batch: everything that is at hand, applied under one lock.
@@ -93,9 +113,29 @@ impl Driver {
         node.take_outputs(now, &mut self.outputs);
     }
 
-    /// Carries out the outputs in their order. Nothing in here waits.
-    fn carry_out(&mut self) {
-        for output in std::mem::take(&mut self.outputs) {
+    /// Commits what the last batch has to persist, if anything, and carries out the rest of it:
+    /// nobody hears of what could still be forgotten. Further inputs collect meanwhile.
+    async fn finish(&mut self) {
+        let outputs = std::mem::take(&mut self.outputs);
+        let Some(committer) = &mut self.committer else {
+            return self.carry_out(outputs);
+        };
+        if let Some(outputs) = committer.commit(&self.shared, outputs).await {
+            self.carry_out(outputs);
+        }
+    }
+
+    async fn commit_again(&mut self) {
+        if let Some(committer) = &mut self.committer
+            && let Some(outputs) = committer.commit_again(&self.shared).await
+        {
+            self.carry_out(outputs);
+        }
+    }
+
+    /// Carries out outputs in their order. Nothing in here waits.
+    fn carry_out(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
             match output {
                 Output::Dial {
                     address,
@@ -120,6 +160,8 @@ impl Driver {
                         outbox.close(error, reason);
                     }
                 }
+                // Committed before, by a client that keeps anything.
+                Output::Persist(_) => {}
                 Output::SavePeers => self.shared.save_peers.notify_one(),
                 Output::Event(event) => self.shared.events.send(event),
                 Output::Settled { order, result } => self.shared.settle(order, result),
@@ -150,13 +192,14 @@ impl Driver {
 
     /// Lets the node part from its peers, and the connections finish what is queued.
     async fn say_goodbye(&mut self) {
+        self.commit_again().await;
         let now = self.shared.clock.now();
         {
             let mut node = self.shared.node();
             node.shutdown(now);
             node.take_outputs(now, &mut self.outputs);
         }
-        self.carry_out();
+        self.finish().await;
         for outbox in self.shared.all_outboxes() {
             outbox.close(None, "shutdown");
         }
@@ -168,7 +211,7 @@ impl Driver {
                 break;
             };
             self.apply(envelope);
-            self.carry_out();
+            self.finish().await;
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
 use crate::runtime::EntropyError;
 use crate::storage::StorageError;
+use crate::types::InvalidValue;
 
 /// Why [`ExchangeClient::initialize`](super::ExchangeClient::initialize) failed. Nothing is left
 /// running or locked then, and it may be tried again.
@@ -36,6 +38,14 @@ pub enum StartError {
     /// The data directory can't be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The journal has something that this version can't read.
+    #[error("the journal in {} can't be read by this version: {source}", path.display())]
+    Restore {
+        /// The data directory.
+        path: PathBuf,
+        /// What it is.
+        source: InvalidValue,
+    },
     /// No key can be made.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -57,6 +67,7 @@ impl StartError {
                 _ => "LISTEN_FAILED",
             },
             Self::Storage(error) => error.code(),
+            Self::Restore { .. } => "JOURNAL_UNREADABLE",
             Self::Entropy(_) => "NO_ENTROPY",
             Self::ShutDown => "SHUTTING_DOWN",
         }

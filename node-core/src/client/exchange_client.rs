@@ -15,13 +15,14 @@ use super::error::StartError;
 use super::events::{EventStream, Events};
 use super::outbox::{BULK_MESSAGES, CONTROL_MESSAGES};
 use super::shared::Shared;
-use super::start::{self, Plan};
+use super::start::{self, OpenStore, Plan};
 use crate::node::{
     BookSnapshot, CancelError, DirectConnectionStats, DiscoveryStats, DiscoveryStrategies,
     NewOrder, NodeConfig, Order, OrderError, OrderResult, P2pStats, PeerStats, PeerView,
     RouterStats, Trade, UnsignedView,
 };
 use crate::runtime::Clock;
+use crate::storage::JournalReader;
 use crate::transport::{HttpHandler, TcpTransport, Transport};
 use crate::types::{InvalidValue, NodeId, OrderId, Pair, UserId};
 
@@ -83,6 +84,7 @@ struct Inner {
     transport: Arc<dyn Transport>,
     http: Mutex<Option<Arc<dyn HttpHandler>>>,
     on_disk: AtomicBool,
+    store: Mutex<Option<OpenStore>>,
     clock: Clock,
     events: Arc<Events>,
     running: OnceLock<Arc<Shared>>,
@@ -119,6 +121,7 @@ impl ExchangeClient {
             transport,
             http: Mutex::default(),
             on_disk: AtomicBool::new(true),
+            store: Mutex::default(),
             clock: Clock::start(),
             events: Arc::new(Events::new()),
             running: OnceLock::new(),
@@ -141,6 +144,13 @@ impl ExchangeClient {
     /// taken and no peers are saved. To be called before [`initialize`](Self::initialize).
     pub fn keep_nothing(&self) {
         self.inner.on_disk.store(false, Ordering::Release);
+    }
+
+    /// Keeps what must survive in a store of the caller's instead of a journal in the data
+    /// directory, where the key and the peers stay. To be called before
+    /// [`initialize`](Self::initialize), which opens the store, each time it is tried.
+    pub fn store_by(&self, open: OpenStore) {
+        *self.inner.store() = Some(open);
     }
 
     /// Takes the data directory, listens, and starts to look for peers. Once it is done further
@@ -170,6 +180,7 @@ impl ExchangeClient {
             transport: Arc::clone(&inner.transport),
             http: inner.http().clone(),
             on_disk: inner.on_disk.load(Ordering::Acquire),
+            store: inner.store().clone(),
             clock: inner.clock,
             events: Arc::clone(&inner.events),
         };
@@ -180,6 +191,7 @@ impl ExchangeClient {
         // Empty until now: this is the only place, and it is held by one at a time.
         let _ = inner.running.set(shared);
         inner.http().take();
+        inner.store().take();
         Ok(())
     }
 
@@ -292,6 +304,13 @@ impl ExchangeClient {
     #[must_use]
     pub fn trade_history(&self) -> Vec<Trade> {
         self.trades(usize::MAX)
+    }
+
+    /// Reads the journal, beyond what the node remembers, while the node runs. There is none
+    /// before the start, and for a client that has no journal.
+    #[must_use]
+    pub fn journal(&self) -> Option<JournalReader> {
+        self.running()?.journal.clone()
     }
 
     /// Every known peer, connected ones first.
@@ -424,6 +443,10 @@ impl fmt::Debug for ExchangeClient {
 }
 
 impl Inner {
+    fn store(&self) -> std::sync::MutexGuard<'_, Option<OpenStore>> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn http(&self) -> std::sync::MutexGuard<'_, Option<Arc<dyn HttpHandler>>> {
         self.http.lock().unwrap_or_else(PoisonError::into_inner)
     }

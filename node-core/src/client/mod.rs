@@ -1,5 +1,6 @@
 //! `ExchangeClient`: the async facade over a node, and the driver that moves its bytes and time.
 
+mod commit;
 mod config;
 mod connection;
 mod direct_connection;
@@ -21,3 +22,4 @@ pub use error::StartError;
 pub use events::{EVENTS, EventStream};
 pub use exchange_client::{ExchangeClient, SHUTDOWN_TIME};
 pub use outbox::{BULK_BYTES, BULK_MESSAGES, CONTROL_BYTES, CONTROL_MESSAGES};
+pub use start::OpenStore;

@@ -15,6 +15,7 @@ use crate::ledger::Verifier;
 use crate::node::{ConnId, Input, Node, OrderResult};
 use crate::protocol::SessionConfig;
 use crate::runtime::Clock;
+use crate::storage::JournalReader;
 use crate::transport::{HandshakeSlots, Transport};
 use crate::types::{NodeId, OrderId};
 
@@ -50,6 +51,8 @@ pub(super) struct Shared {
     waiting: Mutex<HashMap<OrderId, oneshot::Sender<OrderResult>>>,
     pub(super) events: Arc<Events>,
     pub(super) save_peers: Notify,
+    /// Reads the journal beside the node.
+    pub(super) journal: Option<JournalReader>,
     pub(super) clock: Clock,
     pub(super) node_id: NodeId,
     pub(super) verifier: Verifier,
@@ -72,6 +75,7 @@ pub(super) struct Shared {
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) node: Node,
+    pub(super) journal: Option<JournalReader>,
     pub(super) inputs: mpsc::Sender<Envelope>,
     pub(super) events: Arc<Events>,
     pub(super) clock: Clock,
@@ -90,6 +94,7 @@ impl Shared {
             waiting: Mutex::default(),
             events: parts.events,
             save_peers: Notify::new(),
+            journal: parts.journal,
             clock: parts.clock,
             node_id: parts.node.node_id(),
             verifier: Verifier::new(parts.session.network.clone()),

@@ -16,12 +16,16 @@ use super::events::Events;
 use super::saver;
 use super::shared::{Parts, Shared};
 use crate::ledger::Identity;
+use crate::ledger::limits::TRADES_KEPT;
 use crate::node::{Node, NodeConfig, PersistedPeer};
 use crate::protocol::{MAX_SECURED_FRAME, SessionConfig};
 use crate::runtime::{Clock, entropy};
-use crate::storage::{DataDir, PeersFile};
+use crate::storage::{DataDir, Journal, JournalReader, PeersFile, StorageError, Store};
 use crate::transport::{HandshakeSlots, HttpHandler, ListenOptions, Listener, Transport};
-use crate::types::Millis;
+
+/// Opens a store for the node whose data directory this is.
+pub type OpenStore =
+    Arc<dyn Fn(Arc<DataDir>) -> Result<Box<dyn Store>, StorageError> + Send + Sync>;
 
 /// What to start.
 pub(super) struct Plan<'a> {
@@ -30,6 +34,8 @@ pub(super) struct Plan<'a> {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) http: Option<Arc<dyn HttpHandler>>,
     pub(super) on_disk: bool,
+    /// In place of a journal.
+    pub(super) store: Option<OpenStore>,
     pub(super) clock: Clock,
     pub(super) events: Arc<Events>,
 }
@@ -54,13 +60,16 @@ struct Network {
 /// What is on disk, if anything.
 #[derive(Default)]
 struct Storage {
-    data_dir: Option<DataDir>,
+    data_dir: Option<Arc<DataDir>>,
     peers: Option<PeersFile>,
+    store: Option<Box<dyn Store>>,
+    journal: Option<JournalReader>,
 }
 
 struct Loaded {
     storage: Storage,
-    seed: Zeroizing<[u8; 32]>,
+    node: Node,
+    identity: Arc<Identity>,
     known: Vec<PersistedPeer>,
 }
 
@@ -72,16 +81,25 @@ pub(super) async fn prepare(plan: Plan<'_>) -> Result<Prepared, StartError> {
         transport,
         http,
         on_disk,
+        store,
         clock,
         events,
     } = plan;
-    let fresh = Zeroizing::new(entropy()?);
+    let (of_network, legacy) = (node.network.clone(), node.legacy);
+    let fresh = Fresh {
+        seed: Zeroizing::new(entropy()?),
+        node,
+        rng: entropy()?,
+        clock,
+    };
     let loaded = if on_disk {
-        load(config, fresh, clock.now().wall).await?
+        load(config, fresh, store).await?
     } else {
+        let identity = Arc::new(Identity::from_seed(*fresh.seed));
         Loaded {
             storage: Storage::default(),
-            seed: fresh,
+            node: fresh.node(&identity),
+            identity,
             known: Vec::new(),
         }
     };
@@ -101,20 +119,19 @@ pub(super) async fn prepare(plan: Plan<'_>) -> Result<Prepared, StartError> {
     } else {
         None
     };
-    let identity = Arc::new(Identity::from_seed(*loaded.seed));
     let listen = network
         .as_ref()
         .map(|network| network.listener.local_address());
     let session = SessionConfig {
-        signer: Arc::clone(&identity) as _,
-        network: node.network.clone(),
+        signer: loaded.identity as _,
+        network: of_network,
         listen_port: listen.map_or(0, |at| at.port()),
-        legacy: node.legacy,
+        legacy,
         max_message: config.max_message_size(),
         capabilities: SessionConfig::default_capabilities(),
     };
     Ok(Prepared {
-        node: Node::new(node, identity, entropy()?, clock.now()),
+        node: loaded.node,
         known: loaded.known,
         session,
         network,
@@ -148,8 +165,15 @@ pub(super) fn run(prepared: Prepared) -> Arc<Shared> {
         ),
         None => (None, None, Arc::default()),
     };
+    let Storage {
+        data_dir,
+        peers,
+        store,
+        journal,
+    } = storage;
     let shared = Shared::new(Parts {
         node,
+        journal,
         inputs,
         events,
         clock,
@@ -164,8 +188,7 @@ pub(super) fn run(prepared: Prepared) -> Arc<Shared> {
             listener,
         ));
     }
-    let Storage { data_dir, peers } = storage;
-    let driver = Driver::new(Arc::clone(&shared), receiver).run();
+    let driver = Driver::new(Arc::clone(&shared), receiver, store).run();
     let life = Arc::clone(&shared);
     shared.spawn(async move {
         match peers {
@@ -189,25 +212,57 @@ pub(super) fn max_frame(max_message: usize) -> usize {
     max_message.max(MAX_SECURED_FRAME)
 }
 
+/// What a node is made of, besides what is on disk.
+struct Fresh {
+    /// The key, where there is none yet.
+    seed: Zeroizing<[u8; 32]>,
+    node: NodeConfig,
+    rng: [u8; 32],
+    clock: Clock,
+}
+
+impl Fresh {
+    fn node(self, identity: &Arc<Identity>) -> Node {
+        Node::new(self.node, Arc::clone(identity), self.rng, self.clock.now())
+    }
+}
+
 /// Takes the data directory and reads what is there, off the asynchronous threads.
 async fn load(
     config: &Config,
-    fresh: Zeroizing<[u8; 32]>,
-    now: Millis,
+    fresh: Fresh,
+    open: Option<OpenStore>,
 ) -> Result<Loaded, StartError> {
     let path: PathBuf = config.data_dir().to_owned();
     let peers = config.peers_file();
+    let sync = config.journal_sync;
     let load = move || {
-        let data_dir = DataDir::open(&path)?;
-        let seed = data_dir.load_or_create_key(&fresh)?;
+        let data_dir = Arc::new(DataDir::open(&path)?);
+        let seed = data_dir.load_or_create_key(&fresh.seed)?;
         let peers = PeersFile::new(peers);
-        let known = peers.load(now);
+        let clock = fresh.clock;
+        let known = peers.load(clock.now().wall);
+        let (mut store, journal): (Box<dyn Store>, _) = match open {
+            Some(open) => (open(Arc::clone(&data_dir))?, None),
+            None => {
+                let journal = Journal::open(Arc::clone(&data_dir), sync)?;
+                let reader = journal.reader();
+                (Box::new(journal), Some(reader))
+            }
+        };
+        let identity = Arc::new(Identity::from_seed(*seed));
+        let mut node = fresh.node(&identity);
+        node.restore(store.entries(TRADES_KEPT)?, clock.now())
+            .map_err(|source| StartError::Restore { path, source })?;
         Ok(Loaded {
             storage: Storage {
                 data_dir: Some(data_dir),
                 peers: Some(peers),
+                store: Some(store),
+                journal,
             },
-            seed,
+            node,
+            identity,
             known,
         })
     };

@@ -12,6 +12,19 @@ pub const VALID_MAX: Millis = Millis::from_secs(60);
 /// How far two honest clocks may differ. What is dated later than this is set aside until due.
 pub const SKEW: Millis = Millis::from_secs(10);
 
+/// How often an owner with open orders signs a keep-alive, within a tenth more or less.
+pub const KEEP_ALIVE: Millis = Millis::from_secs(20);
+
+/// How long after its owner's newest statement an order is shown.
+pub const LIVE: Millis = Millis::from_secs(75);
+
+/// How long after its owner's newest statement an order is dropped.
+pub const GONE_AFTER: Millis = Millis::from_secs(600);
+
+/// For how long the orders of an owner that is gone are kept when they come once more: its sign
+/// of life may be on its way.
+pub const STRAY_KEPT: Millis = Millis::from_secs(60);
+
 /// The longest life of an order: `exp` - `ts`.
 pub const EXP_MAX: Millis = Millis::from_secs(30 * 24 * 3600);
 
@@ -27,6 +40,9 @@ pub const MAX_REQ_PAYLOAD: usize = 8 * 1024;
 /// How many refusals one `req` may embed.
 pub const MAX_FREED: usize = 8;
 
+/// How many addresses one `ka` may name.
+pub const MAX_ADDRS: usize = 4;
+
 /// How many verified statements a [`Verifier`](super::Verifier) remembers.
 pub const VERIFIED_KEPT: usize = 16_384;
 
@@ -38,7 +54,8 @@ pub const MAX_BATCH: usize = 128;
 /// told before they sign it.
 pub const OPEN_PER_OWNER: usize = 200;
 
-/// How many owners a ledger knows orders of. Orders of further owners are refused.
+/// How many owners a ledger knows orders of. Above that, those with the least work in their keys
+/// are forgotten with all their orders.
 pub const OWNERS: usize = 10_000;
 
 /// How many orders that are not open (closed, filled, expired, or never published) a ledger
@@ -65,6 +82,22 @@ pub const ORPHANS_PER_SIGNER: usize = 512;
 
 /// For how long statements wait for their order's `place`.
 pub const ORPHAN_KEPT: Millis = Millis::from_secs(3600);
+
+/// How many statements the search for contradictions keeps at hand after nothing else has them.
+/// Some 5 MB.
+pub const RECENT_KEPT: usize = 4_096;
+
+/// How many owners are remembered as revoked, each with its proof: of 2 KB as a rule, some 20 MB in
+/// all, and of 35 KB at most.
+pub const PROOFS_KEPT: usize = 10_000;
+
+/// How many proofs wait to be taken, each against another owner. What more is found meanwhile is
+/// found once more when its owner goes on, or by another node.
+pub const FOUND_KEPT: usize = 256;
+
+/// How many trades of one order a new one is held against. Only one whose piece is burned already
+/// costs that much.
+pub const COMPARED_TRADES: usize = 256;
 
 /// How many statements and trades that are dated in the future a ledger sets aside; the furthest
 /// are dropped first.

@@ -6,7 +6,14 @@
 //! arrival nor repetition can matter.
 
 mod claims;
+mod detect;
+#[cfg(test)]
+mod detect_tests;
+mod heads;
+#[cfg(test)]
+mod heads_tests;
 mod identity;
+mod inventory;
 pub mod limits;
 mod order_set;
 mod order_state;
@@ -14,7 +21,13 @@ mod orphans;
 mod outcome;
 mod payload;
 mod pieces;
+mod proof;
+#[cfg(test)]
+mod proof_tests;
 mod quarantine;
+mod revoked;
+#[cfg(test)]
+mod revoked_tests;
 mod statement;
 mod store;
 #[cfg(test)]
@@ -25,13 +38,17 @@ mod text;
 mod trade;
 mod trade_set;
 mod verifier;
+mod watch;
 mod why;
+mod work;
 
 pub use identity::{Identity, Signature, SignatureError, verify_bytes};
+pub use inventory::Inventory;
 pub use order_state::{OrderState, OrderStatus};
 pub use outcome::{Applied, LedgerStats, Refusal};
-pub use payload::{Fill, Ord, OrdStatus, Payload, Place, PlaceTif, Rej, Req};
+pub use payload::{Fill, Ka, Ord, OrdStatus, Payload, Place, PlaceTif, Rej, Req};
 pub use pieces::{Piece, Pieces};
+pub use proof::{Proof, ProofError, ProofKind, RawEvidence, RawProof};
 pub use quarantine::Released;
 pub use statement::{RawStatement, Statement, StatementError};
 pub use store::Ledger;

@@ -7,15 +7,36 @@ use sha2::Sha256;
 use crate::types::{Millis, NodeId, OrderId};
 
 use super::claims::Claims;
-use super::limits::{FORGET_AFTER, INACTIVE_KEPT, OPEN_PER_OWNER, OWNERS};
+use super::limits::{FORGET_AFTER, INACTIVE_KEPT, OPEN_PER_OWNER};
 use super::order_state::deadline;
 use super::{OrderState, OrderStatus, PlaceTif, Refusal, Statement};
 
 /// What one owner has here.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Holdings {
-    orders: usize,
+    /// All its orders, by the newest `n` that is held of each.
+    by_n: BTreeSet<(u64, OrderId)>,
+    /// Those that are listed in its inventory while their time is not over.
+    listed: BTreeSet<OrderId>,
     open: usize,
+}
+
+/// What of an order decides where it stands in the indices.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Facts {
+    n: u64,
+    listed: bool,
+    open: bool,
+}
+
+impl Facts {
+    fn of(order: &OrderState) -> Self {
+        Self {
+            n: order.newest_sign().0,
+            listed: order.listed(),
+            open: order.status() == OrderStatus::Open,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +80,26 @@ impl OrderSet {
         self.owners.get(owner).map_or(0, |holdings| holdings.open)
     }
 
+    /// The highest `n` among an owner's orders, and its date.
+    pub(super) fn newest_of(&self, owner: &NodeId) -> Option<(u64, Millis)> {
+        let (_, id) = self.owners.get(owner)?.by_n.last()?;
+        self.orders.get(id).map(OrderState::newest_sign)
+    }
+
+    /// An owner's orders that are listed in its inventory while their time is not over.
+    pub(super) fn listed_of(&self, owner: &NodeId) -> impl Iterator<Item = &OrderState> {
+        let holdings = self.owners.get(owner).into_iter();
+        let ids = holdings.flat_map(|holdings| &holdings.listed);
+        ids.filter_map(|id| self.orders.get(id))
+    }
+
+    /// An owner's open orders.
+    pub(super) fn open_ids_of(&self, owner: &NodeId) -> impl Iterator<Item = OrderId> {
+        self.listed_of(owner)
+            .filter(|order| order.status() == OrderStatus::Open)
+            .map(OrderState::id)
+    }
+
     /// # Errors
     /// No more room for this owner's order, if it is going to be open or not.
     pub(super) fn check_room(
@@ -69,9 +110,6 @@ impl OrderSet {
     ) -> Result<(), Refusal> {
         if open && self.open_of(&owner) >= OPEN_PER_OWNER {
             return Err(Refusal::TooManyOpenOrders);
-        }
-        if !self.owners.contains_key(&owner) && self.owners.len() >= OWNERS {
-            return Err(Refusal::TooManyOwners);
         }
         let full = self.inactive.len() >= INACTIVE_KEPT;
         if !open && full && self.inactive.first().is_some_and(|oldest| place < *oldest) {
@@ -96,10 +134,9 @@ impl OrderSet {
     /// Adds an order that is not there yet.
     pub(super) fn insert(&mut self, order: OrderState) {
         let id = order.id();
-        self.owners.entry(order.owner()).or_default().orders += 1;
         self.deadlines.insert((deadline(&order), id));
         self.orders.insert(id, order);
-        self.inactive_or_open(&id, None);
+        self.reindex(&id, None);
     }
 
     /// Changes an order, and keeps the indices true; `None` if it is not there.
@@ -109,24 +146,37 @@ impl OrderSet {
         change: impl FnOnce(&mut OrderState) -> T,
     ) -> Option<T> {
         let order = self.orders.get_mut(id)?;
-        let before = order.status() == OrderStatus::Open;
+        let before = Facts::of(order);
         let result = change(order);
-        self.inactive_or_open(id, Some(before));
+        self.reindex(id, Some(before));
         Some(result)
     }
 
-    /// Puts an order into the index that its status asks for. `before` is whether it was open.
-    fn inactive_or_open(&mut self, id: &OrderId, before: Option<bool>) {
+    /// Puts an order into the indices that it belongs to now.
+    fn reindex(&mut self, id: &OrderId, before: Option<Facts>) {
         let Some(order) = self.orders.get(id) else {
             return;
         };
-        let now = order.status() == OrderStatus::Open;
+        let now = Facts::of(order);
         if before == Some(now) {
             return;
         }
         let age = (order.place().ts, *id);
         let holdings = self.owners.entry(order.owner()).or_default();
-        if now {
+        if let Some(before) = before.filter(|before| before.n != now.n) {
+            holdings.by_n.remove(&(before.n, *id));
+        }
+        holdings.by_n.insert((now.n, *id));
+        if now.listed {
+            holdings.listed.insert(*id);
+        } else {
+            holdings.listed.remove(id);
+        }
+        let before = before.map(|before| before.open);
+        if before == Some(now.open) {
+            return;
+        }
+        if now.open {
             holdings.open += 1;
             self.open.insert(*id);
             self.inactive.remove(&age);
@@ -153,17 +203,34 @@ impl OrderSet {
         self.inactive.remove(&(order.place().ts, *id));
         let was_open = self.open.remove(id);
         if let Some(holdings) = self.owners.get_mut(&order.owner()) {
-            holdings.orders = holdings.orders.saturating_sub(1);
+            holdings.by_n.remove(&(order.newest_sign().0, *id));
+            holdings.listed.remove(id);
             holdings.open = holdings.open.saturating_sub(usize::from(was_open));
-            if holdings.orders == 0 {
+            if holdings.by_n.is_empty() {
                 self.owners.remove(&order.owner());
             }
         }
     }
 
+    /// All orders of an owner.
+    pub(super) fn ids_of(&self, owner: &NodeId) -> Vec<OrderId> {
+        let holdings = self.owners.get(owner).into_iter();
+        let by_n = holdings.flat_map(|holdings| &holdings.by_n);
+        by_n.map(|(_, id)| *id).collect()
+    }
+
+    /// Drops all orders of an owner, and returns them.
+    pub(super) fn forget_all_of(&mut self, owner: &NodeId) -> Vec<OrderId> {
+        let ids = self.ids_of(owner);
+        for id in &ids {
+            self.forget(id);
+        }
+        ids
+    }
+
     /// Ends the orders whose time is over; returns those that were pending or open. Forgets the
-    /// ones that ended long ago.
-    pub(super) fn expire(&mut self, wall: Millis) -> Vec<OrderId> {
+    /// ones that ended long ago, and adds their owners to `less`.
+    pub(super) fn expire(&mut self, wall: Millis, less: &mut BTreeSet<NodeId>) -> Vec<OrderId> {
         let mut ended = Vec::new();
         while let Some((due, id)) = self.deadlines.first().copied() {
             if due > wall {
@@ -174,6 +241,7 @@ impl OrderSet {
                 continue;
             };
             if order.expired() {
+                less.insert(order.owner());
                 self.forget(&id);
                 continue;
             }

@@ -14,14 +14,19 @@ pub enum OrderStatus {
     Pending,
     /// Published; takers may ask for what is open.
     Open,
-    /// Its owner closed it, or its time is over.
+    /// Its owner closed it or is revoked, or its time is over.
     Closed,
     /// All of its amount is burned.
     Filled,
 }
 
-/// The newest word on what is open: where it stands in the owner's sequence, and the amount.
-type OpenClaim = (Sequence, Amount);
+/// A word on what is open; the one that stands last in the owner's sequence counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct OpenClaim {
+    at: Sequence,
+    open: Amount,
+    ts: Millis,
+}
 
 /// One order: its `place`, what its owner said since, and what trades burned of it. All of it is
 /// a function of the set of statements and trades that concern it.
@@ -37,6 +42,7 @@ pub struct OrderState {
     settled: Pieces,
     settled_fill: Option<OpenClaim>,
     expired: bool,
+    revoked: bool,
 }
 
 impl OrderState {
@@ -52,6 +58,7 @@ impl OrderState {
             settled: Pieces::new(),
             settled_fill: None,
             expired,
+            revoked: false,
         })
     }
 
@@ -123,7 +130,7 @@ impl OrderState {
             return Amount::ZERO;
         }
         let free = self.amt().saturating_sub(self.filled());
-        let claimed = self.open_claim().map_or(Amount::ZERO, |(_, open)| open);
+        let claimed = self.open_claim().map_or(Amount::ZERO, |claim| claim.open);
         claimed.min(free)
     }
 
@@ -146,7 +153,7 @@ impl OrderState {
     pub fn status(&self) -> OrderStatus {
         if self.filled() >= self.amt() {
             OrderStatus::Filled
-        } else if self.expired || self.claims.closing().is_some() {
+        } else if self.expired || self.revoked || self.claims.closing().is_some() {
             OrderStatus::Closed
         } else if self.published() {
             OrderStatus::Open
@@ -156,13 +163,33 @@ impl OrderState {
     }
 
     fn open_claim(&self) -> Option<OpenClaim> {
-        let placed = self
-            .terms
-            .rest
-            .then(|| (sequence(&self.place), self.terms.amt));
-        let newest = self.claims.newest();
-        let newest = newest.and_then(|s| Some((sequence(s), s.as_ord()?.open)));
+        let placed = self.terms.rest.then(|| OpenClaim {
+            at: sequence(&self.place),
+            open: self.terms.amt,
+            ts: self.terms.ts,
+        });
+        let newest = self.claims.newest().and_then(|newest| {
+            Some(OpenClaim {
+                at: sequence(newest),
+                open: newest.as_ord()?.open,
+                ts: newest.ts(),
+            })
+        });
         placed.max(newest).max(self.fill)
+    }
+
+    /// The highest `n` of its owner among all that is held of it, and the date of that statement.
+    pub(super) fn newest_sign(&self) -> (u64, Millis) {
+        let said = self.statements().map(|s| (sequence(s), s.ts()));
+        let fill = self.fill.map(|claim| (claim.at, claim.ts));
+        let newest = said.chain(fill).max();
+        newest.map_or((0, Millis::ZERO), |((n, _), ts)| (n, ts))
+    }
+
+    /// Whether its owner has it in its inventory, until its time is over: published, not closed,
+    /// and not wholly burned.
+    pub(super) fn listed(&self) -> bool {
+        self.published() && self.filled() < self.amt()
     }
 
     pub(super) fn join(&mut self, statement: &Statement) -> Joined {
@@ -172,6 +199,11 @@ impl OrderState {
     /// Ends it, as its time is over.
     pub(super) const fn end(&mut self) {
         self.expired = true;
+    }
+
+    /// Closes it as its owner is revoked, or takes that back.
+    pub(super) const fn set_revoked(&mut self, revoked: bool) {
+        self.revoked = revoked;
     }
 
     /// Burns what a trade took of this order, on whichever side it was. Says if that is news.
@@ -213,7 +245,10 @@ impl OrderState {
             hash.update(piece.start().units().to_be_bytes());
             hash.update(piece.end().units().to_be_bytes());
         }
-        for ((n, of), open) in self.fill.iter().chain(&self.settled_fill) {
+        for OpenClaim {
+            at: (n, of), open, ..
+        } in self.fill.iter().chain(&self.settled_fill)
+        {
             hash.update(n.to_be_bytes());
             hash.update(of.0);
             hash.update(open.units().to_be_bytes());
@@ -223,7 +258,7 @@ impl OrderState {
 }
 
 /// What a trade burns of this order.
-fn leg(trade: &TradeRecord, order: OrderId) -> Option<Piece> {
+pub(super) fn leg(trade: &TradeRecord, order: OrderId) -> Option<Piece> {
     if trade.maker_order() == order {
         Some(trade.maker_piece())
     } else if trade.taker_order() == order {
@@ -237,7 +272,11 @@ fn leg(trade: &TradeRecord, order: OrderId) -> Option<Piece> {
 fn fill_claim(trade: &TradeRecord, order: OrderId) -> Option<OpenClaim> {
     let fill = trade.fill();
     let open = fill.as_fill()?.open;
-    (trade.maker_order() == order).then(|| (sequence(fill), open))
+    (trade.maker_order() == order).then(|| OpenClaim {
+        at: sequence(fill),
+        open,
+        ts: fill.ts(),
+    })
 }
 
 /// When an order ends and when it may be forgotten.

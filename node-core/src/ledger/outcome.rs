@@ -44,8 +44,8 @@ pub enum Refusal {
     /// it proves that the owner cheats.
     #[error("the order is closed for good")]
     Reopens,
-    /// The order's time is over.
-    #[error("the order's time is over")]
+    /// The order's time is over, or the `ka` is from so long ago that its owner is gone.
+    #[error("its time is over")]
     Expired,
     /// A `req`, `fill` or `rej` goes from node to node, and counts here only within a trade.
     #[error("this kind counts within a trade only")]
@@ -53,9 +53,12 @@ pub enum Refusal {
     /// The owner has as many open orders as one may have.
     #[error("the owner has too many open orders")]
     TooManyOpenOrders,
-    /// There are as many owners as are kept.
+    /// There are as many owners as are kept, and all others have more work in their keys.
     #[error("there are too many owners")]
     TooManyOwners,
+    /// There are as many proofs as are kept.
+    #[error("there are too many proofs")]
+    TooManyProofs,
     /// Too many statements wait for their order's `place`.
     #[error("too many statements wait for their order")]
     TooManyOrphans,
@@ -81,6 +84,7 @@ impl Refusal {
             Self::NotReplicated => "not_replicated",
             Self::TooManyOpenOrders => "too_many_open_orders",
             Self::TooManyOwners => "too_many_owners",
+            Self::TooManyProofs => "too_many_proofs",
             Self::TooManyOrphans => "too_many_orphans",
             Self::TooManyEarly => "too_many_early",
             Self::TooOld => "too_old",
@@ -98,6 +102,10 @@ pub struct LedgerStats {
     pub open: usize,
     /// Owners of orders.
     pub owners: usize,
+    /// Owners of whom a `ka` is known.
+    pub heads: usize,
+    /// Owners that are revoked.
+    pub revoked: usize,
     /// Trades.
     pub trades: usize,
     /// Orders without a `place` that statements wait for, by signer.

@@ -1,8 +1,10 @@
 //! What a statement says: the payload kinds, and the checks that need nothing but the payload.
 
-use crate::types::{Amount, InvalidValue, Millis, OrderId, Pair, Price, Side, TakeId, UserId};
+use crate::types::{
+    Amount, InvalidValue, Millis, OrderId, Pair, PeerAddress, Price, Side, TakeId, UserId,
+};
 
-use super::limits::{EXP_MAX, MAX_FREED, MAX_INTEGER, VALID_MAX};
+use super::limits::{EXP_MAX, MAX_ADDRS, MAX_FREED, MAX_INTEGER, OPEN_PER_OWNER, VALID_MAX};
 use super::{OrdWhy, Piece, RawStatement, RejWhy};
 
 /// How long an order may wait for its counterpart.
@@ -95,6 +97,23 @@ pub struct Ord {
     pub amt: Option<Amount>,
 }
 
+/// A keep-alive: a sign of life, and the root of all that the owner has open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ka {
+    /// The owner's sequence number.
+    pub n: u64,
+    /// When it was signed.
+    pub ts: Millis,
+    /// Whether the owner goes on; false is its goodbye, which hides its orders at once.
+    pub live: bool,
+    /// How many orders its inventory has; at most [`OPEN_PER_OWNER`].
+    pub cnt: u64,
+    /// The root of its inventory; see [`Inventory`](super::Inventory).
+    pub root: [u8; 32],
+    /// Where it can be dialed; at most [`MAX_ADDRS`].
+    pub addrs: Vec<PeerAddress>,
+}
+
 /// A taker's request for a piece of a maker's order. Its hash is the take's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Req {
@@ -161,6 +180,8 @@ pub enum Payload {
     Place(Place),
     /// An order's state.
     Ord(Ord),
+    /// A keep-alive.
+    Ka(Ka),
     /// A take.
     Req(Req),
     /// Its acceptance.
@@ -176,6 +197,7 @@ impl Payload {
         match self {
             Self::Place(_) => "place",
             Self::Ord(_) => "ord",
+            Self::Ka(_) => "ka",
             Self::Req(_) => "req",
             Self::Fill(_) => "fill",
             Self::Rej(_) => "rej",
@@ -188,6 +210,7 @@ impl Payload {
         match self {
             Self::Place(place) => Some(place.n),
             Self::Ord(ord) => Some(ord.n),
+            Self::Ka(ka) => Some(ka.n),
             Self::Req(req) => Some(req.n),
             Self::Fill(fill) => Some(fill.n),
             Self::Rej(_) => None,
@@ -200,6 +223,7 @@ impl Payload {
         match self {
             Self::Place(place) => place.ts,
             Self::Ord(ord) => ord.ts,
+            Self::Ka(ka) => ka.ts,
             Self::Req(req) => req.ts,
             Self::Fill(fill) => fill.ts,
             Self::Rej(rej) => rej.ts,
@@ -216,6 +240,7 @@ impl Payload {
         match self {
             Self::Place(place) => place.check(),
             Self::Ord(ord) => ord.check(),
+            Self::Ka(ka) => ka.check(),
             Self::Req(req) => req.check(),
             Self::Fill(fill) => fill.check(),
             Self::Rej(_) => Ok(()),
@@ -252,6 +277,21 @@ impl Ord {
                 let allowed = "at most amt";
                 return Err(InvalidValue::new("open", self.open.to_string(), allowed));
             }
+        }
+        Ok(())
+    }
+}
+
+impl Ka {
+    fn check(&self) -> Result<(), InvalidValue> {
+        if self.cnt > OPEN_PER_OWNER as u64 {
+            let allowed = "at most 200 orders";
+            return Err(InvalidValue::new("cnt", self.cnt.to_string(), allowed));
+        }
+        if self.addrs.len() > MAX_ADDRS {
+            let allowed = "at most 4 addresses";
+            let count = self.addrs.len().to_string();
+            return Err(InvalidValue::new("addrs", count, allowed));
         }
         Ok(())
     }

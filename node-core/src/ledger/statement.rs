@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -12,7 +12,7 @@ use crate::types::{Millis, NetworkId, NodeId, OrderId, StatementHash, TakeId, Tr
 
 use super::limits::{MAX_FREED, MAX_PAYLOAD, MAX_REQ_PAYLOAD};
 use super::{
-    Fill, Identity, Ord, Payload, PayloadError, Place, Rej, Req, Signature, SignatureError,
+    Fill, Identity, Ka, Ord, Payload, PayloadError, Place, Rej, Req, Signature, SignatureError,
     Verifier,
 };
 
@@ -69,6 +69,26 @@ pub struct RawStatement {
 #[derive(Clone)]
 pub struct Statement(Arc<Inner>);
 
+/// A statement that is here as long as somebody else has it.
+#[derive(Clone)]
+pub(super) struct WeakStatement(Weak<Inner>);
+
+impl WeakStatement {
+    pub(super) fn upgrade(&self) -> Option<Statement> {
+        self.0.upgrade().map(Statement)
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+impl fmt::Debug for WeakStatement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.upgrade().fmt(f)
+    }
+}
+
 struct Inner {
     payload: Payload,
     owner: NodeId,
@@ -98,6 +118,10 @@ impl Statement {
             wire: wire.into(),
             freed,
         }))
+    }
+
+    pub(super) fn downgrade(&self) -> WeakStatement {
+        WeakStatement(Arc::downgrade(&self.0))
     }
 
     /// What it says.
@@ -174,6 +198,15 @@ impl Statement {
     pub fn as_ord(&self) -> Option<&Ord> {
         match self.payload() {
             Payload::Ord(ord) => Some(ord),
+            _ => None,
+        }
+    }
+
+    /// The `ka` that it is.
+    #[must_use]
+    pub fn as_ka(&self) -> Option<&Ka> {
+        match self.payload() {
+            Payload::Ka(ka) => Some(ka),
             _ => None,
         }
     }

@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use crate::types::{Millis, NodeId, OrderId, TradeId};
+use crate::types::{Amount, Millis, NodeId, OrderId, TradeId};
 
 use super::claims::{Joined, subject};
+use super::heads::{Heads, Life};
 use super::limits::FORGET_AFTER;
 use super::order_set::OrderSet;
 use super::orphans::Orphans;
 use super::quarantine::{Early, Quarantine, is_early, latest_ts};
+use super::revoked::Revoked;
 use super::trade_set::TradeSet;
+use super::watch::Watch;
 use super::{
     Applied, LedgerStats, OrderState, OrderStatus, Payload, Refusal, Released, Statement,
     TradeRecord,
@@ -19,18 +22,21 @@ use super::{
 
 /// All orders and trades that a node knows, its own and those of others.
 ///
-/// The state is a function of the *set* of statements and trades that were applied: neither
-/// their order nor repetition matters, whatever their signers meant by them. That holds below
+/// The state is a function of the *set* of statements, trades and proofs that were applied:
+/// neither their order nor repetition matters, whatever their signers meant by them. That holds below
 /// the bounds of [`limits`](super::limits); above one of them, what is refused or forgotten
 /// depends on what came first, and synchronisation heals it as far as there is room.
 ///
 /// It only ever sees verified statements, and knows no clock: each call is told the time.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    orders: OrderSet,
-    trades: TradeSet,
-    orphans: Orphans,
+    pub(super) orders: OrderSet,
+    pub(super) heads: Heads,
+    pub(super) trades: TradeSet,
+    pub(super) orphans: Orphans,
     quarantine: Quarantine,
+    pub(super) revoked: Revoked,
+    pub(super) watch: Watch,
     refused: u64,
 }
 
@@ -41,7 +47,7 @@ impl Ledger {
         Self::default()
     }
 
-    /// Applies a `place` or an `ord`; `wall` is the local time since the Unix epoch.
+    /// Applies a `place`, an `ord` or a `ka`; `wall` is the local time since the Unix epoch.
     ///
     /// A `req`, `fill` or `rej` by itself is refused. A lone `fill` could act as an `ord`, but
     /// would say that a piece is gone without saying which: with its trade it says both, and
@@ -50,6 +56,7 @@ impl Ledger {
         if is_early(statement.ts(), wall) {
             return self.hold(Early::Statement(statement));
         }
+        self.look_for_contradictions(&statement);
         let mut changed = BTreeSet::new();
         let result = match statement.payload() {
             Payload::Place(_) => {
@@ -62,8 +69,12 @@ impl Ledger {
                 }
             }
             Payload::Ord(_) => self.claim(&statement, &mut changed),
+            Payload::Ka(_) => self.heads.join(&statement, wall),
             Payload::Req(_) | Payload::Fill(_) | Payload::Rej(_) => Err(Refusal::NotReplicated),
         };
+        if matches!(result, Ok(Joined::Changed)) {
+            self.refresh(statement.owner(), wall, &mut changed);
+        }
         self.outcome(result, changed)
     }
 
@@ -76,6 +87,7 @@ impl Ledger {
         if self.trades.get(&trade.id()).is_some() {
             return Applied::Known;
         }
+        self.look_for_contradicting_trades(&trade);
         let mut changed = BTreeSet::new();
         for place in [trade.maker(), trade.taker()] {
             self.learn(place, wall, &mut changed);
@@ -90,6 +102,7 @@ impl Ledger {
                     changed.insert(id);
                 }
             }
+            self.refresh_owners(wall, &mut changed);
             let news = if changed.is_empty() {
                 Joined::Stale
             } else {
@@ -115,14 +128,30 @@ impl Ledger {
             }
             changed.insert(id);
         }
+        self.refresh_owners(wall, &mut changed);
         self.outcome(Ok(Joined::Changed), changed)
     }
 
-    /// Ends all orders whose time is over at `wall`, and forgets what is long over. Returns the
-    /// orders that were pending or open until now. Costs nothing when nothing is due.
+    /// Ends all orders whose time is over at `wall`, hides those of owners that are silent, and
+    /// forgets what is long over. Returns the orders that were pending or open until now and have
+    /// ended, and the open ones that are hidden from now on. Costs nothing when nothing is due.
     pub fn expire(&mut self, wall: Millis) -> Vec<OrderId> {
         self.orphans.prune(wall);
-        self.orders.expire(wall)
+        let mut less = BTreeSet::new();
+        let mut ended = self.orders.expire(wall, &mut less);
+        let mut hidden = BTreeSet::new();
+        for owner in less {
+            self.refresh(owner, wall, &mut hidden);
+        }
+        while let Some(owner) = self.heads.take_due(wall) {
+            self.refresh(owner, wall, &mut hidden);
+            if self.life(&owner, wall) == Life::Gone && self.heads.may_drop(&owner) {
+                self.orders.forget_all_of(&owner);
+                self.heads.forget(&owner);
+            }
+        }
+        ended.extend(hidden);
+        ended
     }
 
     /// Takes out what was dated in the future and is due at `wall`; to be applied once more.
@@ -130,10 +159,14 @@ impl Ledger {
         self.quarantine.release(wall)
     }
 
-    /// The next time at which [`Self::expire`] or [`Self::release_due`] has something to do.
+    /// The next time at which [`Self::expire`] or [`Self::release_due`] may have something to do.
     #[must_use]
     pub fn next_due(&self) -> Option<Millis> {
-        let dues = [self.orders.next_due(), self.quarantine.next_due()];
+        let dues = [
+            self.orders.next_due(),
+            self.heads.next_due(),
+            self.quarantine.next_due(),
+        ];
         dues.into_iter().flatten().min()
     }
 
@@ -154,6 +187,40 @@ impl Ledger {
     #[must_use]
     pub fn open_of(&self, owner: &NodeId) -> usize {
         self.orders.open_of(owner)
+    }
+
+    /// What takers may ask of an order for now: [`OrderState::open`] if its owner is live by the
+    /// clock that the ledger was last shown, else nothing.
+    #[must_use]
+    pub fn visible_open(&self, id: &OrderId) -> Amount {
+        let order = self.orders.get(id);
+        let shown = order.filter(|order| !self.heads.is_silent(&order.owner()));
+        shown.map_or(Amount::ZERO, OrderState::open)
+    }
+
+    /// Whether an owner is live at `wall`: the newest statement that is held of it, by its `n`, is
+    /// at most [`limits::LIVE`] old and no goodbye.
+    ///
+    /// [`limits::LIVE`]: super::limits::LIVE
+    #[must_use]
+    pub fn is_live(&self, owner: &NodeId, wall: Millis) -> bool {
+        self.life(owner, wall) == Life::Live
+    }
+
+    /// The newest `ka` of an owner.
+    #[must_use]
+    pub fn head(&self, owner: &NodeId) -> Option<&Statement> {
+        self.heads.get(owner)
+    }
+
+    /// The newest `ka` of every owner, by their owners.
+    pub fn heads(&self) -> impl Iterator<Item = &Statement> {
+        self.heads.iter()
+    }
+
+    /// Never drops this owner's orders, however long nothing is heard of it: for the node's own.
+    pub const fn keep_owner(&mut self, owner: NodeId) {
+        self.heads.keep(owner);
     }
 
     /// A trade, whether or not it is void.
@@ -186,6 +253,8 @@ impl Ledger {
             orders: self.orders.len(),
             open: self.orders.open_len(),
             owners: self.orders.owners(),
+            heads: self.heads.len(),
+            revoked: self.revoked.len(),
             trades: self.trades.len(),
             orphans: self.orphans.len(),
             quarantined: self.quarantine.len(),
@@ -193,6 +262,8 @@ impl Ledger {
             evicted: self.orders.evicted()
                 + self.trades.evicted()
                 + self.orphans.evicted()
+                + self.revoked.evicted()
+                + self.heads.evicted()
                 + self.quarantine.evicted(),
         }
     }
@@ -208,9 +279,11 @@ impl Ledger {
             hash.update(inner.finalize());
         };
         part(&|inner| self.orders.digest(inner));
+        part(&|inner| self.heads.digest(inner));
         part(&|inner| self.trades.digest(inner));
         part(&|inner| self.orphans.digest(inner));
         part(&|inner| self.quarantine.digest(inner));
+        part(&|inner| self.revoked.digest(inner));
         hash.finalize().into()
     }
 
@@ -272,13 +345,19 @@ impl Ledger {
             return Err(Refusal::NotReplicated);
         };
         let owner = statement.owner();
+        if !self.heads.has_room(&owner) {
+            return Err(Refusal::TooManyOwners);
+        }
         let expired = place.exp <= wall;
-        let open = OrderSet::would_open(statement, self.orphans.get(id, owner), expired);
+        let revoked = self.revoked.contains(&owner);
+        let open =
+            !revoked && OrderSet::would_open(statement, self.orphans.get(id, owner), expired);
         self.orders.check_room(owner, (place.ts, id), open)?;
         // Only now: while there is no room, what closes the order must not get lost.
         let claims = self.orphans.adopt(id, owner);
         if let Some(mut order) = OrderState::new(statement.clone(), claims, expired) {
             order.reburn(self.trades.of_order(id));
+            order.set_revoked(revoked);
             self.orders.insert(order);
             changed.insert(id);
         }
@@ -329,6 +408,37 @@ impl Ledger {
         after.status() == OrderStatus::Open
     }
 
+    /// An owner's orders that are listed in its inventory while their time is not over.
+    pub(super) fn listed_of(&self, owner: &NodeId) -> impl Iterator<Item = &OrderState> {
+        self.orders.listed_of(owner)
+    }
+
+    fn life(&self, owner: &NodeId, wall: Millis) -> Life {
+        self.heads.life(owner, self.orders.newest_of(owner), wall)
+    }
+
+    /// Follows a change of what is held of an owner: it may be live again, or not any more, or one
+    /// too many.
+    fn refresh(&mut self, owner: NodeId, wall: Millis, changed: &mut BTreeSet<OrderId>) {
+        let newest = self.orders.newest_of(&owner);
+        if self.heads.refresh(owner, newest, wall) {
+            changed.extend(self.orders.open_ids_of(&owner));
+        }
+        while let Some(last) = self.heads.take_excess() {
+            changed.extend(self.orders.forget_all_of(&last));
+            self.heads.forget(&last);
+        }
+    }
+
+    /// Does so for the owners of all orders that changed.
+    fn refresh_owners(&mut self, wall: Millis, changed: &mut BTreeSet<OrderId>) {
+        let orders = changed.iter().filter_map(|id| self.orders.get(id));
+        let owners: BTreeSet<_> = orders.map(OrderState::owner).collect();
+        for owner in owners {
+            self.refresh(owner, wall, changed);
+        }
+    }
+
     fn hold(&mut self, early: Early) -> Applied {
         if self.quarantine.hold(early) {
             Applied::Quarantined
@@ -338,7 +448,11 @@ impl Ledger {
         }
     }
 
-    fn outcome(&mut self, result: Result<Joined, Refusal>, changed: BTreeSet<OrderId>) -> Applied {
+    pub(super) fn outcome(
+        &mut self,
+        result: Result<Joined, Refusal>,
+        changed: BTreeSet<OrderId>,
+    ) -> Applied {
         match result {
             Ok(Joined::Changed) => Applied::New {
                 changed: changed.into_iter().collect(),

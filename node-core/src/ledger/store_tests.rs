@@ -6,10 +6,10 @@ use proptest::sample::Index;
 use crate::types::{Amount, Millis, OrderId, Side};
 
 use super::limits::{
-    FORGET_AFTER, INACTIVE_KEPT, OPEN_PER_OWNER, ORPHANS_PER_SIGNER, OWNERS, QUARANTINE,
-    TRADES_KEPT,
+    FORGET_AFTER, GONE_AFTER, INACTIVE_KEPT, OPEN_PER_OWNER, ORPHANS_PER_SIGNER, OWNERS,
+    QUARANTINE, TRADES_KEPT,
 };
-use super::testing::{Draft, amount, network, ord, place, sign};
+use super::testing::{Draft, Item, amount, apply, ka, network, ord, place, sign};
 use super::{
     Applied, Identity, Ledger, OrdStatus, OrderStatus, Payload, Place, PlaceTif, RawStatement,
     Refusal, Rej, Statement, TradeRecord,
@@ -263,6 +263,9 @@ fn an_order_ends_with_its_time_and_is_forgotten_later() {
     let (statement, id) = placed(1, place(1, Side::Buy));
     let exp = Millis(3_600_000);
     ledger.apply(statement.clone(), WALL);
+    let alive = sign(1, Payload::Ka(ka(9, exp.0 - 10_000, true, &[])));
+    ledger.apply(alive, exp - Millis(10_000));
+    ledger.expire(exp - Millis(2));
     assert_eq!(ledger.next_due(), Some(exp));
     assert_eq!(ledger.expire(exp - Millis(1)), []);
     assert_eq!(ledger.expire(exp), [id]);
@@ -273,14 +276,20 @@ fn an_order_ends_with_its_time_and_is_forgotten_later() {
         (OrderStatus::Closed, Amount::ZERO)
     );
     assert_eq!(ledger.open_of(&statement.owner()), 0);
+    let alive = sign(1, Payload::Ka(ka(10, exp.0 + 590_000, true, &[])));
+    ledger.apply(alive, exp + Millis(590_000));
+    assert!(ledger.order(&id).is_some());
     assert_eq!(ledger.expire(exp + FORGET_AFTER), []);
     assert!(ledger.order(&id).is_none());
     assert_eq!(ledger.stats().owners, 0);
-    assert_eq!(ledger.next_due(), None);
     assert_eq!(
         ledger.apply(statement, exp),
         Applied::Refused(Refusal::Expired)
     );
+    // Of the owner nothing is left either, some time later.
+    ledger.expire(exp + FORGET_AFTER + GONE_AFTER);
+    assert_eq!(ledger.stats().heads, 0);
+    assert_eq!(ledger.next_due(), None);
 }
 
 #[test]
@@ -435,17 +444,15 @@ fn of_the_orders_that_are_not_open_the_oldest_are_forgotten() {
 #[test]
 fn so_many_owners_are_known_and_no_more() {
     let mut ledger = Ledger::new();
-    let by = |i: usize| {
+    for i in 0..OWNERS + 50 {
         let mut seed = [7; 32];
         seed[..8].copy_from_slice(&i.to_be_bytes());
         let payload = Payload::Place(place(1, Side::Buy));
-        Identity::from_seed(seed).sign(&network(), payload).unwrap()
-    };
-    for i in 0..OWNERS {
-        assert!(ledger.apply(by(i), WALL).is_new());
+        let by = Identity::from_seed(seed).sign(&network(), payload).unwrap();
+        ledger.apply(by, WALL);
+        assert_eq!(ledger.stats().owners, OWNERS.min(i + 1));
     }
-    let refused = Applied::Refused(Refusal::TooManyOwners);
-    assert_eq!(ledger.apply(by(OWNERS), WALL), refused);
+    assert_eq!(ledger.stats().refused + ledger.stats().evicted, 50);
     // Owners without orders are forgotten.
     ledger.expire(Millis(3_600_000));
     ledger.expire(Millis(3_600_000) + FORGET_AFTER);
@@ -483,21 +490,14 @@ fn what_an_order_passes_on_brings_another_node_to_the_same() {
     assert_eq!(other.order(&id).unwrap().amt(), amount("6"));
 }
 
-/// Something to apply.
-#[derive(Clone, Debug)]
-enum Item {
-    Statement(Statement),
-    Trade(TradeRecord),
-}
-
 /// The numbers from which one world is made. Small ranges, so that everything collides.
-type Seeds = (
+pub(super) type Seeds = (
     Vec<(u8, u8, u64, Option<Index>)>,
     Vec<(u8, u64, Index, u8, u8)>,
     Vec<(Index, Index, u64, u8, u8, Option<Index>)>,
 );
 
-fn seeds() -> impl Strategy<Value = Seeds> {
+pub(super) fn seeds() -> impl Strategy<Value = Seeds> {
     let replaced = prop::option::weighted(0.3, any::<Index>());
     let freed = prop::option::weighted(0.3, any::<Index>());
     (
@@ -522,7 +522,7 @@ fn seeds() -> impl Strategy<Value = Seeds> {
 
 /// Honest and hostile statements and trades: several owners reuse numbers, close, reopen, shrink
 /// and grow, speak of others' orders, burn the same piece twice, and refuse what they filled.
-fn world((places, ords, trades): Seeds) -> Vec<Item> {
+pub(super) fn world((places, ords, trades): Seeds) -> Vec<Item> {
     let mut terms: Vec<(u8, Place)> = Vec::new();
     let mut ids = Vec::new();
     let mut items = Vec::new();
@@ -612,10 +612,7 @@ fn world((places, ords, trades): Seeds) -> Vec<Item> {
 fn applied(items: impl IntoIterator<Item = Item>) -> Ledger {
     let mut ledger = Ledger::new();
     for item in items {
-        match item {
-            Item::Statement(statement) => ledger.apply(statement, WALL),
-            Item::Trade(trade) => ledger.apply_trade(trade, WALL),
-        };
+        apply(&mut ledger, item, WALL);
         check_invariants(&ledger);
     }
     ledger
@@ -694,10 +691,7 @@ proptest! {
         let mut ledger = Ledger::new();
         for item in items.iter().chain(&items) {
             let before = ledger.digest();
-            let outcome = match item.clone() {
-                Item::Statement(statement) => ledger.apply(statement, WALL),
-                Item::Trade(trade) => ledger.apply_trade(trade, WALL),
-            };
+            let outcome = apply(&mut ledger, item.clone(), WALL);
             prop_assert_eq!(outcome.is_new(), ledger.digest() != before, "{:?}", outcome);
         }
     }

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use crate::types::{Amount, Millis, NetworkId, OrderId, Price, Side, TakeId};
 
 use super::{
-    Fill, Identity, Ord, OrdStatus, Payload, Place, PlaceTif, Rej, Req, Statement, TradeError,
-    TradeRecord,
+    Applied, Fill, Identity, Inventory, Ka, Ledger, Ord, OrdStatus, Payload, Place, PlaceTif,
+    Proof, Rej, Req, Statement, TradeError, TradeRecord,
 };
 
 pub(super) fn network() -> NetworkId {
@@ -55,6 +55,19 @@ pub(super) fn ord(n: u64, id: OrderId, open: &str, status: OrdStatus) -> Ord {
         status,
         why: "rest".parse().unwrap(),
         amt: None,
+    }
+}
+
+/// A keep-alive that names these orders.
+pub(super) fn ka(n: u64, ts: u64, live: bool, entries: &[(OrderId, u64)]) -> Ka {
+    let inventory = Inventory::new(entries.to_vec());
+    Ka {
+        n,
+        ts: Millis(ts),
+        live,
+        cnt: entries.len() as u64,
+        root: inventory.root,
+        addrs: Vec::new(),
     }
 }
 
@@ -137,7 +150,7 @@ pub(super) fn any_payload() -> impl Strategy<Value = Payload> {
     let units = 1..=u128::from(u64::MAX);
     let id = any::<[u8; 16]>().prop_map(OrderId);
     let numbers = (time.clone(), time, units.clone(), units, id, any::<u8>());
-    (numbers, any::<[u8; 32]>(), any::<[u8; 16]>(), 0..5u8).prop_map(
+    (numbers, any::<[u8; 32]>(), any::<[u8; 16]>(), 0..6u8).prop_map(
         |((n, ts, a, b, id, choice), take, other, kind)| {
             let ts = Millis(ts);
             let [a_px, b_px] = [a, b].map(|units| Price::from_units(units).unwrap());
@@ -210,6 +223,19 @@ pub(super) fn any_payload() -> impl Strategy<Value = Payload> {
                     px: a_px,
                     open: low,
                 }),
+                4 => Payload::Ka(Ka {
+                    n,
+                    ts,
+                    live: bit(0),
+                    cnt: u64::from(choice % 201),
+                    root: take.0,
+                    addrs: ["node-1.example.org:3000", "[::1]:1", "10.0.0.1:65535"]
+                        .iter()
+                        .cycle()
+                        .take(usize::from(choice % 5))
+                        .map(|text| text.parse().unwrap())
+                        .collect(),
+                }),
                 _ => Payload::Rej(Rej {
                     ts,
                     take,
@@ -219,4 +245,20 @@ pub(super) fn any_payload() -> impl Strategy<Value = Payload> {
             }
         },
     )
+}
+
+/// Something to apply.
+#[derive(Clone, Debug)]
+pub(super) enum Item {
+    Statement(Statement),
+    Trade(TradeRecord),
+    Proof(Proof),
+}
+
+pub(super) fn apply(ledger: &mut Ledger, item: Item, wall: Millis) -> Applied {
+    match item {
+        Item::Statement(statement) => ledger.apply(statement, wall),
+        Item::Trade(trade) => ledger.apply_trade(trade, wall),
+        Item::Proof(proof) => ledger.apply_proof(proof),
+    }
 }

@@ -9,10 +9,10 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::types::{Amount, InvalidValue, Millis, Price, Side};
+use crate::types::{Amount, InvalidValue, Millis, PeerAddress, Price, Side, StatementHash};
 
-use super::limits::{MAX_FREED, MAX_INTEGER};
-use super::{Fill, Ord, OrdStatus, Payload, Place, PlaceTif, RawStatement, Rej, Req};
+use super::limits::{MAX_ADDRS, MAX_FREED, MAX_INTEGER};
+use super::{Fill, Ka, Ord, OrdStatus, Payload, Place, PlaceTif, RawStatement, Rej, Req};
 
 /// Why a text is no payload.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -41,11 +41,12 @@ impl FromStr for Payload {
         let payload = match reader.string("a payload kind")? {
             "place" => Self::Place(reader.place()?),
             "ord" => Self::Ord(reader.ord()?),
+            "ka" => Self::Ka(reader.ka()?),
             "req" => Self::Req(reader.req()?),
             "fill" => Self::Fill(reader.fill()?),
             "rej" => Self::Rej(reader.rej()?),
             t => {
-                let allowed = "place, ord, req, fill or rej";
+                let allowed = "place, ord, ka, req, fill or rej";
                 return Err(InvalidValue::new("t", t, allowed).into());
             }
         };
@@ -203,6 +204,58 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn ka(&mut self) -> Result<Ka, PayloadError> {
+        Ok(Ka {
+            n: self.n()?,
+            ts: self.millis(r#","ts":"#)?,
+            live: {
+                self.expect(r#","live":"#)?;
+                if self.take("true") {
+                    true
+                } else if self.take("false") {
+                    false
+                } else {
+                    return Err(self.error("true or false"));
+                }
+            },
+            cnt: {
+                self.expect(r#","cnt":"#)?;
+                self.integer()?
+            },
+            root: self.value::<StatementHash>(r#","root":"#, "root")?.0,
+            addrs: {
+                self.expect(r#","addrs":["#)?;
+                self.addrs()?
+            },
+        })
+    }
+
+    /// The addresses up to the closing bracket, each in the one spelling that is shown.
+    fn addrs(&mut self) -> Result<Vec<PeerAddress>, PayloadError> {
+        let mut addrs = Vec::new();
+        if self.take("]") {
+            return Ok(addrs);
+        }
+        loop {
+            let text = self.string("an address")?;
+            let address: PeerAddress = text
+                .parse()
+                .map_err(|error: InvalidValue| error.for_field("addrs"))?;
+            if address.to_string() != text {
+                let allowed = "lower-case host:port in its shortest form";
+                return Err(InvalidValue::new("addrs", text, allowed).into());
+            }
+            addrs.push(address);
+            if self.take("]") {
+                return Ok(addrs);
+            }
+            if addrs.len() >= MAX_ADDRS {
+                return Err(self.error("at most 4 addresses"));
+            }
+            self.expect(",")?;
+        }
+    }
+
     fn req(&mut self) -> Result<Req, PayloadError> {
         Ok(Req {
             n: self.n()?,
@@ -306,6 +359,7 @@ impl std::fmt::Display for Payload {
         match self {
             Self::Place(place) => place.write(f)?,
             Self::Ord(ord) => ord.write(f)?,
+            Self::Ka(ka) => ka.write(f)?,
             Self::Req(req) => req.write(f)?,
             Self::Fill(fill) => fill.write(f)?,
             Self::Rej(rej) => rej.write(f)?,
@@ -351,6 +405,19 @@ impl Ord {
             Some(amt) => write!(f, r#","amt":"{amt}""#),
             None => Ok(()),
         }
+    }
+}
+
+impl Ka {
+    fn write(&self, f: &mut impl Write) -> std::fmt::Result {
+        let Self { live, cnt, .. } = self;
+        let root = StatementHash(self.root);
+        write!(f, r#","live":{live},"cnt":{cnt},"root":"{root}","addrs":["#)?;
+        for (i, address) in self.addrs.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            write!(f, r#"{comma}"{address}""#)?;
+        }
+        f.write_char(']')
     }
 }
 
@@ -487,6 +554,44 @@ mod tests {
     }
 
     #[test]
+    fn a_keep_alive_has_the_text_of_the_protocol_and_no_other() {
+        let root = "ab".repeat(32);
+        let text = format!(
+            r#"{{"t":"ka","n":7,"ts":1000,"live":true,"cnt":2,"root":"{root}","addrs":["node.example.org:3000","[::1]:65535"]}}"#
+        );
+        let payload = parse(&text).unwrap();
+        let Payload::Ka(ka) = &payload else {
+            panic!("{payload:?}");
+        };
+        assert_eq!((ka.n, ka.ts, ka.live, ka.cnt), (7, Millis(1000), true, 2));
+        assert_eq!(ka.root, [0xab; 32]);
+        assert_eq!(ka.addrs.len(), 2);
+        assert_eq!(payload.to_string(), text);
+        let bare = text.replace(r#""node.example.org:3000","[::1]:65535""#, "");
+        assert!(parse(&bare).is_ok());
+        let five = [r#""a:1""#; 5].join(",");
+        let changes = [
+            ("true", "1"),
+            ("true", "null"),
+            (r#""cnt":2"#, r#""cnt":"2""#),
+            (r#""cnt":2"#, r#""cnt":02"#),
+            ("abab", "ABAB"),
+            ("abab", "ab"),
+            ("node.example", "Node.Example"),
+            ("[::1]", "[0:0::1]"),
+            (":3000", ":03000"),
+            (r#"3000","[::1]:65535""#, r#"3000",""#),
+            (r#""node.example.org:3000","[::1]:65535""#, &five),
+            (r#","addrs":["node.example.org:3000","[::1]:65535"]"#, ""),
+        ];
+        for (from, to) in changes {
+            let other = text.replacen(from, to, 1);
+            assert_ne!(other, text);
+            assert!(parse(&other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
     fn an_error_says_where_and_what() {
         let error = parse(r#"{"t":"ord","n":1,"when":5}"#).unwrap_err();
         let shown = error.to_string();
@@ -502,6 +607,11 @@ mod tests {
         let ord = r#"{"t":"ord","n":2,"ts":5,"id":"00000000000000000000000000000001","open":"4","status":"open","why":"rest","amt":"5"}"#;
         parse(req).unwrap();
         parse(ord).unwrap();
+        let ka = format!(
+            r#"{{"t":"ka","n":7,"ts":1000,"live":true,"cnt":200,"root":"{}","addrs":["a:1"]}}"#,
+            "00".repeat(32)
+        );
+        parse(&ka).unwrap();
         let cases = [
             (good.as_str(), r#""px":"100""#, r#""px":"0""#, "px"),
             (&good, r#""amt":"10""#, r#""amt":"0""#, "amt"),
@@ -524,6 +634,10 @@ mod tests {
             (ord, "\"open\",", "\"done\",", "status"),
             (ord, r#""amt":"5""#, r#""amt":"3""#, "open"),
             (ord, "rest", "Rest", "why"),
+            (&ka, "200", "201", "cnt"),
+            (&ka, "0000", "zz00", "root"),
+            (&ka, "a:1", "a:0", "addrs"),
+            (&ka, "a:1", "A:1", "addrs"),
         ];
         for (base, from, to, field) in cases {
             let text = base.replacen(from, to, 1);

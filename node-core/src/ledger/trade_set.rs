@@ -114,6 +114,13 @@ impl TradeSet {
             .filter(|trade| !self.is_void(trade))
     }
 
+    /// The trades that answer one take, standing or not: more than one if its maker cheats.
+    pub(super) fn of_take(&self, take: TakeId) -> impl Iterator<Item = &TradeRecord> {
+        let range = (take, TradeId([0; 32]))..=(take, TradeId([0xff; 32]));
+        let trades = self.by_take.range(range);
+        trades.filter_map(|(_, id)| self.records.get(id))
+    }
+
     pub(super) fn digest(&self, hash: &mut Sha256) {
         for id in self.records.keys() {
             hash.update(id.0);

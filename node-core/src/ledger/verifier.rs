@@ -100,6 +100,32 @@ impl Verifier {
             .collect()
     }
 
+    /// Takes a statement that this node verified before it wrote it down: everything is checked
+    /// but the signatures, which cost more than all the rest.
+    ///
+    /// # Errors
+    /// As [`Self::verify`], for text that was damaged since.
+    pub(crate) fn recall(&self, raw: RawStatement) -> Result<Statement, StatementError> {
+        let mut checks = Checks::default();
+        let part = self.prepare(raw, &mut checks)?;
+        self.finish(part, &vec![true; checks.items.len()])
+    }
+
+    /// Takes a trade that this node verified before it wrote it down; see [`Self::recall`].
+    ///
+    /// # Errors
+    /// As [`Self::verify_trade`], for text that was damaged since.
+    pub(crate) fn recall_trade(&self, raw: RawTrade) -> Result<TradeRecord, TradeError> {
+        let RawTrade {
+            maker,
+            taker,
+            req,
+            fill,
+        } = raw;
+        let [maker, taker] = [self.recall(maker)?, self.recall(taker)?];
+        TradeRecord::new(maker, taker, self.recall(req)?, self.recall(fill)?)
+    }
+
     /// Verifies a trade: its four statements, and that they make a trade.
     ///
     /// # Errors

@@ -25,6 +25,10 @@ impl Node {
                     self.router.learn_path(owner, conn);
                     self.deliver_waiting(owner, now);
                 }
+                if statement.as_ka().is_some() {
+                    // It is there again, or still: it may answer now.
+                    self.resend_takes_of(owner, now);
+                }
                 self.gossip.tell(statement, from);
             }
             Applied::Known | Applied::Stale => {}
@@ -34,11 +38,12 @@ impl Node {
     }
 
     /// A statement of this node's own key that comes back. Only this process signs with the key:
-    /// an order that it does not know was left behind by an earlier one, which did not get to say
-    /// goodbye. Nobody can fill it any more, so it is closed everywhere.
+    /// an order that it does not know was left behind by an earlier one, whose store is lost or
+    /// was never kept. Nobody can fill it any more, so it is closed everywhere.
     fn on_own_statement(&mut self, statement: Statement, now: Now) {
-        if let Some(n) = statement.n() {
-            self.sequence.jump_past(n);
+        self.notice_own(&statement, now);
+        if self.store_failure.is_some() {
+            return;
         }
         let id = OrderId::from(statement.hash());
         if statement.as_place().is_none() || self.is_own(&id) {
@@ -58,6 +63,19 @@ impl Node {
 
     /// A confirmed trade, anybody's. Returns whether it was new.
     pub(super) fn on_trade(&mut self, trade: &TradeRecord, from: Option<ConnId>, now: Now) -> bool {
+        let me = self.identity.node_id();
+        let involved = [trade.maker(), trade.taker()].map(|place| place.owner() == me);
+        let involved = involved.contains(&true);
+        if involved && self.store_failure.is_some() {
+            // It can't be written down. Its maker has it, and whoever else heard of it.
+            self.counters.count("store_failing");
+            return false;
+        }
+        for statement in [trade.maker(), trade.taker(), trade.req(), trade.fill()] {
+            if statement.owner() == me {
+                self.notice_own(statement, now);
+            }
+        }
         let own = &self.own;
         let applied = self
             .market
@@ -76,13 +94,13 @@ impl Node {
         }
         self.gossip.tell_trade(trade, from);
         let sides = [trade.maker_order(), trade.taker_order()];
-        let mut involved = false;
         for id in sides {
             if let Some(own) = self.own.get_mut(&id) {
-                own.trades.push(trade.id());
-                involved = true;
+                own.note_trade(trade);
+                self.note_filled(&id);
             }
         }
+        self.remember_trade(trade, involved);
         if *trade.pair() == self.config.pair {
             self.event(Event::Trade {
                 trade: show_trade(trade),
@@ -101,6 +119,9 @@ impl Node {
 
     /// What came to stand in the book may cross own orders.
     pub(super) fn meet_arrivals(&mut self, now: Now) {
+        if self.store_failure.is_some() {
+            return;
+        }
         for id in self.market.take_arrived() {
             if self.is_own(&id) {
                 continue;
@@ -132,14 +153,20 @@ impl Node {
 
     /// Expiry, patience, pauses that are over, and requests to send again.
     pub(super) fn look_after_orders(&mut self, now: Now) {
-        for id in self.market.expire(now) {
+        let own = &self.own;
+        for id in self.market.expire(|id| own.contains(id), now) {
             if self.own.get(&id).is_some_and(OwnOrder::is_open) {
                 self.finish(&id, Stage::Cancelled);
             }
         }
         let released = self.market.release_due(now);
         for statement in released.statements {
-            self.on_statement(statement, None, now);
+            if statement.owner() == self.identity.node_id() {
+                // Restored while the clock had gone back.
+                self.apply_own(statement, now);
+            } else {
+                self.on_statement(statement, None, now);
+            }
         }
         for trade in released.trades {
             self.on_trade(&trade, None, now);

@@ -54,6 +54,7 @@ impl Node {
             self.tell_peers(conn, now);
         }
         self.hurry(now.mono);
+        self.look_after_boot(now);
         if self.peers.get(conn).is_some_and(|peer| peer.speaks_x1()) {
             self.tell_book(conn, now);
             if let Some(node) = id.node() {
@@ -112,14 +113,15 @@ impl Node {
         }
     }
 
-    /// Tells a new peer every open order that this node knows, the trades that filled a part of
-    /// one, and the latest trades.
+    /// Tells a new peer which owners are live, every open order that this node knows, the trades
+    /// that filled a part of one, and the latest trades.
     fn tell_book(&mut self, conn: ConnId, now: Now) {
         let from = self.identity.node_id().to_string();
         let ledger = self.market.ledger();
         let open = || ledger.open_orders();
-        let texts: Vec<&str> = open()
-            .flat_map(OrderState::statements)
+        let texts: Vec<&str> = ledger
+            .heads()
+            .chain(open().flat_map(OrderState::statements))
             .map(Statement::wire)
             .collect();
         let mut messages = encode_statements(&texts, &from, now.wall, MAX_BATCH_BYTES);

@@ -8,18 +8,21 @@ use super::config::NodeConfig;
 use super::counters::Counters;
 use super::gossip::Gossip;
 use super::io::{Event, Input, Output};
+use super::keep_alive::KeepAlive;
 use super::maker::Postponed;
 use super::market::Market;
 use super::own::OwnOrders;
 use super::peers::{PeerManager, PersistedPeer};
+use super::persist::FreshTrade;
 use super::rate::RateLimit;
+use super::restore::Boot;
 use super::rng::Rng;
 use super::router::MessageRouter;
 use super::sequence::Sequence;
 use super::takes::{Answers, Takes};
 use super::unsigned::Unsigned;
 use super::view::PeerSource;
-use crate::ledger::Identity;
+use crate::ledger::{Identity, TradeRecord};
 use crate::types::{Millis, NodeId, Now, OrderId, PeerAddress};
 
 /// Peers, own orders and waiting messages are looked after so often while nothing else happens.
@@ -46,10 +49,21 @@ pub struct Node {
     pub(super) answers: Answers,
     pub(super) postponed: Vec<Postponed>,
     pub(super) unsigned: Unsigned,
+    pub(super) keep_alive: KeepAlive,
     pub(super) rate: RateLimit,
     pub(super) counters: Counters,
     pub(super) outputs: Vec<Output>,
     pub(super) phase: Phase,
+    /// The user knows that the clock is off.
+    pub(super) clock_warned: bool,
+    /// Why the store fails at present, if it does.
+    pub(super) store_failure: Option<String>,
+    /// What there is to mind after a start from a store; none without a store.
+    pub(super) boot: Option<Boot>,
+    /// Trades to be written down.
+    pub(super) fresh_trades: Vec<FreshTrade>,
+    /// Own trades that are written down with the present batch, and with the one before.
+    pub(super) uncommitted: [Vec<TradeRecord>; 2],
     chores_due: Millis,
 }
 
@@ -76,16 +90,22 @@ impl Node {
             peers,
             router: MessageRouter::default(),
             gossip: Gossip::default(),
-            market: Market::new(&config, rng.wide()),
+            market: Market::new(&config, identity.node_id(), rng.wide()),
             own: OwnOrders::default(),
             takes: Takes::default(),
             answers: Answers::default(),
             postponed: Vec::new(),
             unsigned: Unsigned::default(),
+            keep_alive: KeepAlive::default(),
             rate: RateLimit::new(config.order_rate),
             counters: Counters::default(),
             outputs: Vec::new(),
             phase: Phase::New,
+            clock_warned: false,
+            store_failure: None,
+            boot: None,
+            fresh_trades: Vec::new(),
+            uncommitted: Default::default(),
             chores_due: now.mono,
             rng,
             config,
@@ -138,6 +158,9 @@ impl Node {
             } => self.on_message(conn, bytes, message, now),
             Input::Dropped { messages, .. } => self.counters.add("queue_full", messages),
             Input::Disconnected { conn, reason } => self.on_disconnected(conn, reason, now),
+            Input::Committed => self.on_committed(),
+            Input::StoreFailed { reason } => self.on_store_failed(reason),
+            Input::StoreWorks => self.on_store_works(now),
         }
     }
 
@@ -148,6 +171,9 @@ impl Node {
         }
         self.chores_due = now.mono + CHORES_EVERY;
         self.look_after_peers(now);
+        self.look_after_boot(now);
+        self.look_after_clock();
+        self.keep_alive(now);
         self.look_after_orders(now);
         let undelivered = self.router.expire(now);
         self.counters.add("undeliverable", undelivered);
@@ -176,20 +202,29 @@ impl Node {
         if self.peers.take_changed() {
             self.outputs.push(Output::SavePeers);
         }
+        self.persist_changes();
         into.append(&mut self.outputs);
     }
 
-    /// Says goodbye: own open orders are closed everywhere, since nobody could fill them any
-    /// more, and every peer is told. Nothing is taken after that.
+    /// Says goodbye to every peer. Without a store own open orders are closed everywhere, since
+    /// nobody could fill them any more; with one they go on after the next start. Nothing is taken
+    /// after that.
     pub fn shutdown(&mut self, now: Now) {
         if self.phase != Phase::Running {
             self.phase = Phase::Stopped;
             return;
         }
-        self.close_all_orders(now);
+        if self.boot.is_some() {
+            // They go on after the next start.
+            self.settle_all();
+        } else {
+            self.close_all_orders(now);
+        }
+        self.say_goodbye(now);
         let own_id = self.identity.node_id();
         self.gossip
             .flush(&own_id, now.wall, &mut self.peers, &mut self.outputs);
+        self.persist_changes();
         self.part_from_peers(now);
         self.phase = Phase::Stopped;
     }

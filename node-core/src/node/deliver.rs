@@ -43,6 +43,11 @@ impl Node {
     /// Brings a message to one node: directly, along the known way, or later when there is one.
     /// With `everywhere`, all neighbours are asked to pass it on.
     pub(super) fn deliver(&mut self, to: NodeId, body: ForwardBody, everywhere: bool, now: Now) {
+        if self.store_failure.is_some() {
+            // It may not be written down. Requests go again, and answers with them.
+            self.counters.count("store_failing");
+            return;
+        }
         if let Some(peer) = self.peers.get_node(to).filter(|peer| peer.speaks_x1()) {
             let conn = peer.conn;
             let message = match body {
@@ -78,6 +83,9 @@ impl Node {
 
     /// Sends what waited for a way to `node`.
     pub(super) fn deliver_waiting(&mut self, node: NodeId, now: Now) {
+        if self.store_failure.is_some() {
+            return;
+        }
         for body in self.router.take_waiting(node, now) {
             self.deliver(node, body, false, now);
         }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use thiserror::Error;
 
+use super::durable::Write;
 use super::view::{Direction, Order, OrderResult, Trade};
 use crate::ledger::{Statement, TradeRecord};
 use crate::protocol::{ErrorCode, Message, PeerInfo};
@@ -71,10 +72,22 @@ pub enum Input {
         /// Why, as the stable label that is counted.
         reason: &'static str,
     },
+    /// Everything is written that the last batch of outputs had to persist. To be handed in after
+    /// each batch with such outputs, before the next is taken.
+    Committed,
+    /// What was to be persisted could not be written. Until [`Self::StoreWorks`] the node takes
+    /// no orders and answers no requests, and asks for nothing to be persisted.
+    StoreFailed {
+        /// Why, for people.
+        reason: String,
+    },
+    /// The store works again, and everything that was to be persisted is written; stands for
+    /// [`Self::Committed`] as well.
+    StoreWorks,
 }
 
 /// A message whose statements were verified outside the state machine, on the connection's task.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Incoming {
     /// Carries nothing signed.
     Plain(Message),
@@ -156,6 +169,9 @@ pub enum Output {
         /// The label that is counted, and comes back in `Disconnected`.
         reason: &'static str,
     },
+    /// Write this down. All writes of one batch of outputs are committed together, and before
+    /// any other output of the batch is carried out, wherever in the batch they are.
+    Persist(Write),
     /// The known peers changed: write them down when convenient.
     SavePeers,
     /// Tell whoever listens.
@@ -323,6 +339,22 @@ pub enum OrderError {
         /// In which time.
         window: Millis,
     },
+    /// The node's store can't be written, so nothing that must survive can be promised.
+    #[error("the node's store can't be written: {reason}")]
+    Storage {
+        /// What the store says.
+        reason: String,
+    },
+    /// This node's clock differs from its peers' by more than the protocol allows.
+    #[error(
+        "this node's clock is {offset} ms off its peers' clocks; at most {limit} ms are allowed"
+    )]
+    ClockOff {
+        /// The median of the peers' clocks minus this clock, in milliseconds.
+        offset: i64,
+        /// The most that is allowed.
+        limit: u64,
+    },
 }
 
 impl OrderError {
@@ -337,6 +369,8 @@ impl OrderError {
             Self::NotEnough { .. } => "FILL_OR_KILL_NOT_ENOUGH",
             Self::TooManyOrders { .. } => "TOO_MANY_ORDERS",
             Self::RateLimited { .. } => "RATE_LIMITED",
+            Self::Storage { .. } => "STORAGE_FAILED",
+            Self::ClockOff { .. } => "CLOCK_OFF",
         }
     }
 }
@@ -354,6 +388,12 @@ pub enum CancelError {
     /// The node is not running.
     #[error("Exchange client not initialized")]
     NotInitialized,
+    /// The node's store can't be written, so a cancellation might not survive.
+    #[error("the node's store can't be written: {reason}")]
+    Storage {
+        /// What the store says.
+        reason: String,
+    },
 }
 
 impl CancelError {
@@ -364,6 +404,7 @@ impl CancelError {
             Self::Unknown(_) => "UNKNOWN_ORDER",
             Self::Closed(_) => "ORDER_CLOSED",
             Self::NotInitialized => "NOT_INITIALIZED",
+            Self::Storage { .. } => "STORAGE_FAILED",
         }
     }
 }

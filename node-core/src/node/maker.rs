@@ -33,12 +33,27 @@ enum Verdict {
 impl Node {
     /// A request for a piece of an own order.
     pub(super) fn on_take(&mut self, req: Statement, place: Statement, now: Now) {
+        if self.store_failure.is_some() {
+            // An answer that is not written down must not be given. The request comes again.
+            self.counters.count("store_failing");
+            return;
+        }
         let taker = req.owner();
+        if taker == self.identity.node_id() {
+            // Trades of two own orders need no asking: somebody sends what is not theirs.
+            self.counters.count("take_of_own");
+            return;
+        }
         let take_id = TakeId::from(req.hash());
         if let Some(answer) = self.answers.get(&take_id) {
             self.counters.count("take_repeated");
             let answer = answer.clone();
             self.answer(taker, &answer, now);
+            return;
+        }
+        if self.check_clock(now).is_err() {
+            // This node would set its own fill aside as too early, and sell the piece once more.
+            self.counters.count("clock_off");
             return;
         }
         let (Some(asked), Some(taking)) = (req.as_req(), place.as_place()) else {
@@ -47,6 +62,15 @@ impl Node {
         };
         if asked.order != OrderId::from(place.hash()) || place.owner() != taker {
             self.counters.count("take_malformed");
+            return;
+        }
+        if asked.ts > now.wall + SKEW {
+            // Not refused: nothing would remember that refusal after a restart, when it is due.
+            self.counters.count("take_early");
+            return;
+        }
+        if self.may_have_filled_before(asked) {
+            self.counters.count("take_of_forgotten_order");
             return;
         }
         match self.judge(asked, taking, now) {
@@ -80,11 +104,11 @@ impl Node {
         if own.stage != Stage::Published || own.place.exp <= now.wall {
             return refuse(RejWhy::Closed);
         }
+        if own.restored && self.is_behind_barrier(asked.ts) {
+            return refuse(RejWhy::Boot);
+        }
         if taking.exp <= now.wall || asked.until > asked.ts + VALID {
             return refuse(RejWhy::Expired);
-        }
-        if asked.ts > now.wall + SKEW {
-            return refuse(RejWhy::Early);
         }
         if asked.until + SKEW < now.wall {
             return refuse(RejWhy::Expired);

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::config::NodeConfig;
 use super::view::{BookSnapshot, Level};
-use crate::ledger::{Applied, Ledger, Released, Statement, TradeRecord};
+use crate::ledger::{Applied, Ledger, OrderState, Released, Statement, TradeRecord};
 use crate::orderbook::{BookConfig, OrderBook, OwnerId, RestingOrder};
-use crate::types::{Millis, Now, OrderId, Pair, Price};
+use crate::types::{Millis, NodeId, Now, OrderId, Pair, Price};
 
 /// Orders of this node in the book.
 pub(super) const OWN: OwnerId = OwnerId(0);
@@ -25,10 +25,13 @@ pub(super) struct Market {
 }
 
 impl Market {
-    pub(super) fn new(config: &NodeConfig, book_seed: u128) -> Self {
+    /// `own` is this node: its orders are kept even if it can't say for long that it is live.
+    pub(super) fn new(config: &NodeConfig, own: NodeId, book_seed: u128) -> Self {
+        let mut ledger = Ledger::new();
+        ledger.keep_owner(own);
         Self {
             pair: config.pair.clone(),
-            ledger: Ledger::new(),
+            ledger,
             book: OrderBook::new(BookConfig::with_seed(book_seed)),
             arrived: BTreeSet::new(),
             changed: false,
@@ -71,13 +74,13 @@ impl Market {
         applied
     }
 
-    /// Closes what is past its time; returns those orders.
-    pub(super) fn expire(&mut self, now: Now) -> Vec<OrderId> {
-        let expired = self.ledger.expire(now.wall);
-        for id in &expired {
-            self.changed |= self.book.remove(*id).is_some();
-        }
-        expired
+    /// Ends what is past its time, and hides what is of silent owners. Returns the orders that
+    /// ended; the hidden ones may come back.
+    pub(super) fn expire(&mut self, is_own: impl Fn(&OrderId) -> bool, now: Now) -> Vec<OrderId> {
+        let mut changed = self.ledger.expire(now.wall);
+        self.follow(&changed, is_own, now);
+        changed.retain(|id| self.ledger.order(id).is_none_or(OrderState::expired));
+        changed
     }
 
     /// What came too early and is due now.
@@ -91,13 +94,13 @@ impl Market {
         }
     }
 
-    /// Makes the book show one order as the ledger has it.
+    /// Makes the book show one order as the ledger has it: what is hidden there is not here.
     fn show(&mut self, id: OrderId, own: bool, now: Now) {
         let state = self.ledger.order(&id);
         let visible = state.and_then(|state| {
             let place = state.place();
             let stands = place.pair == self.pair && place.exp > now.wall;
-            let open = state.open();
+            let open = self.ledger.visible_open(&id);
             (stands && !open.is_zero()).then_some(RestingOrder {
                 id,
                 owner: if own { OWN } else { FOREIGN },

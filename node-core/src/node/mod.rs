@@ -5,24 +5,31 @@
 //! simulator.
 
 mod apply;
+mod clock;
 mod config;
 mod connections;
 mod core;
 mod counters;
 mod deliver;
+mod durable;
 mod gossip;
 mod incoming;
+mod inspect;
 mod io;
+mod keep_alive;
 mod maker;
 mod market;
 mod own;
 mod peers;
+mod persist;
 mod rate;
 mod reads;
 mod receive;
+mod restore;
 mod rng;
 mod router;
 mod sequence;
+mod stored;
 mod submit;
 mod taker;
 mod takes;
@@ -34,7 +41,9 @@ mod view;
 pub use self::core::Node;
 
 pub use config::{NodeConfig, OrderRate};
+pub use durable::{Entry, Table, Write};
 pub use incoming::{verify_message, verify_messages};
+pub use inspect::TakeInFlight;
 pub use io::{
     CancelError, Class, ConnId, Event, Incoming, Input, NewOrder, OrderError, OrderKind, Output,
     Route, TimeInForce,

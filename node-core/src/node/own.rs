@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::io::TimeInForce;
-use crate::ledger::{OrderState, Piece, Pieces, Place, Statement};
+use crate::ledger::{OrderState, Piece, Pieces, Place, Statement, TradeRecord};
 use crate::types::{Amount, Millis, OrderId, TakeId};
 
 /// Closed orders that stay readable; the oldest go first.
@@ -47,11 +47,25 @@ pub(super) struct OwnOrder {
     pub(super) act_at: Option<Millis>,
     /// Its submitter has its answer.
     pub(super) settled: bool,
+    /// An earlier run of this node placed it.
+    pub(super) restored: bool,
+    /// When its last fill was signed; zero if it never made.
+    pub(super) last_fill: Millis,
+    /// What was filled when it ended, for the time when the ledger no longer knows it.
+    pub(super) filled: Amount,
 }
 
 impl OwnOrder {
     pub(super) fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Placing | Stage::Published)
+    }
+
+    /// Takes note of a confirmed trade of this order.
+    pub(super) fn note_trade(&mut self, trade: &TradeRecord) {
+        self.trades.push(trade.id());
+        if trade.maker_order() == OrderId::from(self.statement.hash()) {
+            self.last_fill = self.last_fill.max(trade.ts());
+        }
     }
 
     /// Burned or held: what nothing else may burn.
@@ -89,12 +103,42 @@ pub(super) struct OwnOrders {
     orders: BTreeMap<OrderId, OwnOrder>,
     open: BTreeSet<OrderId>,
     closed: VecDeque<OrderId>,
+    /// What has to be written down.
+    changed: BTreeSet<OrderId>,
+    /// What is no longer remembered, and was written down.
+    forgotten: Vec<(OrderId, OwnOrder)>,
 }
 
 impl OwnOrders {
     pub(super) fn insert(&mut self, id: OrderId, order: OwnOrder) {
         self.orders.insert(id, order);
         self.open.insert(id);
+        self.changed.insert(id);
+    }
+
+    /// Adds an order of an earlier run; to be called in the order in which they were placed.
+    pub(super) fn restore(&mut self, id: OrderId, order: OwnOrder) {
+        if order.is_open() {
+            self.open.insert(id);
+        } else {
+            self.closed.push_back(id);
+        }
+        self.orders.insert(id, order);
+    }
+
+    /// Has an order written down again, as something that matters after a start has changed.
+    pub(super) fn mark_changed(&mut self, id: &OrderId) {
+        self.changed.insert(*id);
+    }
+
+    /// The orders to write down, each once.
+    pub(super) fn take_changed(&mut self) -> BTreeSet<OrderId> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// The orders that are no longer remembered.
+    pub(super) fn take_forgotten(&mut self) -> Vec<(OrderId, OwnOrder)> {
+        std::mem::take(&mut self.forgotten)
     }
 
     pub(super) fn get(&self, id: &OrderId) -> Option<&OwnOrder> {
@@ -131,6 +175,7 @@ impl OwnOrders {
         order.stage = stage;
         order.patience = None;
         order.act_at = None;
+        self.changed.insert(*id);
         if self.open.remove(id) {
             self.closed.push_back(*id);
         }
@@ -145,8 +190,8 @@ impl OwnOrders {
                 .is_some_and(|o| !o.takes.is_empty());
             if busy {
                 self.closed.push_back(oldest);
-            } else {
-                self.orders.remove(&oldest);
+            } else if let Some(order) = self.orders.remove(&oldest) {
+                self.forgotten.push((oldest, order));
             }
         }
     }

@@ -6,7 +6,7 @@ use super::view::{
     BookSnapshot, DirectConnectionStats, DiscoveryStats, DiscoveryStrategies, Order, OrderStatus,
     P2pStats, PeerView, RouterStats, Trade, UnsignedView,
 };
-use crate::ledger::TradeRecord;
+use crate::ledger::{Ledger, TradeRecord};
 use crate::types::{Amount, Now, OrderId};
 
 /// A trade record as users see it.
@@ -23,6 +23,12 @@ pub(super) fn show_trade(trade: &TradeRecord) -> Trade {
 }
 
 impl Node {
+    /// Everything signed that this node knows.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        self.market.ledger()
+    }
+
     /// The best `depth` levels of each side.
     #[must_use]
     pub fn order_book(&self, depth: usize, now: Now) -> BookSnapshot {
@@ -57,14 +63,23 @@ impl Node {
         self.own.get(id).map(|own| self.show_own(id, own))
     }
 
+    /// An own order as its user may see it now: what is not written down isn't promised yet.
     fn show_own(&self, id: &OrderId, own: &OwnOrder) -> Order {
+        self.show_order(id, own, self.uncommitted_of(id))
+    }
+
+    /// An own order as it will be once the present batch is written down; for outputs, which
+    /// leave only then.
+    pub(super) fn decided_order(&self, id: &OrderId) -> Option<Order> {
+        let own = self.own.get(id)?;
+        Some(self.show_order(id, own, Amount::ZERO))
+    }
+
+    fn show_order(&self, id: &OrderId, own: &OwnOrder, pending: Amount) -> Order {
         let state = self.market.ledger().order(id);
-        // An order that the ledger forgot was closed long ago: its trades still tell.
-        let filled = match state {
-            Some(state) => state.filled(),
-            None if own.stage == Stage::Filled => own.place.amt,
-            None => Amount::ZERO,
-        };
+        // What the ledger forgot was closed long ago.
+        let filled = state.map_or(own.filled, |state| state.filled());
+        let filled = filled.saturating_sub(pending);
         Order {
             id: *id,
             user_id: own.place.u.clone(),
@@ -73,7 +88,7 @@ impl Node {
             filled,
             price: own.place.px,
             status: match own.stage {
-                Stage::Filled => OrderStatus::Filled,
+                Stage::Filled if pending.is_zero() => OrderStatus::Filled,
                 Stage::Cancelled => OrderStatus::Cancelled,
                 _ if filled.is_zero() => OrderStatus::Pending,
                 _ => OrderStatus::Partial,
@@ -89,6 +104,7 @@ impl Node {
         let trades = self.market.ledger().trades(usize::MAX);
         trades
             .filter(|trade| *trade.pair() == self.config.pair)
+            .filter(|trade| !self.is_uncommitted(&trade.id()))
             .take(limit)
             .map(show_trade)
             .collect()

@@ -70,7 +70,9 @@ impl Node {
                 };
                 self.send(conn, Class::Control, &answer, now);
             }
-            Message::HeartbeatAck { echo, .. } => self.peers.heartbeat_answered(conn, echo, now),
+            Message::HeartbeatAck { timestamp, echo } => {
+                self.peers.heartbeat_answered(conn, timestamp, echo, now);
+            }
             Message::PeerExchange(entries) => {
                 if self.config.peer_exchange {
                     let refused = self.peers.learn_exchange(conn, &entries, now);

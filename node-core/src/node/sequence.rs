@@ -11,6 +11,9 @@ const PER_MILLISECOND: u64 = 1 << 10;
 pub(super) struct Sequence {
     last_n: u64,
     last_ts: Millis,
+    saved: (u64, Millis),
+    /// Numbers that neither the store nor this process knows: above the first, up to the second.
+    unknown: (u64, u64),
 }
 
 impl Sequence {
@@ -21,6 +24,8 @@ impl Sequence {
         Self {
             last_n: now.wall.0.saturating_mul(PER_MILLISECOND),
             last_ts: Millis::ZERO,
+            saved: (0, Millis::ZERO),
+            unknown: (0, now.wall.0.saturating_mul(PER_MILLISECOND)),
         }
     }
 
@@ -30,9 +35,39 @@ impl Sequence {
         (self.last_n, self.stamp(now))
     }
 
-    /// Makes every further number larger than `n`, which this key has used already.
-    pub(super) fn jump_past(&mut self, n: u64) {
+    /// Makes every further number larger than `n`, which this key has used already, and every
+    /// further time not earlier than `ts`.
+    pub(super) fn jump_past(&mut self, n: u64, ts: Millis) {
         self.last_n = self.last_n.max(n);
+        self.last_ts = self.last_ts.max(ts);
+    }
+
+    /// Goes on from where an earlier process was.
+    pub(super) fn resume(&mut self, n: u64, ts: Millis) {
+        let first = self.last_n.max(n);
+        self.last_n = first;
+        self.unknown = (n, first);
+        self.last_ts = self.last_ts.max(ts);
+        self.saved = (n, ts);
+    }
+
+    /// Whether neither the store nor this process knows of a statement with this number.
+    pub(super) fn is_strange(&self, n: u64) -> bool {
+        let (from, to) = self.unknown;
+        n > self.last_n || (from < n && n <= to)
+    }
+
+    /// The last number and time, if they were used since the last call.
+    pub(super) fn take_unsaved(&mut self) -> Option<(u64, Millis)> {
+        let last = (self.last_n, self.last_ts);
+        let used = self.last_ts > Millis::ZERO && last != self.saved;
+        self.saved = last;
+        used.then_some(last)
+    }
+
+    /// When the last statement was signed.
+    pub(super) const fn last_ts(&self) -> Millis {
+        self.last_ts
     }
 
     /// A time for a statement without a number.
@@ -69,5 +104,18 @@ mod tests {
         let mut later = Sequence::starting(at(1_795_000_000_005));
         assert!(later.next(at(0)).0 > last);
         assert!(last < 1 << 53);
+    }
+
+    #[test]
+    fn numbers_that_an_older_store_does_not_know_are_strange() {
+        let mut sequence = Sequence::starting(at(1_000));
+        sequence.resume(500, Millis(900));
+        let (own, ts) = sequence.next(at(800));
+        assert_eq!(ts, Millis(900));
+        assert!(!sequence.is_strange(500) && !sequence.is_strange(own));
+        assert!(sequence.is_strange(501) && sequence.is_strange(own + 1));
+        sequence.jump_past(own + 10, Millis(2_000));
+        let (n, ts) = sequence.next(at(1_000));
+        assert!(n > own + 10 && ts == Millis(2_000));
     }
 }

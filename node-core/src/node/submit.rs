@@ -26,6 +26,10 @@ impl Node {
             Phase::Stopped => return Err(OrderError::ShuttingDown),
             Phase::Running => {}
         }
+        if let Some(reason) = self.store_failure.clone() {
+            return Err(OrderError::Storage { reason });
+        }
+        self.check_clock(now)?;
         let price = self.check(&order)?;
         let user = order.user.unwrap_or_else(|| self.config.user_id.clone());
         let (available, best) = self.takeable(order.side, price, &user);
@@ -90,6 +94,9 @@ impl Node {
                 patience: Some(now.mono + patience),
                 act_at: None,
                 settled: false,
+                restored: false,
+                last_fill: Millis::ZERO,
+                filled: Amount::ZERO,
             },
         );
         self.apply_own(statement.clone(), now);
@@ -265,6 +272,7 @@ impl Node {
         };
         let statement = self.sign(Payload::Ord(ord)).ok()?;
         self.apply_own(statement.clone(), now);
+        self.own.mark_changed(&id);
         Some(statement)
     }
 
@@ -276,6 +284,9 @@ impl Node {
     pub fn cancel(&mut self, id: OrderId, now: Now) -> Result<(), CancelError> {
         if self.phase != Phase::Running {
             return Err(CancelError::NotInitialized);
+        }
+        if let Some(reason) = self.store_failure.clone() {
+            return Err(CancelError::Storage { reason });
         }
         let own = self.own.get(&id).ok_or(CancelError::Unknown(id))?;
         if !own.is_open() {
@@ -300,6 +311,14 @@ impl Node {
         self.finish(id, Stage::Cancelled);
     }
 
+    /// Answers every submitter that still waits.
+    pub(super) fn settle_all(&mut self) {
+        let open: Vec<OrderId> = self.own.open().collect();
+        for id in open {
+            self.settle(&id);
+        }
+    }
+
     pub(super) fn close_all_orders(&mut self, now: Now) {
         let open: Vec<OrderId> = self.own.open().collect();
         for id in open {
@@ -309,13 +328,22 @@ impl Node {
 
     /// Ends an order for its user.
     pub(super) fn finish(&mut self, id: &OrderId, stage: Stage) {
+        self.note_filled(id);
         self.own.close(id, stage);
         self.order_changed(id);
         self.settle(id);
     }
 
+    /// Remembers what is filled of an own order.
+    pub(super) fn note_filled(&mut self, id: &OrderId) {
+        let filled = self.market.ledger().order(id).map(|state| state.filled());
+        if let (Some(own), Some(filled)) = (self.own.get_mut(id), filled) {
+            own.filled = filled;
+        }
+    }
+
     pub(super) fn order_changed(&mut self, id: &OrderId) {
-        if let Some(order) = self.order(id) {
+        if let Some(order) = self.decided_order(id) {
             self.event(Event::Order { order });
         }
     }
@@ -341,7 +369,7 @@ impl Node {
             success: true,
             order_id: *id,
             trades,
-            remaining_order: open.then(|| self.order(id)).flatten(),
+            remaining_order: open.then(|| self.decided_order(id)).flatten(),
             distribution: Distribution {
                 success: !told.is_empty() || stage != Stage::Published,
                 distributed_to: told,

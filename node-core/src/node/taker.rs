@@ -5,7 +5,7 @@ use super::io::{ConnId, TimeInForce};
 use super::own::{FREED_LIMIT, OwnOrder, REJECTED_LIMIT, Stage};
 use super::takes::{IN_FLIGHT_LIMIT, Take};
 use crate::ledger::limits::VALID;
-use crate::ledger::{OrdWhy, OrderState, Payload, Piece, Req, Statement, TradeRecord};
+use crate::ledger::{OrdWhy, Payload, Piece, Req, Statement, TradeRecord};
 use crate::orderbook::{OrderRef, SelfTrade};
 use crate::protocol::{ForwardBody, TakeRequest};
 use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};
@@ -29,6 +29,9 @@ enum Opposite {
 impl Node {
     /// Takes whatever crosses an own order, best price first, as far as its free pieces reach.
     pub(super) fn match_own(&mut self, id: OrderId, now: Now) {
+        if self.must_not_commit(&id, now) {
+            return;
+        }
         while let Some((opposite, gap)) = self.next_opposite(&id, now) {
             let went_on = match opposite {
                 Opposite::Own(maker) => self.trade_locally(id, maker, gap, now),
@@ -71,7 +74,8 @@ impl Node {
                     }
                     _ => {}
                 }
-                if other.is_open() && self.spare(&maker.id).is_some() {
+                let may_make = other.is_open() && !self.must_not_commit(&maker.id, now);
+                if may_make && self.spare(&maker.id).is_some() {
                     found = Some(Opposite::Own(maker));
                     break;
                 }
@@ -137,6 +141,8 @@ impl Node {
         let Some(trade) = self.sign_fill(&req, &place, spare, qty, now) else {
             return false;
         };
+        self.answers
+            .keep_fill(trade.take_id(), trade.fill().clone());
         self.on_trade(&trade, None, now)
     }
 
@@ -165,6 +171,10 @@ impl Node {
             return false;
         };
         let take_id = TakeId::from(req.hash());
+        let Some(place) = self.market.ledger().order(&maker.id) else {
+            return false;
+        };
+        let place = place.statement().clone();
         let Some(own) = self.own.get_mut(&id) else {
             return false;
         };
@@ -174,6 +184,7 @@ impl Node {
             order: id,
             maker: maker.id,
             owner,
+            place,
             piece,
             req,
             attempt: 0,
@@ -261,22 +272,20 @@ impl Node {
 
     /// A maker's answer to a request of this node.
     pub(super) fn on_answer(&mut self, answer: Statement, from: Option<ConnId>, now: Now) {
+        if self.store_failure.is_some() {
+            // It comes again, as its request does.
+            self.counters.count("store_failing");
+            return;
+        }
         if let Some(fill) = answer.as_fill() {
-            let (take_id, maker) = (fill.take, fill.id);
-            let Some(take) = self.takes.get(&take_id) else {
+            let take = self.takes.get(&fill.take);
+            let asked = take.and_then(|take| Some((take, self.own.get(&take.order)?)));
+            let Some((take, own)) = asked else {
                 self.counters.count("answer_unasked");
                 return;
             };
-            let ledger = self.market.ledger();
-            let places = ledger
-                .order(&maker)
-                .map(OrderState::statement)
-                .zip(self.own.get(&take.order).map(|own| own.statement.clone()));
-            let Some((maker, taker)) = places else {
-                self.counters.count("answer_unasked");
-                return;
-            };
-            match TradeRecord::new(maker.clone(), taker, take.req.clone(), answer) {
+            let (maker, taker) = (take.place.clone(), own.statement.clone());
+            match TradeRecord::new(maker, taker, take.req.clone(), answer) {
                 Ok(trade) => {
                     self.on_trade(&trade, from, now);
                 }
@@ -306,8 +315,11 @@ impl Node {
             own.takes.remove(take_id);
             own.held.remove(take.piece);
             if let Some(rej) = rej {
+                if let Some(refusal) = rej.as_rej() {
+                    self.takes.refused(take.maker, &refusal.why, now);
+                }
                 own.rejected.push((take.piece, rej));
-                self.takes.refused(take.maker, now);
+                self.own.mark_changed(&take.order);
             }
         }
         self.match_own(take.order, now);

@@ -1,8 +1,9 @@
 //! Requests in flight, as their taker keeps them, and answers given, as their maker keeps them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::ledger::{Piece, Statement};
+use crate::ledger::limits::SKEW;
+use crate::ledger::{Piece, RejWhy, Statement};
 use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};
 
 /// Requests in flight for one order.
@@ -26,6 +27,8 @@ pub(super) struct Take {
     /// The order that it takes from, and that order's owner.
     pub(super) maker: OrderId,
     pub(super) owner: NodeId,
+    /// That order as it was placed: nobody else here may remember it when the answer comes.
+    pub(super) place: Statement,
     /// The piece of the own order that may be burned.
     pub(super) piece: Piece,
     pub(super) req: Statement,
@@ -65,17 +68,35 @@ pub(super) struct Takes {
     asked: BTreeMap<OrderId, Amount>,
     avoided: BTreeMap<OrderId, Millis>,
     troubles: BTreeMap<NodeId, Trouble>,
+    /// What has to be written down, or removed.
+    changed: BTreeSet<TakeId>,
 }
 
 impl Takes {
     pub(super) fn insert(&mut self, id: TakeId, take: Take) {
+        self.changed.insert(id);
         let asked = self.asked.entry(take.maker).or_default();
         *asked = asked.checked_add(take.asked()).unwrap_or(Amount::MAX);
         self.takes.insert(id, take);
     }
 
+    /// Adds a request of an earlier run.
+    pub(super) fn restore(&mut self, id: TakeId, take: Take) {
+        self.insert(id, take);
+        self.changed.remove(&id);
+    }
+
+    /// The requests that came or went since the last call.
+    pub(super) fn take_changed(&mut self) -> BTreeSet<TakeId> {
+        std::mem::take(&mut self.changed)
+    }
+
     pub(super) fn get(&self, id: &TakeId) -> Option<&Take> {
         self.takes.get(id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&TakeId, &Take)> {
+        self.takes.iter()
     }
 
     pub(super) fn get_mut(&mut self, id: &TakeId) -> Option<&mut Take> {
@@ -84,6 +105,7 @@ impl Takes {
 
     pub(super) fn remove(&mut self, id: &TakeId) -> Option<Take> {
         let take = self.takes.remove(id)?;
+        self.changed.insert(*id);
         if let Some(asked) = self.asked.get_mut(&take.maker) {
             *asked = asked.saturating_sub(take.asked());
             if asked.is_zero() {
@@ -127,10 +149,15 @@ impl Takes {
         order_rests || owner_rests
     }
 
-    /// The maker refused: leave this order alone for a moment.
-    pub(super) fn refused(&mut self, maker: OrderId, now: Now) {
+    /// The maker refused: leave this order alone for a while.
+    pub(super) fn refused(&mut self, maker: OrderId, why: &RejWhy, now: Now) {
+        let pause = match why {
+            // Until its clock has passed the barrier, whatever the clocks' difference.
+            RejWhy::Boot => SKEW + SKEW + AFTER_REFUSAL,
+            _ => AFTER_REFUSAL,
+        };
         make_room(&mut self.avoided);
-        self.avoided.insert(maker, now.mono + AFTER_REFUSAL);
+        self.avoided.insert(maker, now.mono + pause);
     }
 
     /// The owner did not answer in time.
@@ -172,6 +199,9 @@ pub(super) struct Answers {
     fills: VecDeque<TakeId>,
     /// Refusals, and when their request is over for good (wall clock).
     refusals: VecDeque<(Millis, TakeId)>,
+    /// Fills that were signed up to then may be forgotten.
+    forgotten: Millis,
+    forgotten_changed: bool,
 }
 
 impl Answers {
@@ -190,9 +220,30 @@ impl Answers {
         self.fills.push_back(take);
         if self.fills.len() > ANSWERS_LIMIT
             && let Some(oldest) = self.fills.pop_front()
+            && let Some(fill) = self.given.remove(&oldest)
         {
-            self.given.remove(&oldest);
+            self.forget_until(fill.ts());
         }
+    }
+
+    /// Fills that were signed up to `ts` may be forgotten from now on.
+    pub(super) fn forget_until(&mut self, ts: Millis) {
+        if ts > self.forgotten {
+            self.forgotten = ts;
+            self.forgotten_changed = true;
+        }
+    }
+
+    /// Whether a request of that time may have been filled, and the fill be forgotten: then it
+    /// must not be refused. Its taker learns of the fill from the trade itself.
+    pub(super) fn may_have_forgotten(&self, asked: Millis) -> bool {
+        // The fill was signed at most so much earlier than the request, by two clocks.
+        asked <= self.forgotten + SKEW
+    }
+
+    /// The time up to which fills may be forgotten, if it changed since the last call.
+    pub(super) fn take_forgotten(&mut self) -> Option<Millis> {
+        std::mem::take(&mut self.forgotten_changed).then_some(self.forgotten)
     }
 
     pub(super) fn keep_refusal(&mut self, take: TakeId, rej: Statement, over: Millis) {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::ledger::limits::MAX_REQ_PAYLOAD;
 use crate::ledger::{RawStatement, RawTrade, Signature};
-use crate::types::{Millis, NodeId};
+use crate::types::{Millis, NodeId, OrderId, Side, StatementHash};
 
 const DIALECTS: [Dialect; 3] = [Dialect::Secured, Dialect::Seed, Dialect::Original];
 const NODE: &str = "node-1";
@@ -128,6 +128,74 @@ fn secured_messages() -> Vec<Message> {
         forward(ForwardBody::Take(take)),
         forward(ForwardBody::Answer(answer)),
     ]
+    .into_iter()
+    .chain(sync_messages())
+    .collect()
+}
+
+/// One of each message by which nodes find out what the other has.
+fn sync_messages() -> Vec<Message> {
+    let recon = |data| Recon {
+        sid: 7,
+        count: (1 << 53) - 1,
+        data,
+    };
+    let place = BookPlace {
+        px: "0.00000001".parse().unwrap(),
+        ts: Millis(5),
+        id: OrderId::from_u128(9),
+    };
+    let (owner, side) = (NodeId([3; 32]), Side::Sell);
+    let parts = [
+        BookPart::Heads { after: None },
+        BookPart::Heads { after: Some(owner) },
+        BookPart::Side {
+            side: Side::Buy,
+            after: None,
+        },
+        BookPart::Side {
+            side,
+            after: Some(place),
+        },
+    ];
+    let pages = parts.into_iter().flat_map(|part| {
+        let last = matches!(
+            part,
+            BookPart::Heads { after: None } | BookPart::Side { after: None, .. }
+        );
+        let pair = "BTC/USD".parse().unwrap();
+        let request = BookRequest {
+            pair,
+            part: part.clone(),
+        };
+        [
+            Message::Book(request),
+            Message::Page(BookPage { part, last }),
+        ]
+    });
+    let list = vec![(OrderId::from_u128(1), 2), (OrderId::from_u128(3), 0)];
+    let state = |ka, list| Message::State(OwnerState { owner, ka, list });
+    [
+        Message::Have(vec![[0xab; 8], [0; 8]]),
+        Message::Have(Vec::new()),
+        Message::Want(vec![[1, 2, 3, 4, 5, 6, 7, 8]; MAX_PREFIXES]),
+        Message::Recon(recon(vec![0x61, 0, 255])),
+        Message::ReconAnswer(recon(Vec::new())),
+        Message::Recon(recon(vec![7; MAX_RECON_BYTES])),
+        Message::Get(GetOwner {
+            owner,
+            have: list.clone(),
+        }),
+        Message::Get(GetOwner {
+            owner,
+            have: vec![(OrderId::from_u128(1), 2); MAX_INVENTORY],
+        }),
+        state(Some(StatementHash([8; 32])), Some(list)),
+        state(None, None),
+    ]
+    .into_iter()
+    .chain(pages)
+    .collect()
 }
 
 /// The same message in the envelope's shape.
@@ -237,6 +305,30 @@ fn lists_are_read_up_to_their_bounds() {
 }
 
 #[test]
+fn what_peers_tell_of_their_store_is_bounded() {
+    let id = "0123456789abcdef";
+    let entry = r#"["00000000000000000000000000000001",1]"#;
+    let owner = NodeId([3; 32]);
+    let most = [
+        (MAX_PREFIXES, id, ""),
+        (MAX_RECON_BYTES / 3, "AAAA", ""),
+        (MAX_INVENTORY, entry, ","),
+    ];
+    for (at, (most, item, between)) in most.into_iter().enumerate() {
+        for (count, fits) in [(most, true), (most + 1, false)] {
+            let list = vec![item; count].join(between);
+            let bodies = [
+                format!(r#"{{"type":"x_have","ids":"{list}"}}"#),
+                format!(r#"{{"type":"x_recon","sid":1,"count":1,"q":"{list}"}}"#),
+                format!(r#"{{"type":"x_get","owner":"{owner}","have":[{list}]}}"#),
+            ];
+            let read = decode(bodies[at].as_bytes(), Dialect::Secured);
+            assert_eq!(read.is_ok(), fits, "{count} of {item}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_a_message_is_refused() {
     let long = "x".repeat(MAX_REQ_PAYLOAD + 1);
     let long = serde_json::to_string(&statement(&long)).unwrap();
@@ -259,6 +351,20 @@ fn what_is_not_a_message_is_refused() {
         r#"{"type":"x_take","req":{}}"#,
         r#"{"type":"x_fwd"}"#,
         r#"{"type":"heartbeat"} {"type":"heartbeat"}"#,
+        r#"{"type":"x_have"}"#,
+        r#"{"type":"x_have","ids":7}"#,
+        r#"{"type":"x_have","ids":"0123456789abcdef0"}"#,
+        r#"{"type":"x_want","ids":"0123456789ABCDEF"}"#,
+        r#"{"type":"x_want","ids":"0123456789abcdeg"}"#,
+        r#"{"type":"x_recon","sid":1,"count":1,"q":"*"}"#,
+        r#"{"type":"x_recon","sid":9007199254740992,"count":1,"q":""}"#,
+        r#"{"type":"x_recon_answer","sid":1,"count":-1,"a":""}"#,
+        r#"{"type":"x_book","pair":"BTC/USD","part":"heads","after":{"px":"1","ts":1,"id":"00000000000000000000000000000001"}}"#,
+        r#"{"type":"x_book","pair":"BTC/USD","part":"bids","after":null}"#,
+        r#"{"type":"x_book","part":"buy","after":null}"#,
+        r#"{"type":"x_page","part":"sell","next":"00"}"#,
+        r#"{"type":"x_get","owner":"00","have":[]}"#,
+        r#"{"type":"x_state","owner":"00"}"#,
         &long,
     ];
     for json in bad {

@@ -14,6 +14,7 @@ use super::message::{
     MAX_STATEMENTS, MAX_SYNC_ORDERS, MAX_TEXT, MAX_TRADES, Message, PeerEntry, TakeAnswer,
     TakeRequest,
 };
+use super::sync::{AnswerBody, BookBody, GetBody, IdsBody, PageBody, QueryBody, StateBody};
 use crate::ledger::limits::MAX_REQ_PAYLOAD;
 use crate::ledger::{RawStatement, RawTrade};
 use crate::types::{Millis, NodeId};
@@ -66,6 +67,12 @@ pub fn decode(bytes: &[u8], dialect: Dialect) -> Result<Message, DecodeError> {
         match leading_kind(text) {
             Some("x_stmts") => return statements(text),
             Some("x_trades") => return trades(text),
+            Some("x_have") => {
+                // An envelope, or what is wrong, takes the long way.
+                if let Ok(body) = serde_json::from_str::<IdsBody>(text) {
+                    return Ok(Message::Have(body.ids.0));
+                }
+            }
             _ => {}
         }
     }
@@ -112,9 +119,15 @@ pub fn decode(bytes: &[u8], dialect: Dialect) -> Result<Message, DecodeError> {
             Ok(Message::Answer(answer))
         }
         "x_fwd" if dialect.is_secured() => message.forward(),
-        other => Ok(Message::Ignored {
-            kind: lenient::cut(other, MAX_NAME).to_owned(),
-        }),
+        _ if dialect.is_secured() => message.sync(kind),
+        other => Ok(ignored(other)),
+    }
+}
+
+/// A message of a type that is not known.
+fn ignored(kind: &str) -> Message {
+    Message::Ignored {
+        kind: lenient::cut(kind, MAX_NAME).to_owned(),
     }
 }
 
@@ -271,6 +284,22 @@ impl<'a> Incoming<'a> {
                 field: "orderId",
             }),
         }
+    }
+
+    /// The messages by which nodes find out what the other has.
+    fn sync(&self, kind: &str) -> Result<Message, DecodeError> {
+        let malformed = |words: &str| DecodeError::Malformed(words.to_owned());
+        Ok(match kind {
+            "x_have" => Message::Have(self.body::<IdsBody>()?.ids.0),
+            "x_want" => Message::Want(self.body::<IdsBody>()?.ids.0),
+            "x_recon" => Message::Recon(self.body::<QueryBody>()?.into()),
+            "x_recon_answer" => Message::ReconAnswer(self.body::<AnswerBody>()?.into()),
+            "x_book" => Message::Book(self.body::<BookBody>()?.try_into().map_err(malformed)?),
+            "x_page" => Message::Page(self.body::<PageBody>()?.try_into().map_err(malformed)?),
+            "x_get" => Message::Get(self.body::<GetBody>()?.into()),
+            "x_state" => Message::State(self.body::<StateBody>()?.into()),
+            other => ignored(other),
+        })
     }
 
     fn forward(&self) -> Result<Message, DecodeError> {

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::message::{
     Capabilities, Dialect, Forward, Handshake, MAX_STATEMENTS, MAX_TRADES, Message,
 };
+use super::sync::{Base64, Prefixes};
 use crate::types::Millis;
 
 /// The most bytes that one `x_stmts` or `x_trades` should have, so that no single message holds
@@ -60,7 +61,15 @@ pub fn encode(
         | Message::Trades(_)
         | Message::Take(_)
         | Message::Answer(_)
-        | Message::Forward(_) => dialect.is_secured(),
+        | Message::Forward(_)
+        | Message::Have(_)
+        | Message::Want(_)
+        | Message::Recon(_)
+        | Message::ReconAnswer(_)
+        | Message::Book(_)
+        | Message::Page(_)
+        | Message::Get(_)
+        | Message::State(_) => dialect.is_secured(),
         _ => true,
     };
     if !said {
@@ -209,6 +218,38 @@ impl Outgoing<'_> {
             }
             Message::Answer(answer) => map.serialize_entry("answer", &answer.answer),
             Message::Forward(forward) => write_forward(forward, map),
+            Message::Have(ids) | Message::Want(ids) => {
+                map.serialize_entry("ids", &Prefixes(ids.as_slice()))
+            }
+            Message::Recon(recon) => {
+                map.serialize_entry("sid", &recon.sid)?;
+                map.serialize_entry("count", &recon.count)?;
+                map.serialize_entry("q", &Base64(recon.data.as_slice()))
+            }
+            Message::ReconAnswer(recon) => {
+                map.serialize_entry("sid", &recon.sid)?;
+                map.serialize_entry("count", &recon.count)?;
+                map.serialize_entry("a", &Base64(recon.data.as_slice()))
+            }
+            Message::Book(request) => {
+                map.serialize_entry("pair", &request.pair)?;
+                map.serialize_entry("part", request.part.name())?;
+                map.serialize_entry("after", &request.part.place())
+            }
+            Message::Page(page) => {
+                map.serialize_entry("part", page.part.name())?;
+                let next = page.part.place().filter(|_| !page.last);
+                map.serialize_entry("next", &next)
+            }
+            Message::Get(get) => {
+                map.serialize_entry("owner", &get.owner)?;
+                map.serialize_entry("have", &get.have)
+            }
+            Message::State(state) => {
+                map.serialize_entry("owner", &state.owner)?;
+                map.serialize_entry("ka", &state.ka)?;
+                map.serialize_entry("list", &state.list)
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ErrorCode;
 use super::legacy_order::{LegacyOrder, LegacyTrade};
+use super::sync::{BookPage, BookRequest, GetOwner, OwnerState, Prefix, Recon};
 use crate::ledger::{RawStatement, RawTrade};
 use crate::types::{Millis, NodeId};
 
@@ -118,6 +119,24 @@ pub enum Message {
     Answer(TakeAnswer),
     /// `x_fwd`: a take or an answer on its way through nodes between the two owners.
     Forward(Forward),
+    /// `x_have`: the sender has these statements and trades, by the first bytes of their hashes;
+    /// at most [`MAX_PREFIXES`](super::MAX_PREFIXES).
+    Have(Vec<Prefix>),
+    /// `x_want`: a wish for these statements and trades; at most
+    /// [`MAX_PREFIXES`](super::MAX_PREFIXES).
+    Want(Vec<Prefix>),
+    /// `x_recon`: the next message of the node that started a reconciliation.
+    Recon(Recon),
+    /// `x_recon_answer`: the other node's answer to it.
+    ReconAnswer(Recon),
+    /// `x_book`: a wish for a page of the book.
+    Book(BookRequest),
+    /// `x_page`: the end of a page of the book.
+    Page(BookPage),
+    /// `x_get`: a wish for what is known of one owner's orders.
+    Get(GetOwner),
+    /// `x_state`: the end of the answer to it.
+    State(OwnerState),
     /// A message of a type that this dialect doesn't have: to be counted, and nothing else.
     Ignored {
         /// The type that it named, cut to [`MAX_NAME`] characters.
@@ -148,6 +167,14 @@ impl Message {
             Self::Take(_) => "x_take",
             Self::Answer(_) => "x_answer",
             Self::Forward(_) => "x_fwd",
+            Self::Have(_) => "x_have",
+            Self::Want(_) => "x_want",
+            Self::Recon(_) => "x_recon",
+            Self::ReconAnswer(_) => "x_recon_answer",
+            Self::Book(_) => "x_book",
+            Self::Page(_) => "x_page",
+            Self::Get(_) => "x_get",
+            Self::State(_) => "x_state",
             Self::Ignored { kind } => kind,
         }
     }

@@ -17,6 +17,7 @@ mod session_error;
 #[cfg(test)]
 mod session_tests;
 mod sniff;
+mod sync;
 
 pub use decode::{DecodeError, MAX_DEPTH, decode};
 pub use encode::{EncodeError, MAX_BATCH_BYTES, encode, encode_statements, encode_trades};
@@ -39,3 +40,7 @@ pub use noise::{
 pub use session::{Established, PeerInfo, SessionConfig, SessionReader, SessionWriter};
 pub use session_error::SessionError;
 pub use sniff::{HttpHead, HttpHeadError, MAX_HTTP_HEAD, SNIFF_BYTES, Sniffed, http_head, sniff};
+pub use sync::{
+    BookPage, BookPart, BookPlace, BookRequest, GetOwner, InventoryEntry, MAX_INVENTORY,
+    MAX_PREFIXES, MAX_RECON_BYTES, OwnerState, Prefix, Recon,
+};

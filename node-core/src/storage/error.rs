@@ -27,6 +27,24 @@ pub enum StorageError {
         /// What is wrong, without the content.
         problem: &'static str,
     },
+    /// The journal is not as it was written, in a place that was promised to be safe. It is left
+    /// as it is: without what is lost, this node could sign what contradicts it.
+    #[error(
+        "the journal file {} is damaged: {problem}; restore the data directory from a copy, or \
+         move the key and the journal away to start as a new node", path.display()
+    )]
+    DamagedJournal {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// It was read after the node had stopped.
+    #[error("the journal in {} is closed", path.display())]
+    Closed {
+        /// The data directory.
+        path: PathBuf,
+    },
     /// The system says no.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
@@ -46,6 +64,8 @@ impl StorageError {
         match self {
             Self::InUse { .. } => "DATA_DIR_IN_USE",
             Self::DamagedKey { .. } => "KEY_DAMAGED",
+            Self::DamagedJournal { .. } => "JOURNAL_DAMAGED",
+            Self::Closed { .. } => "JOURNAL_CLOSED",
             Self::Io { .. } => "STORAGE_FAILED",
         }
     }

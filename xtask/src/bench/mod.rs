@@ -2,6 +2,7 @@
 
 mod engine;
 mod path;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -14,6 +15,8 @@ pub(crate) enum Bench {
     Engine(engine::EngineArgs),
     /// An order's way through two and three processes: see `cargo xtask bench path --help`.
     Path(path::PathArgs),
+    /// How a node gets a large book, and what it missed: see `cargo xtask bench sync --help`.
+    Sync(sync::SyncArgs),
 }
 
 impl Bench {
@@ -21,6 +24,7 @@ impl Bench {
         match self {
             Self::Engine(args) => args.run(),
             Self::Path(args) => args.run(),
+            Self::Sync(args) => args.run(),
         }
     }
 }

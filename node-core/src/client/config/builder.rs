@@ -9,6 +9,7 @@ use super::settings::{Config, LogFormat, LogLevel};
 use super::table::{SETTINGS, Setting};
 use crate::orderbook::SelfTrade;
 use crate::protocol::LegacyPolicy;
+use crate::storage::JournalSync;
 use crate::types::{InvalidValue, NetworkId, Pair, PeerAddress, UserId};
 
 /// A setting and its text, found to be allowed.
@@ -116,6 +117,8 @@ impl ConfigBuilder {
         network: NetworkId => network = network;
         /// Where the node keeps its key, its journal and its peers.
         data_dir: impl Into<PathBuf> + Send + 'static => data_dir = data_dir.into();
+        /// When what is written to the journal is flushed to the disk.
+        journal_sync: JournalSync => journal_sync = journal_sync;
         /// The IP address or host name to listen on.
         p2p_host: impl Into<String> + Send + 'static => p2p_host = p2p_host.into();
         /// The port to listen on; 0 takes a free one.
@@ -206,6 +209,11 @@ mod tests {
             &["manet", "local2"],
         ),
         ("MESHBOOK_DATA_DIR", &["/tmp/x", "rel"], &["a\0b"]),
+        (
+            "JOURNAL_SYNC",
+            &["always", "Interval", "OFF"],
+            &["never", "true", "100"],
+        ),
         ("P2P_ENABLED", BOOLEANS.0, BOOLEANS.1),
         (
             "P2P_HOST",

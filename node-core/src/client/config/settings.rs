@@ -10,6 +10,7 @@ use super::text;
 use crate::node::{NodeConfig, OrderRate};
 use crate::orderbook::SelfTrade;
 use crate::protocol::LegacyPolicy;
+use crate::storage::JournalSync;
 use crate::types::{Amount, InvalidValue, Millis, NetworkId, Pair, PeerAddress, Price, UserId};
 
 /// All settings of a node. Each has one name, in capitals in the environment (`P2P_PORT`) and in
@@ -27,6 +28,8 @@ pub struct Config {
     pub network: NetworkId,
     /// `MESHBOOK_DATA_DIR`: where the node keeps its key, its journal and its peers.
     pub data_dir: PathBuf,
+    /// `JOURNAL_SYNC`: when what is written to the journal is flushed to the disk.
+    pub journal_sync: JournalSync,
     /// `P2P_ENABLED`: whether to have peers at all.
     pub p2p_enabled: bool,
     /// `P2P_HOST`: the IP address or host name to listen on.
@@ -103,6 +106,7 @@ impl Default for Config {
             pair: text::known("BTC/USD"),
             network: text::known("local"),
             data_dir: PathBuf::from(".meshbook"),
+            journal_sync: JournalSync::Always,
             p2p_enabled: true,
             p2p_host: "0.0.0.0".to_owned(),
             p2p_port: 3000,

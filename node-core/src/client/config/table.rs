@@ -6,6 +6,7 @@ use super::settings::{Config, LogFormat, LogLevel};
 use super::text::{addresses, boolean, choice, host, integer, path, positive, socket, url};
 use crate::orderbook::SelfTrade;
 use crate::protocol::LegacyPolicy;
+use crate::storage::JournalSync;
 use crate::types::{InvalidValue, Millis, PeerAddress};
 
 /// One setting.
@@ -51,6 +52,11 @@ const SELF_TRADE: [(&str, SelfTrade); 3] = [
     ("allow", SelfTrade::Allow),
     ("cancel-newest", SelfTrade::CancelNewest),
     ("skip", SelfTrade::Skip),
+];
+const SYNCS: [(&str, JournalSync); 3] = [
+    ("always", JournalSync::Always),
+    ("interval", JournalSync::Interval),
+    ("off", JournalSync::Off),
 ];
 const NETWORKS: [(&str, &str); 3] = [
     ("local", "local"),
@@ -105,6 +111,7 @@ settings! {
     "EXCHANGE_PAIR" pair = str::parse, |c| Some(c.pair.to_string());
     "NETWORK" network = |t| choice(t, &NETWORKS)?.parse(), |c| Some(c.network.to_string());
     "MESHBOOK_DATA_DIR" data_dir = path, |c| show_path(&c.data_dir);
+    "JOURNAL_SYNC" journal_sync = |t| choice(t, &SYNCS), |c| name_of(c.journal_sync, &SYNCS);
     "P2P_ENABLED" p2p_enabled = boolean, |c| Some(c.p2p_enabled.to_string());
     "P2P_HOST" p2p_host = host, |c| Some(c.p2p_host.clone());
     "P2P_PORT" p2p_port = |t| integer(t, 0..=u16::MAX), |c| Some(c.p2p_port.to_string());

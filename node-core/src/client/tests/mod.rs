@@ -2,6 +2,7 @@
 
 mod life;
 mod peers;
+mod store;
 mod trading;
 
 use std::future::Future;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::exchange::may_pass;
 use super::known::{KnownPeer, KnownPeers, PersistedPeer};
 use super::policy::{
-    BAN_SCORE, BANS_LIMIT, DIAL_GIVE_UP, DIALS_AT_ONCE, EXCHANGE_EVERY, EXCHANGE_LIMIT, FIRST_BAN,
-    HEARTBEAT_EVERY, LONGEST_BAN, Merit, PERSISTED_LIMIT, PLAIN_FOR, SILENCE_LIMIT, STALE_AFTER,
+    BAN_SCORE, BANS_LIMIT, CLOCKS_TO_ASK, DIAL_GIVE_UP, DIALS_AT_ONCE, EXCHANGE_EVERY,
+    EXCHANGE_LIMIT, FIRST_BAN, HEARTBEAT_EVERY, LONGEST_BAN, Merit, PERSISTED_LIMIT, PLAIN_FOR,
+    SILENCE_LIMIT, STALE_AFTER,
 };
 use super::session::PeerSession;
 use crate::node::io::ConnId;
@@ -274,7 +275,13 @@ impl PeerManager {
 
     /// An answer to a heartbeat. Peers of other makes don't echo its time: then the answer counts
     /// for the last one sent.
-    pub(crate) fn heartbeat_answered(&mut self, conn: ConnId, echo: Option<Millis>, now: Now) {
+    pub(crate) fn heartbeat_answered(
+        &mut self,
+        conn: ConnId,
+        timestamp: Millis,
+        echo: Option<Millis>,
+        now: Now,
+    ) {
         let Some(session) = self.sessions.get_mut(&conn) else {
             return;
         };
@@ -282,9 +289,27 @@ impl PeerManager {
         if let Some((said, sent)) = session.heartbeat_sent
             && echo.is_none_or(|echo| echo == said)
         {
-            session.latency = Some(now.mono.since(sent));
+            let round_trip = now.mono.since(sent);
+            session.latency = Some(round_trip);
             session.heartbeat_sent = None;
+            if echo.is_some() {
+                let half_way = i128::from(said.0) + i128::from(round_trip.0 / 2);
+                let offset = i128::from(timestamp.0) - half_way;
+                session.clock_offset = i64::try_from(offset).ok();
+            }
         }
+    }
+
+    /// The median of what the peers' clocks show more than this node's, in milliseconds; `None`
+    /// with less than three peers that tell.
+    pub(crate) fn clock_offset(&self) -> Option<i64> {
+        let offsets = self.x1().filter_map(|session| session.clock_offset);
+        let mut offsets: Vec<i64> = offsets.collect();
+        if offsets.len() < CLOCKS_TO_ASK {
+            return None;
+        }
+        offsets.sort_unstable();
+        offsets.get(offsets.len() / 2).copied()
     }
 
     /// Sessions whose heartbeat is due now; each is taken as sent.

@@ -10,6 +10,9 @@ pub(crate) const SILENCE_LIMIT: Millis = Millis::from_secs(60);
 /// answer is overdue, so the first one is most likely a connection that broke unnoticed.
 pub(crate) const STALE_AFTER: Millis = Millis::from_secs(35);
 
+/// A node believes its peers' clocks rather than its own only if so many tell theirs.
+pub(crate) const CLOCKS_TO_ASK: usize = 3;
+
 /// A session that held for so long was a good one: its end is no failure of the peer's.
 pub(crate) const HELD_AFTER: Millis = Millis::from_secs(10);
 

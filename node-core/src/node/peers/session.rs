@@ -30,6 +30,8 @@ pub(crate) struct PeerSession {
     /// The heartbeat that waits for its answer: what it said, and when it went (monotonic).
     pub(super) heartbeat_sent: Option<(Millis, Millis)>,
     pub(crate) latency: Option<Millis>,
+    /// The peer's clock minus this node's, in milliseconds, as its last echo told.
+    pub(super) clock_offset: Option<i64>,
     pub(crate) stats: TrafficStats,
 }
 
@@ -62,6 +64,7 @@ impl PeerSession {
             heartbeat_due: now.mono,
             heartbeat_sent: None,
             latency: None,
+            clock_offset: None,
             stats: TrafficStats::default(),
         }
     }

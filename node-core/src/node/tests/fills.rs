@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::net::{Net, buy, sell};
-use crate::node::{NewOrder, OrderStatus, TimeInForce};
-use crate::types::Side;
+use crate::node::{Incoming, Input, NewOrder, OrderStatus, TimeInForce};
+use crate::types::{Millis, Side};
 
 #[test]
 fn two_buyers_at_the_same_moment_never_fill_more_than_there_is() {
@@ -194,6 +194,21 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+#[test]
+fn an_owner_whose_clock_went_back_sells_nothing_twice() {
+    let mut net = Net::line(2);
+    let sold = net.submit(0, sell("5", "100"));
+    // What it signs now is dated by its last statement, too early for its own ledger.
+    net.now.wall = net.now.wall - Millis::from_secs(20);
+    net.submit(1, buy("3", "100"));
+    net.submit(1, buy("4", "100"));
+    assert_eq!(net.counter(0, "clock_off"), 2);
+    assert_eq!(net.filled(0, sold), "0");
+    net.pass(45_000);
+    net.assert_agreement();
+    assert_eq!(net.filled(0, sold), "5");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -250,4 +265,32 @@ proptest! {
             prop_assert!(bid.price < ask.price, "{:?} crosses {:?}", bid, ask);
         }
     }
+}
+
+#[test]
+fn a_request_of_an_own_trade_that_comes_back_is_not_refused() {
+    let mut net = Net::new(2);
+    let (_, conn) = net.connect(1, 0);
+    net.run();
+    net.submit(0, sell("1", "100"));
+    net.submit(0, buy("1", "100"));
+    let trade = net.nodes[1].trades(1)[0].id;
+    let trade = net.nodes[1].ledger().trade(&trade).unwrap().clone();
+    let message = Incoming::Take {
+        route: None,
+        req: trade.req().clone(),
+        place: trade.taker().clone(),
+    };
+    let bytes = 1_000;
+    net.input(
+        0,
+        Input::Received {
+            conn,
+            bytes,
+            message,
+        },
+    );
+    // A refusal beside its fill would prove this node a cheat.
+    assert_eq!(net.counter(0, "take_refused_by_us"), 0);
+    assert_eq!(net.counter(0, "take_of_own"), 1);
 }

@@ -1,7 +1,9 @@
 //! The node in small networks: real codecs and signatures, a virtual clock, no sockets.
 
 mod fills;
+mod keep_alive;
 mod net;
 mod orders;
 mod peers;
 mod relay;
+mod restarts;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use crate::ledger::{Identity, Verifier};
 use crate::node::{
-    ConnId, Direction, Event, Input, NewOrder, Node, NodeConfig, OrderKind, OrderResult, Output,
-    TimeInForce, Trade, verify_message,
+    ConnId, Direction, Entry, Event, Input, NewOrder, Node, NodeConfig, OrderKind, OrderResult,
+    Output, Table, TimeInForce, Trade, verify_message,
 };
 use crate::orderbook::SelfTrade;
 use crate::protocol::{Dialect, LegacyPolicy, PeerInfo, decode};
@@ -66,11 +66,19 @@ struct Wire {
     message: Option<Bytes>,
 }
 
+type Disk = BTreeMap<(Table, Bytes), Bytes>;
+
 /// Whether to lose a message to a node.
 type Lose = Box<dyn FnMut(usize, &str) -> bool>;
 
 pub(super) struct Net {
     pub(super) nodes: Vec<Node>,
+    /// How much each node's clock is ahead, in milliseconds.
+    pub(super) ahead: Vec<u64>,
+    /// What each node has written down, if it writes anything.
+    disks: Vec<Option<Disk>>,
+    /// Nodes whose disk takes nothing, and what waits for it.
+    pub(super) failing: BTreeMap<usize, Vec<Output>>,
     verifiers: Vec<Verifier>,
     /// Each end of a link, and the other end.
     links: BTreeMap<(usize, ConnId), (usize, ConnId)>,
@@ -107,6 +115,9 @@ impl Net {
         });
         Self {
             nodes: nodes.collect(),
+            ahead: vec![0; count],
+            disks: vec![None; count],
+            failing: BTreeMap::new(),
             verifiers: (0..count)
                 .map(|_| Verifier::new("local".parse().unwrap()))
                 .collect(),
@@ -123,6 +134,17 @@ impl Net {
         }
     }
 
+    /// Nodes that write down what must survive; everybody connected to everybody.
+    pub(super) fn durable(count: usize) -> Self {
+        let mut net = Self::new(count);
+        for i in 0..count {
+            net.disks[i] = Some(Disk::new());
+            net.start_from_disk(i);
+        }
+        net.connect_all();
+        net
+    }
+
     /// Nodes in a row, each connected only to the next.
     pub(super) fn line(count: usize) -> Self {
         let mut net = Self::new(count);
@@ -136,13 +158,25 @@ impl Net {
     /// Everybody connected to everybody.
     pub(super) fn mesh(count: usize) -> Self {
         let mut net = Self::new(count);
-        for a in 0..count {
-            for b in a + 1..count {
-                net.connect(a, b);
+        net.connect_all();
+        net
+    }
+
+    fn connect_all(&mut self) {
+        for a in 0..self.nodes.len() {
+            for b in a + 1..self.nodes.len() {
+                self.connect(a, b);
             }
         }
-        net.run();
-        net
+        self.run();
+    }
+
+    /// What time it is for a node.
+    pub(super) fn now_of(&self, node: usize) -> Now {
+        Now {
+            wall: self.now.wall + Millis(self.ahead[node]),
+            ..self.now
+        }
     }
 
     pub(super) fn address(i: usize) -> PeerAddress {
@@ -206,18 +240,51 @@ impl Net {
         }
     }
 
-    /// A node dies without a word and starts anew with its key and nothing else.
+    /// A node dies without a word and starts anew with its key and what it has written down.
     pub(super) fn crash(&mut self, node: usize) {
         for other in 0..self.nodes.len() {
             self.cut(node, other);
         }
+        self.now.wall = self.now.wall + Millis(1);
+        self.start_from_disk(node);
+    }
+
+    fn start_from_disk(&mut self, node: usize) {
         let mut seed = [7; 32];
         seed[0] = node as u8;
         let identity = Arc::new(Identity::from_seed(seed));
-        self.now.wall = self.now.wall + Millis(1);
         let mut fresh = Node::new(config(), identity, seed, self.now);
+        if let Some(disk) = &self.disks[node] {
+            let entries = disk.iter().map(|((table, key), value)| Entry {
+                table: *table,
+                key: key.clone(),
+                value: value.clone(),
+            });
+            fresh.restore(entries, self.now).unwrap();
+        }
         fresh.start(Vec::new(), None, self.now);
         self.nodes[node] = fresh;
+    }
+
+    /// A copy of what a node has written down.
+    pub(super) fn disk(&self, node: usize) -> Option<Disk> {
+        self.disks[node].clone()
+    }
+
+    pub(super) fn set_disk(&mut self, node: usize, disk: Option<Disk>) {
+        self.disks[node] = disk;
+    }
+
+    /// From now on nothing that a node writes reaches its disk.
+    pub(super) fn break_disk(&mut self, node: usize) {
+        self.failing.insert(node, Vec::new());
+    }
+
+    /// The disk works again, and takes what waited.
+    pub(super) fn mend_disk(&mut self, node: usize) {
+        let kept = self.failing.remove(&node).unwrap();
+        self.carry_out(node, kept);
+        self.input(node, Input::StoreWorks);
     }
 
     fn disconnect(&mut self, node: usize, conn: ConnId, reason: &'static str) {
@@ -229,13 +296,46 @@ impl Net {
     }
 
     pub(super) fn input(&mut self, node: usize, input: Input) {
-        self.nodes[node].handle(input, self.now);
+        let now = self.now_of(node);
+        self.nodes[node].handle(input, now);
         self.flush(node);
     }
 
     pub(super) fn flush(&mut self, node: usize) {
         let mut outputs = Vec::new();
-        self.nodes[node].take_outputs(self.now, &mut outputs);
+        let now = self.now_of(node);
+        self.nodes[node].take_outputs(now, &mut outputs);
+        let writes = |output: &Output| matches!(output, Output::Persist(_));
+        if let Some(kept) = self.failing.get_mut(&node)
+            && outputs.iter().any(writes)
+        {
+            assert!(kept.is_empty(), "a node that can't write goes on writing");
+            *kept = outputs;
+            let reason = "no space".to_owned();
+            self.nodes[node].handle(Input::StoreFailed { reason }, self.now);
+            return;
+        }
+        self.carry_out(node, outputs);
+    }
+
+    /// One batch: what is to be written first, then the rest.
+    fn carry_out(&mut self, node: usize, outputs: Vec<Output>) {
+        let mut committed = false;
+        for output in &outputs {
+            let Output::Persist(write) = output else {
+                continue;
+            };
+            committed = true;
+            let disk = self.disks[node].as_mut().expect("a node without a store");
+            let key = (write.table, write.key.clone());
+            match &write.value {
+                Some(value) => disk.insert(key, value.clone()),
+                None => disk.remove(&key),
+            };
+        }
+        if committed {
+            self.nodes[node].handle(Input::Committed, self.now);
+        }
         for output in outputs {
             match output {
                 Output::Send { conn, message, .. } => {
@@ -261,7 +361,7 @@ impl Net {
                 }
                 Output::Event(event) => self.events.push((node, event)),
                 Output::Dial { address, .. } => self.dials.push((node, address)),
-                Output::SavePeers => {}
+                Output::SavePeers | Output::Persist(_) => {}
             }
         }
     }
@@ -305,7 +405,8 @@ impl Net {
                     .next_wakeup()
                     .is_some_and(|due| due <= self.now.mono)
                 {
-                    self.nodes[i].tick(self.now);
+                    let now = self.now_of(i);
+                    self.nodes[i].tick(now);
                     self.flush(i);
                 }
             }
@@ -315,7 +416,8 @@ impl Net {
 
     /// Places an order without delivering anything.
     pub(super) fn place(&mut self, node: usize, order: NewOrder) -> OrderId {
-        let id = self.nodes[node].submit(order, self.now).unwrap();
+        let now = self.now_of(node);
+        let id = self.nodes[node].submit(order, now).unwrap();
         self.flush(node);
         id
     }

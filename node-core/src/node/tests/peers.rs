@@ -1,8 +1,8 @@
 //! Peers: limits, duplicates, heartbeats, peer exchange, reconnection, bad behaviour.
 
-use super::net::{Net, buy};
+use super::net::{Net, buy, sell};
 use crate::node::io::Input;
-use crate::node::{ConnId, Event, Incoming, PeerStatus};
+use crate::node::{ConnId, Event, Incoming, OrderError, PeerStatus};
 use crate::protocol::{Dialect, LegacyOrder, Message, PeerInfo};
 use crate::types::{Millis, PeerId};
 
@@ -213,4 +213,39 @@ fn what_a_legacy_peer_sends_is_shown_apart_and_never_matched() {
     assert!(net.trades(0).is_empty());
     assert!(net.book(0).1.is_empty() && net.book(1).1.is_empty());
     assert_eq!(net.counter(0, "unsigned_refused"), 2);
+}
+
+#[test]
+fn a_clock_that_is_off_is_told_and_then_stops_the_node_from_placing() {
+    let mut net = Net::mesh(4);
+    net.ahead[0] = 7_000;
+    net.pass(31_000);
+    let told = |net: &Net| {
+        let events = net.events.iter();
+        let told = events.filter(|(node, event)| {
+            *node == 0 && matches!(event, Event::Error { code, .. } if code == "CLOCK_OFF")
+        });
+        told.count()
+    };
+    assert_eq!(told(&net), 1);
+    net.submit(0, sell("1", "100"));
+    net.ahead[0] = 11_000;
+    net.pass(31_000);
+    let now = net.now_of(0);
+    let refused = net.nodes[0].submit(sell("1", "101"), now);
+    assert!(
+        matches!(
+            refused,
+            Err(OrderError::ClockOff {
+                offset: -11_200..-10_800,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+    net.ahead[0] = 0;
+    net.pass(31_000);
+    net.submit(0, sell("1", "101"));
+    assert_eq!(told(&net), 1);
+    net.assert_agreement();
 }

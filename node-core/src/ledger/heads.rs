@@ -1,0 +1,265 @@
+//! Owners: the newest keep-alive of each, and which of them are live.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use crate::types::{Millis, NodeId};
+
+use super::claims::{Joined, sequence};
+use super::limits::{GONE_AFTER, LIVE, OWNERS, STRAY_KEPT};
+use super::work::{Work, work};
+use super::{Refusal, Statement};
+
+/// How an owner is at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// Its orders are shown.
+    Live,
+    /// Its orders are hidden.
+    Silent,
+    /// It was silent for so long that its orders are dropped.
+    Gone,
+}
+
+/// The statement with the highest `n` that is held of an owner.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sign {
+    n: u64,
+    ts: Millis,
+    goodbye: bool,
+}
+
+impl Sign {
+    fn life(self, wall: Millis) -> Life {
+        if wall > self.ts + GONE_AFTER {
+            Life::Gone
+        } else if self.goodbye || wall > self.ts + LIVE {
+            Life::Silent
+        } else {
+            Life::Live
+        }
+    }
+
+    /// When to look again at an owner that nothing more is heard of. Always after `wall`.
+    fn due(self, wall: Millis) -> Millis {
+        const NEXT: Millis = Millis(1);
+        match self.life(wall) {
+            Life::Live => self.ts + LIVE + NEXT,
+            Life::Silent => self.ts + GONE_AFTER + NEXT,
+            Life::Gone => wall + STRAY_KEPT,
+        }
+    }
+}
+
+/// What is known of one owner beside its orders.
+#[derive(Debug, Default)]
+struct Owner {
+    ka: Option<Statement>,
+    /// As of the last time that the ledger was shown.
+    silent: bool,
+    /// When to look again, as it stands in the list of dues.
+    due: Option<Millis>,
+}
+
+/// All owners that have orders here or were heard of by a keep-alive.
+#[derive(Debug)]
+pub(super) struct Heads {
+    owners: BTreeMap<NodeId, Owner>,
+    /// When to look at each owner again. Signs of life come much more often than silence, so an
+    /// owner is not moved here with each of them, only looked at too early at times.
+    dues: BTreeSet<(Millis, NodeId)>,
+    /// All owners but the one that is kept; the last has to make room first.
+    by_work: BTreeSet<(Work, NodeId)>,
+    kept: Option<NodeId>,
+    /// How many owners there may be.
+    pub(super) most: usize,
+    evicted: u64,
+}
+
+impl Default for Heads {
+    fn default() -> Self {
+        Self {
+            owners: BTreeMap::new(),
+            dues: BTreeSet::new(),
+            by_work: BTreeSet::new(),
+            kept: None,
+            most: OWNERS,
+            evicted: 0,
+        }
+    }
+}
+
+impl Heads {
+    /// Exempts an owner from being dropped.
+    pub(super) const fn keep(&mut self, owner: NodeId) {
+        self.kept = Some(owner);
+    }
+
+    /// Whether there is room for an owner, or another one has less work in its key.
+    pub(super) fn has_room(&self, owner: &NodeId) -> bool {
+        self.owners.len() < self.most
+            || self.owners.contains_key(owner)
+            || !self.may_drop(owner)
+            || self.by_work.last() > Some(&(work(owner), *owner))
+    }
+
+    /// An owner that has to make room. [`Self::forget`] must follow.
+    pub(super) fn take_excess(&mut self) -> Option<NodeId> {
+        if self.owners.len() <= self.most {
+            return None;
+        }
+        let (_, last) = self.by_work.last()?;
+        self.evicted += 1;
+        Some(*last)
+    }
+
+    pub(super) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    fn record(&mut self, owner: NodeId) -> &mut Owner {
+        self.owners.entry(owner).or_insert_with(|| {
+            if self.kept != Some(owner) {
+                self.by_work.insert((work(&owner), owner));
+            }
+            Owner::default()
+        })
+    }
+
+    /// Takes in a keep-alive. If that is news, [`Self::refresh`] must follow.
+    ///
+    /// # Errors
+    /// One from before its owner counted as gone, or of one owner too many.
+    pub(super) fn join(&mut self, ka: &Statement, wall: Millis) -> Result<Joined, Refusal> {
+        let owner = ka.owner();
+        if wall > ka.ts() + GONE_AFTER {
+            return Err(Refusal::Expired);
+        }
+        if !self.has_room(&owner) {
+            return Err(Refusal::TooManyOwners);
+        }
+        let head = &mut self.record(owner).ka;
+        match head {
+            Some(known) if known.hash() == ka.hash() => Ok(Joined::Known),
+            Some(known) if sequence(known) > sequence(ka) => Ok(Joined::Stale),
+            _ => {
+                *head = Some(ka.clone());
+                Ok(Joined::Changed)
+            }
+        }
+    }
+
+    /// The newest keep-alive of an owner.
+    pub(super) fn get(&self, owner: &NodeId) -> Option<&Statement> {
+        self.owners.get(owner)?.ka.as_ref()
+    }
+
+    /// The newest keep-alives, by their owners.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Statement> {
+        self.owners.values().filter_map(|owner| owner.ka.as_ref())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether an owner's orders are hidden, as of the last time that the ledger was shown.
+    pub(super) fn is_silent(&self, owner: &NodeId) -> bool {
+        self.owners.get(owner).is_some_and(|owner| owner.silent)
+    }
+
+    /// How an owner is; `of_orders` is the newest `n` among its orders, and its date.
+    pub(super) fn life(
+        &self,
+        owner: &NodeId,
+        of_orders: Option<(u64, Millis)>,
+        wall: Millis,
+    ) -> Life {
+        self.newest(owner, of_orders)
+            .map_or(Life::Gone, |sign| sign.life(wall))
+    }
+
+    fn newest(&self, owner: &NodeId, of_orders: Option<(u64, Millis)>) -> Option<Sign> {
+        let ka = self.get(owner).and_then(Statement::as_ka).map(|ka| Sign {
+            n: ka.n,
+            ts: ka.ts,
+            goodbye: !ka.live,
+        });
+        let order = of_orders.map(|(n, ts)| Sign {
+            n,
+            ts,
+            goodbye: false,
+        });
+        match (ka, order) {
+            (Some(ka), Some(order)) if ka.n < order.n => Some(order),
+            (ka, order) => ka.or(order),
+        }
+    }
+
+    /// Follows a change of what is held of an owner. Says if its orders came to be hidden, or to
+    /// be shown.
+    pub(super) fn refresh(
+        &mut self,
+        owner: NodeId,
+        of_orders: Option<(u64, Millis)>,
+        wall: Millis,
+    ) -> bool {
+        let Some(sign) = self.newest(&owner, of_orders) else {
+            self.forget(&owner);
+            return false;
+        };
+        let due = sign.due(wall);
+        let silent = sign.life(wall) != Life::Live;
+        let record = self.record(owner);
+        let turned = std::mem::replace(&mut record.silent, silent) != silent;
+        if record.due.is_none_or(|known| due < known) {
+            if let Some(known) = record.due.replace(due) {
+                self.dues.remove(&(known, owner));
+            }
+            self.dues.insert((due, owner));
+        }
+        turned
+    }
+
+    /// Takes out an owner that is due at `wall`; [`Self::refresh`] or [`Self::forget`] must follow.
+    pub(super) fn take_due(&mut self, wall: Millis) -> Option<NodeId> {
+        let (due, owner) = self.dues.first().copied()?;
+        if due > wall {
+            return None;
+        }
+        self.dues.remove(&(due, owner));
+        if let Some(record) = self.owners.get_mut(&owner) {
+            record.due = None;
+        }
+        Some(owner)
+    }
+
+    /// When [`Self::take_due`] has something to give, or earlier.
+    pub(super) fn next_due(&self) -> Option<Millis> {
+        self.dues.first().map(|(due, _)| *due)
+    }
+
+    /// Whether an owner may be dropped.
+    pub(super) fn may_drop(&self, owner: &NodeId) -> bool {
+        self.kept.as_ref() != Some(owner)
+    }
+
+    pub(super) fn forget(&mut self, owner: &NodeId) {
+        let record = self.owners.remove(owner);
+        self.by_work.remove(&(work(owner), *owner));
+        if let Some(due) = record.and_then(|record| record.due) {
+            self.dues.remove(&(due, *owner));
+        }
+    }
+
+    pub(super) fn digest(&self, hash: &mut Sha256) {
+        for (owner, record) in &self.owners {
+            hash.update(owner.0);
+            hash.update([u8::from(record.silent), u8::from(record.ka.is_some())]);
+            if let Some(ka) = &record.ka {
+                hash.update(ka.hash().0);
+            }
+        }
+    }
+}

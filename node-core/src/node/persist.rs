@@ -1,0 +1,124 @@
+//! What the node writes down, and what it does while it can't.
+//!
+//! What changed is collected while a batch of inputs is applied, and written as it is at the end:
+//! an order that changed ten times is written once.
+
+use bytes::Bytes;
+
+use super::core::Node;
+use super::io::{Event, Output};
+use super::stored;
+use crate::ledger::TradeRecord;
+use crate::types::{Amount, Now, OrderId, TradeId};
+
+/// A trade that is not written down yet.
+#[derive(Debug)]
+pub(super) struct FreshTrade {
+    trade: TradeRecord,
+    /// Whether an order of this node is a side of it.
+    own: bool,
+}
+
+impl Node {
+    /// Has a new trade written down.
+    pub(super) fn remember_trade(&mut self, trade: &TradeRecord, own: bool) {
+        if self.boot.is_some() && self.store_failure.is_none() {
+            let trade = trade.clone();
+            if own {
+                self.uncommitted[0].push(trade.clone());
+            }
+            self.fresh_trades.push(FreshTrade { trade, own });
+        }
+    }
+
+    /// Whether a trade is not yet written down, and so may still come to nothing.
+    pub(super) fn is_uncommitted(&self, trade: &TradeId) -> bool {
+        let mut uncommitted = self.uncommitted.iter().flatten();
+        uncommitted.any(|known| known.id() == *trade)
+    }
+
+    /// What of an own order is filled by trades that are not yet written down.
+    pub(super) fn uncommitted_of(&self, order: &OrderId) -> Amount {
+        let uncommitted = self.uncommitted.iter().flatten();
+        uncommitted
+            .filter(|trade| [trade.maker_order(), trade.taker_order()].contains(order))
+            .fold(Amount::ZERO, |sum, trade| {
+                sum.checked_add(trade.amount()).unwrap_or(Amount::MAX)
+            })
+    }
+
+    pub(super) fn on_committed(&mut self) {
+        self.uncommitted[1].clear();
+    }
+
+    /// Writes down what changed since the last batch.
+    pub(super) fn persist_changes(&mut self) {
+        if self.store_failure.is_some() {
+            // What changes meanwhile is written down afterwards.
+            return;
+        }
+        let forgotten = self.own.take_forgotten();
+        for (_, own) in &forgotten {
+            self.answers.forget_until(own.last_fill);
+        }
+        if self.boot.is_none() {
+            // There is no store.
+            self.own.take_changed();
+            self.takes.take_changed();
+            return;
+        }
+        let [fresh, written] = &mut self.uncommitted;
+        written.append(fresh);
+        let mut writes = Vec::new();
+        if let Some((n, ts)) = self.sequence.take_unsaved() {
+            writes.push(stored::write_sequence(n, ts));
+        }
+        let ledger = self.market.ledger();
+        for id in self.own.take_changed() {
+            if let Some(own) = self.own.get(&id) {
+                writes.push(stored::write_order(&id, own, ledger.order(&id)));
+            }
+        }
+        for id in self.takes.take_changed() {
+            writes.push(match self.takes.get(&id) {
+                Some(take) => stored::write_take(&id, take),
+                None => stored::remove_take(&id),
+            });
+        }
+        for FreshTrade { trade, own } in std::mem::take(&mut self.fresh_trades) {
+            let wire = Bytes::from(trade.wire());
+            for order in [trade.maker_order(), trade.taker_order()] {
+                if self.own.contains(&order) {
+                    writes.push(stored::write_fill(&order, &trade, &wire));
+                }
+            }
+            writes.push(stored::write_trade(&trade, wire, own));
+        }
+        for (id, own) in forgotten {
+            writes.push(stored::remove_order(&id));
+            let fills = own.trades.iter();
+            writes.extend(fills.map(|trade| stored::remove_fill(&id, trade)));
+        }
+        if let Some(ts) = self.answers.take_forgotten() {
+            writes.push(stored::write_forgotten(ts));
+        }
+        self.outputs.extend(writes.into_iter().map(Output::Persist));
+    }
+
+    pub(super) fn on_store_failed(&mut self, reason: String) {
+        if self.store_failure.is_none() {
+            self.event(Event::Error {
+                code: "STORAGE_FAILED".to_owned(),
+                message: format!("no order is taken until the store works again: {reason}"),
+            });
+        }
+        self.store_failure = Some(reason);
+    }
+
+    /// Goes on with what had to wait.
+    pub(super) fn on_store_works(&mut self, now: Now) {
+        self.store_failure = None;
+        self.on_committed();
+        self.hurry(now.mono);
+    }
+}

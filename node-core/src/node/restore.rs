@@ -1,0 +1,246 @@
+//! Going on after a start: what an earlier run wrote down, and what to mind until other nodes
+//! have told what they know.
+//!
+//! An order of an earlier run could have been refused to a taker just before a crash, and that
+//! refusal is nowhere written down: so requests from before the start are refused once more (the
+//! boot barrier). And the store could be an older copy of itself: then pieces that seem free were
+//! burned since. So an order of an earlier run neither makes nor takes until some peers have been
+//! asked what this node signed last, and if that is more than the store knows, all of them are
+//! closed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::core::Node;
+use super::durable::{Entry, Table};
+use super::io::Event;
+use super::stored::{self, RestoredOrder, RestoredTake};
+use crate::ledger::limits::SKEW;
+use crate::ledger::{OrdWhy, Req, Statement, TradeRecord, Verifier};
+use crate::types::{InvalidValue, Millis, NodeId, Now, OrderId, TradeId};
+
+/// So many peers are asked what this node signed last, or as many as there are.
+const PEERS_TO_ASK: usize = 3;
+/// Peers that don't answer are waited for so long after the first of them came.
+const ASKING_TIME: Millis = Millis::from_secs(30);
+
+/// What there is to mind after a start from a store.
+#[derive(Debug)]
+pub(super) struct Boot {
+    at: Now,
+    /// When the earlier run signed last, by its clock, which may have gone back since.
+    signed: Millis,
+    /// Whether the earlier run left open orders or requests.
+    any: bool,
+    /// Peers whose whole knowledge has been compared with this node's.
+    asked: BTreeSet<NodeId>,
+    first_peer: Option<Millis>,
+    /// Orders of the earlier run may trade, now or for good.
+    up_to_date: bool,
+    over: bool,
+    behind: bool,
+}
+
+impl Boot {
+    const fn new(at: Now) -> Self {
+        Self {
+            at,
+            signed: Millis::ZERO,
+            any: false,
+            asked: BTreeSet::new(),
+            first_peer: None,
+            up_to_date: false,
+            over: false,
+            behind: false,
+        }
+    }
+
+    /// Whether an earlier run may have answered a request of that time.
+    fn is_before(&self, asked: Millis) -> bool {
+        asked <= self.at.wall.max(self.signed) + SKEW
+    }
+}
+
+impl Node {
+    /// Gives the node what an earlier run wrote down: all entries of the store, but of
+    /// [`Table::Trades`] only the newest, in any order. To be called before
+    /// [`start`](Self::start), also with an empty store: from then on the node has things written
+    /// down.
+    ///
+    /// # Errors
+    /// An entry that this version can't read; the node must not be started then.
+    pub fn restore(
+        &mut self,
+        entries: impl IntoIterator<Item = Entry>,
+        now: Now,
+    ) -> Result<(), InvalidValue> {
+        let verifier = Verifier::new(self.config.network.clone());
+        let mut boot = Boot::new(now);
+        let mut orders: Vec<RestoredOrder> = Vec::new();
+        let mut takes: Vec<RestoredTake> = Vec::new();
+        let mut trades: BTreeMap<(Millis, TradeId), TradeRecord> = BTreeMap::new();
+        for entry in entries {
+            match entry.table {
+                Table::Meta if entry.key == stored::SEQUENCE => {
+                    let (n, ts) = stored::read_sequence(&entry)?;
+                    self.sequence.resume(n, ts);
+                    boot.signed = ts;
+                }
+                Table::Meta if entry.key == stored::FORGOTTEN => {
+                    self.answers.forget_until(stored::read_forgotten(&entry)?);
+                }
+                Table::Meta | Table::Proofs => {}
+                Table::Orders => orders.push(stored::read_order(&entry, &verifier, now)?),
+                Table::Takes => takes.push(stored::read_take(&entry, &verifier, now)?),
+                Table::Fills | Table::Trades => {
+                    let trade = stored::read_trade(&entry, &verifier)?;
+                    trades.insert((trade.ts(), trade.id()), trade);
+                }
+            }
+        }
+        orders.sort_by_key(|order| order.own.place.n);
+        boot.any = !takes.is_empty() || orders.iter().any(|order| order.own.is_open());
+        self.restore_orders(orders, now);
+        self.restore_trades(trades.into_values(), now);
+        self.restore_takes(takes, now);
+        self.boot = Some(boot);
+        Ok(())
+    }
+
+    fn restore_orders(&mut self, orders: Vec<RestoredOrder>, now: Now) {
+        for RestoredOrder { id, own, said } in orders {
+            let place = own.statement.clone();
+            self.own.restore(id, own);
+            for statement in std::iter::once(place).chain(said) {
+                // What is over by now is refused, and remembered as own all the same.
+                let own = &self.own;
+                self.market.apply(statement, |id| own.contains(id), now);
+            }
+        }
+    }
+
+    fn restore_trades(&mut self, trades: impl Iterator<Item = TradeRecord>, now: Now) {
+        let me = self.identity.node_id();
+        for trade in trades {
+            for id in [trade.maker_order(), trade.taker_order()] {
+                if let Some(own) = self.own.get_mut(&id) {
+                    own.note_trade(&trade);
+                }
+            }
+            if trade.fill().owner() == me {
+                self.answers
+                    .keep_fill(trade.take_id(), trade.fill().clone());
+            }
+            let own = &self.own;
+            self.market.apply_trade(trade, |id| own.contains(id), now);
+        }
+    }
+
+    fn restore_takes(&mut self, takes: Vec<RestoredTake>, now: Now) {
+        for RestoredTake { id, mut take } in takes {
+            let Some(own) = self.own.get_mut(&take.order) else {
+                continue;
+            };
+            own.held.insert(take.piece);
+            own.takes.insert(id);
+            take.schedule(now);
+            self.takes.restore(id, take);
+        }
+    }
+
+    /// Whether an own order must leave everything as it is: nothing can be written down, the clock
+    /// is wrong, or it is an earlier run's and not yet known to be up to date.
+    pub(super) fn must_not_commit(&self, id: &OrderId, now: Now) -> bool {
+        let restored = self.own.get(id).is_some_and(|own| own.restored);
+        self.store_failure.is_some()
+            || self.check_clock(now).is_err()
+            || (restored && !self.is_up_to_date())
+    }
+
+    /// Whether a request of that time for an earlier run's order has to be refused.
+    pub(super) fn is_behind_barrier(&self, ts: Millis) -> bool {
+        let before = |boot: &Boot| boot.is_before(ts);
+        self.boot.as_ref().is_some_and(before) || !self.is_up_to_date()
+    }
+
+    /// Whether this node may have filled a request and not remember it, since the fill was
+    /// forgotten or the store is behind. A refusal could then contradict that fill.
+    pub(super) fn may_have_filled_before(&self, asked: &Req) -> bool {
+        let Some(own) = self.own.get(&asked.maker) else {
+            let before = |boot: &Boot| boot.is_before(asked.ts);
+            return self.answers.may_have_forgotten(asked.ts)
+                || self.boot.as_ref().is_some_and(before);
+        };
+        let unsure = |boot: &Boot| boot.is_before(asked.ts) && (boot.behind || !boot.up_to_date);
+        own.restored && self.boot.as_ref().is_some_and(unsure)
+    }
+
+    /// Whether enough peers were asked for what this node signed last.
+    pub(super) fn is_up_to_date(&self) -> bool {
+        self.boot.as_ref().is_none_or(|boot| boot.up_to_date)
+    }
+
+    /// Looks whether orders of an earlier run may trade again.
+    pub(super) fn look_after_boot(&mut self, now: Now) {
+        let peers = self.peers.x1().count();
+        let Some(boot) = self.boot.as_mut().filter(|boot| !boot.over) else {
+            return;
+        };
+        if peers > 0 && boot.first_peer.is_none() {
+            boot.first_peer = Some(now.mono);
+        }
+        let settled = now.mono.since(boot.at.mono) >= SKEW;
+        let asked = boot.asked.len();
+        let waited = |since| now.mono.since(since) >= ASKING_TIME;
+        let enough = asked >= PEERS_TO_ASK
+            || (asked > 0 && asked >= peers)
+            || boot.first_peer.is_some_and(waited);
+        // Who is alone can go on with its own orders: there is nobody who could know more.
+        let alone = peers == 0 && boot.first_peer.is_none();
+        boot.over = !boot.any || (settled && enough);
+        boot.up_to_date = boot.over || (settled && alone);
+    }
+
+    /// Everything that a peer knows has been compared with what this node knows.
+    #[expect(dead_code, reason = "reconciliation will call it")]
+    pub(super) fn on_compared(&mut self, peer: NodeId, now: Now) {
+        if let Some(boot) = self.boot.as_mut()
+            && boot.asked.len() < PEERS_TO_ASK
+        {
+            boot.asked.insert(peer);
+            self.hurry(now.mono);
+        }
+    }
+
+    /// A statement of this node's own key came from outside. If neither the store nor this run
+    /// knows its number, the store is behind what was signed.
+    pub(super) fn notice_own(&mut self, statement: &Statement, now: Now) {
+        let Some(n) = statement.n() else {
+            return;
+        };
+        if !self.sequence.is_strange(n) || self.store_failure.is_some() {
+            return;
+        }
+        self.sequence.jump_past(n, statement.ts());
+        let Some(boot) = self.boot.as_mut().filter(|boot| !boot.behind) else {
+            return;
+        };
+        boot.behind = true;
+        let open = self.own.open().filter(|id| {
+            let own = self.own.get(id);
+            own.is_some_and(|own| own.restored)
+        });
+        let open: Vec<OrderId> = open.collect();
+        self.counters.count("store_behind");
+        self.event(Event::Error {
+            code: "STORE_BEHIND".to_owned(),
+            message: format!(
+                "other nodes hold statements of this node that its store does not know, as after \
+                 a backup was restored; its {} open orders from before the start are closed",
+                open.len()
+            ),
+        });
+        for id in open {
+            self.close_order(&id, OrdWhy::Cancel, now);
+        }
+    }
+}

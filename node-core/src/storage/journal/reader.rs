@@ -1,0 +1,155 @@
+//! Reading a journal while it is written to.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::mover::Shared;
+use crate::node::{Entry, Table};
+use crate::storage::StorageError;
+
+/// Entries that [`JournalReader::entries`] reads at once.
+const PAGE: usize = 256;
+
+/// Reads a journal beside its use, which it holds up for no longer than a look at what is not in
+/// the tables yet. It does not keep the journal open. Everything here blocks.
+#[derive(Clone, Debug)]
+pub struct JournalReader {
+    shared: Weak<Shared>,
+    data_dir: PathBuf,
+}
+
+/// Some entries of a table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Page {
+    /// In the order of their keys.
+    pub entries: Vec<Entry>,
+    /// Where the next page begins, if there is more.
+    pub next: Option<Bytes>,
+}
+
+impl JournalReader {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Arc::downgrade(shared),
+            data_dir: shared.data_dir().to_owned(),
+        }
+    }
+
+    /// Up to `limit` entries of a table from the key `first` on. There may be none of them and a
+    /// next page nevertheless.
+    ///
+    /// # Errors
+    /// Where the tables can't be read, and [`StorageError::Closed`] once the journal is.
+    pub fn page(&self, table: Table, first: &[u8], limit: usize) -> Result<Page, StorageError> {
+        let limit = limit.max(1);
+        let shared = self.shared()?;
+        let (pending, range) = {
+            // Under the lock, so that nothing moves from here to there unseen.
+            let state = shared.lock();
+            let pending = state.pending();
+            let pending = pending.filter(|write| write.table == table && *write.key >= *first);
+            let pending = pending.map(|write| (write.key.clone(), write.value.clone()));
+            let pending: BTreeMap<_, _> = pending.collect();
+            (pending, shared.tables.range(table, first)?)
+        };
+        let mut page = BTreeMap::new();
+        for entry in range.take(limit) {
+            let entry = entry?;
+            page.insert(entry.key, Some(entry.value));
+        }
+        // Beyond the last one that was read, other entries may come first.
+        let last = (page.len() == limit)
+            .then(|| page.last_key_value().map(|(key, _)| key.clone()))
+            .flatten();
+        page.extend(
+            pending
+                .into_iter()
+                .take_while(|(key, _)| last.as_ref().is_none_or(|last| key <= last)),
+        );
+        let cut = page.keys().nth(limit).cloned();
+        let next = cut.or_else(|| last.map(|last| after(&last)));
+        if let Some(next) = &next {
+            page.split_off(next);
+        }
+        let entries = page.into_iter().filter_map(|(key, value)| {
+            Some(Entry {
+                table,
+                key,
+                value: value?,
+            })
+        });
+        Ok(Page {
+            entries: entries.collect(),
+            next,
+        })
+    }
+
+    /// The entries of a table with the highest keys, at most `limit` of them, in no order.
+    ///
+    /// # Errors
+    /// Where the tables can't be read, and [`StorageError::Closed`] once the journal is.
+    pub(super) fn newest(&self, table: Table, limit: usize) -> Result<Vec<Entry>, StorageError> {
+        let shared = self.shared()?;
+        let (pending, range) = {
+            let state = shared.lock();
+            let pending = state.pending().filter(|write| write.table == table);
+            let pending = pending.map(|write| (write.key.clone(), write.value.clone()));
+            let pending: BTreeMap<_, _> = pending.collect();
+            (pending, shared.tables.range(table, &[])?)
+        };
+        let mut newest = BTreeMap::new();
+        for entry in range.rev().take(limit) {
+            let entry = entry?;
+            newest.insert(entry.key, Some(entry.value));
+        }
+        newest.extend(pending);
+        let there = newest.into_iter().rev();
+        let there = there.filter_map(|(key, value)| {
+            Some(Entry {
+                table,
+                key,
+                value: value?,
+            })
+        });
+        Ok(there.take(limit).collect())
+    }
+
+    fn shared(&self) -> Result<Arc<Shared>, StorageError> {
+        self.shared.upgrade().ok_or_else(|| StorageError::Closed {
+            path: self.data_dir.clone(),
+        })
+    }
+
+    /// The entries of a table from the key `first` on, read little by little: what is written
+    /// meanwhile may be among them.
+    pub fn entries(
+        &self,
+        table: Table,
+        first: Bytes,
+    ) -> impl Iterator<Item = Result<Entry, StorageError>> + Send + use<> {
+        let reader = self.clone();
+        let mut next = Some(first);
+        let pages = std::iter::from_fn(move || {
+            let page = reader.page(table, &next.take()?, PAGE);
+            Some(match page {
+                Ok(page) => {
+                    next = page.next;
+                    page.entries.into_iter().map(Ok).collect()
+                }
+                Err(error) => vec![Err(error)],
+            })
+        });
+        pages.flatten()
+    }
+}
+
+/// The first key behind this one.
+fn after(key: &[u8]) -> Bytes {
+    let mut next = BytesMut::with_capacity(key.len() + 1);
+    next.put_slice(key);
+    next.put_u8(0);
+    next.freeze()
+}

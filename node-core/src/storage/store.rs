@@ -1,0 +1,39 @@
+//! What a node needs of a store, whichever it is.
+
+use std::fmt;
+
+use super::StorageError;
+use crate::node::{Entry, Write};
+
+/// Where a node's writes go. It is used by one thread at a time, and may block it.
+pub trait Store: fmt::Debug + Send {
+    /// Everything that is written, but of [`Table::Trades`](crate::node::Table::Trades) only the
+    /// newest, up to `trades` of them.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    fn entries(&mut self, trades: usize) -> Result<Vec<Entry>, StorageError>;
+
+    /// Writes all of it or nothing, in this order. What it returns for is as safe as the store
+    /// makes it: a batch of nothing but lazy writes may still be lost with the machine.
+    ///
+    /// # Errors
+    /// Nothing is written then, as far as anybody reads it in this run. The same writes may be
+    /// given again; after a crash meanwhile they may be there or not.
+    fn commit(&mut self, writes: &[Write]) -> Result<(), StorageError>;
+}
+
+/// When what is committed is flushed to the disk.
+///
+/// Whatever it is, what was committed survives the end of the process, also by `kill -9`: this is
+/// about the end of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JournalSync {
+    /// Before anything else is done about it.
+    #[default]
+    Always,
+    /// Within about a tenth of a second.
+    Interval,
+    /// When the operating system does it by itself, often after half a minute.
+    Off,
+}

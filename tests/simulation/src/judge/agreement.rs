@@ -1,0 +1,148 @@
+//! What must be so once everything is well: all nodes show one book, and nothing is left undone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use meshbook::ledger::Statement;
+use meshbook::node::Node;
+use meshbook::types::{Amount, OrderId, Price, Side, TradeId};
+
+use super::rules;
+use crate::world::World;
+
+/// A rule that does not hold yet, and where.
+type Disagreement = (&'static str, String);
+
+impl World {
+    /// What the nodes do not agree on, if anything.
+    pub(crate) fn disagreement(&self) -> Option<Disagreement> {
+        let checks = [
+            Self::all_run,
+            Self::one_tape,
+            Self::one_book,
+            Self::no_takes,
+        ];
+        let found = checks.iter().find_map(|check| check(self).err());
+        found.or_else(|| self.nothing_crosses().err())
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = (usize, &Node)> {
+        let hosts = self.hosts.iter().enumerate();
+        hosts.filter_map(|(index, host)| Some((index, host.node.as_ref()?)))
+    }
+
+    fn all_run(&self) -> Result<(), Disagreement> {
+        match self.hosts.iter().position(|host| host.node.is_none()) {
+            Some(down) => Err((rules::AGREE, format!("node {down} is down"))),
+            None => Ok(()),
+        }
+    }
+
+    fn one_tape(&self) -> Result<(), Disagreement> {
+        for (index, node) in self.nodes() {
+            let trades: BTreeSet<TradeId> =
+                node.ledger().trades(usize::MAX).map(|t| t.id()).collect();
+            if trades != self.judge.standing_trades() {
+                let all = self.judge.standing_trades();
+                let missing: Vec<String> = all.difference(&trades).map(TradeId::short).collect();
+                let more: Vec<String> = trades.difference(&all).map(TradeId::short).collect();
+                let found = format!("node {index} lacks trades {missing:?} and has {more:?}");
+                return Err((rules::AGREE, found));
+            }
+        }
+        Ok(())
+    }
+
+    fn one_book(&self) -> Result<(), Disagreement> {
+        // What is open is what its owner shows; of a rogue's orders, what everybody shows.
+        let mut open: BTreeMap<OrderId, Amount> = BTreeMap::new();
+        if let Some((_, node)) = self.nodes().next() {
+            let of_rogue = |id: &OrderId| {
+                let order = node.ledger().order(id);
+                order.is_some_and(|order| !self.judge.is_honest(&order.owner()))
+            };
+            open.extend(node.shown_orders().filter(|(id, _)| of_rogue(id)));
+        }
+        for (index, node) in self.nodes() {
+            let own: BTreeSet<OrderId> = node.user_orders().iter().map(|o| o.id).collect();
+            let shown: BTreeMap<OrderId, Amount> = node.shown_orders().collect();
+            for id in &own {
+                let rests = self.judge.was_published(id);
+                let state = node.ledger().order(id);
+                let left = state.is_some_and(|state| !state.open().is_zero());
+                match shown.get(id) {
+                    Some(amount) => {
+                        open.insert(*id, *amount);
+                    }
+                    None if rests && left => {
+                        let found = format!("node {index} does not show its own {}", id.short());
+                        return Err((rules::AGREE, found));
+                    }
+                    None => {}
+                }
+            }
+        }
+        for (index, node) in self.nodes() {
+            let shown: BTreeMap<OrderId, Amount> = node.shown_orders().collect();
+            if shown != open {
+                let found = difference(&open, &shown);
+                return Err((rules::AGREE, format!("node {index}: {found}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn no_takes(&self) -> Result<(), Disagreement> {
+        for (index, node) in self.nodes() {
+            let mut takes = node.takes_in_flight();
+            let waiting = takes.find(|take| self.judge.is_honest(&take.owner));
+            if let Some(take) = waiting {
+                let found = format!("node {index} waits for take {}", take.take.short());
+                return Err((rules::RESOLVED, found));
+            }
+        }
+        Ok(())
+    }
+
+    fn nothing_crosses(&self) -> Result<(), Disagreement> {
+        let Some((_, node)) = self.nodes().next() else {
+            return Ok(());
+        };
+        let shown = node.shown_orders().filter_map(|(id, _)| {
+            let order = node.ledger().order(&id)?;
+            Some((id, order.place(), order.statement()))
+        });
+        let (bids, asks): (Vec<_>, Vec<_>) = shown.partition(|(_, p, _)| p.side == Side::Buy);
+        let best: Option<Price> = bids.iter().map(|(_, place, _)| place.px).max();
+        for (ask, asked, ask_statement) in &asks {
+            if best.is_none_or(|best| best < asked.px) {
+                continue;
+            }
+            for (bid, place, bid_statement) in &bids {
+                // A user's own orders may stand against each other, if it wants that.
+                let same = ask_statement.owner() == bid_statement.owner() && asked.u == place.u;
+                let honest = |s: &Statement| self.judge.is_honest(&s.owner());
+                let both = honest(ask_statement) && honest(bid_statement);
+                if place.px >= asked.px && !same && both {
+                    let found = format!("bid {} crosses ask {}", bid.short(), ask.short());
+                    return Err((rules::CROSSING, found));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn difference(open: &BTreeMap<OrderId, Amount>, shown: &BTreeMap<OrderId, Amount>) -> String {
+    let missing = open.iter().filter(|(id, _)| !shown.contains_key(id));
+    let missing: Vec<String> = missing.map(|(id, _)| id.short()).collect();
+    let more = shown.iter().filter(|(id, _)| !open.contains_key(id));
+    let more: Vec<String> = more.map(|(id, _)| id.short()).collect();
+    let other = open
+        .iter()
+        .filter_map(|(id, amount)| Some((id, amount, shown.get(id)?)));
+    let other: Vec<String> = other
+        .filter(|(_, a, b)| a != b)
+        .map(|(id, a, b)| format!("{}: {a} is open, {b} shown", id.short()))
+        .collect();
+    format!("lacks {missing:?}, shows {more:?} besides, differs in {other:?}")
+}

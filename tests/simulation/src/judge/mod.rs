@@ -1,0 +1,105 @@
+//! The rules that must hold, checked from the statements themselves and never by a node's sums.
+//!
+//! What is checked when: a statement when a node first sends it, a trade when a node has first
+//! written it down, a view when it changes, agreement when everything is well again.
+
+mod agreement;
+mod said;
+mod trades;
+mod views;
+
+pub(crate) mod rules;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use meshbook::ledger::Statement;
+use meshbook::types::{Millis, NodeId, OrderId, StatementHash, TakeId, TradeId};
+
+use self::trades::Burned;
+use crate::host::{Finds, Host};
+use crate::world::{Summary, Violation};
+
+/// What was signed and shown so far, over all nodes.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    pub(crate) now: u64,
+    pub(crate) violation: Option<Box<Violation>>,
+    honest: BTreeMap<NodeId, usize>,
+    /// Every statement that was sent.
+    seen: HashSet<StatementHash>,
+    /// By honest owner and number: what it signed, and when.
+    numbers: HashMap<NodeId, BTreeMap<u64, (StatementHash, Millis)>>,
+    places: HashMap<OrderId, Statement>,
+    /// Honest owners' orders that are closed: the number that closed them.
+    closed: HashMap<OrderId, u64>,
+    /// Orders whose owners know that they are cancelled.
+    cancelled: HashSet<OrderId>,
+    requests: HashMap<TakeId, Statement>,
+    /// What makers answered.
+    fills: HashMap<TakeId, StatementHash>,
+    refusals: HashSet<TakeId>,
+    /// Takes whose refusal by this maker this taker has embedded in another request.
+    freed: HashSet<(TakeId, NodeId, NodeId)>,
+    trades: BTreeSet<TradeId>,
+    burned: HashMap<OrderId, Vec<Burned>>,
+    /// What each host has told its user of own trades, as far as its disk must know it.
+    told: Vec<BTreeSet<TradeId>>,
+    /// Hosts that lost what was written. A request that they wait for may be long answered.
+    forgetful: BTreeSet<usize>,
+    fingerprint: u64,
+}
+
+impl Judge {
+    pub(crate) fn honest(&mut self, index: usize, host: &Host) {
+        self.honest.insert(host.id, index);
+        self.told.push(BTreeSet::new());
+    }
+
+    /// Notes that a rule does not hold. The first time counts.
+    pub(crate) fn fail(&mut self, rule: &'static str, found: String) {
+        let at = self.now;
+        self.violation
+            .get_or_insert_with(|| Box::new(Violation { rule, found, at }));
+    }
+
+    fn is_honest(&self, owner: &NodeId) -> bool {
+        self.honest.contains_key(owner)
+    }
+
+    /// A user was told that its order is cancelled.
+    pub(crate) fn cancelled(&mut self, order: OrderId) {
+        self.cancelled.insert(order);
+    }
+
+    /// A user was told of a trade of its own.
+    pub(crate) fn told_trade(&mut self, host: usize, trade: TradeId) {
+        self.told[host].insert(trade);
+    }
+
+    /// A host died; what it will find decides what it can still know.
+    pub(crate) fn died(&mut self, host: usize, finds: Finds) {
+        if matches!(finds, Finds::Backup | Finds::Nothing) {
+            self.told[host].clear();
+            self.forgetful.insert(host);
+        }
+    }
+
+    /// All trades that were ever written down by anybody, but for those that are void.
+    fn standing_trades(&self) -> BTreeSet<TradeId> {
+        self.trades.clone()
+    }
+
+    fn was_published(&self, order: &OrderId) -> bool {
+        self.places.contains_key(order)
+    }
+
+    pub(crate) fn summary(&self, agreed_after: u64, messages: u64) -> Summary {
+        Summary {
+            trades: self.trades.len(),
+            statements: self.seen.len(),
+            messages,
+            agreed_after,
+            fingerprint: self.fingerprint ^ messages ^ self.now << 32,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! `cargo xtask sim`: many seeds, or one of them to be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use meshbook_simulation::{Fault, Scenario, Summary, Trace, Violation, run, shrink};
+
+/// Runs networks of nodes under a virtual clock, with faults, and checks that the rules hold.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask sim")]
+struct Cli {
+    /// How many seeds to run.
+    #[arg(long, default_value_t = 1_000, conflicts_with = "seed")]
+    seeds: u64,
+    /// The first seed; where absent, one from the clock, so that every run is a new one.
+    #[arg(long, conflicts_with = "seed")]
+    start: Option<u64>,
+    /// Only this seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many honest nodes: a number, or a range like 3-7.
+    #[arg(long, default_value = "3-7", value_parser = range)]
+    nodes: RangeInclusive<usize>,
+    /// How many threads; as many as there are cores where absent.
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Shows what happens in the run of --seed.
+    #[arg(long, requires = "seed")]
+    trace: bool,
+    /// Exactly these faults, instead of those that the seed decides; or `none`.
+    #[arg(long, value_parser = faults)]
+    faults: Option<Faults>,
+    /// So many orders and cancellations.
+    #[arg(long)]
+    actions: Option<usize>,
+    /// For so long users act and faults happen (virtual ms).
+    #[arg(long)]
+    time: Option<u64>,
+    /// Goes on after a failure, until there are so many.
+    #[arg(long, default_value_t = 1)]
+    failures: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Faults(BTreeSet<Fault>);
+
+fn range(text: &str) -> Result<RangeInclusive<usize>, String> {
+    let (low, high) = text.split_once('-').unwrap_or((text, text));
+    match (low.parse(), high.parse()) {
+        (Ok(low), Ok(high)) if 1 < low && low <= high && high <= 1_000 => Ok(low..=high),
+        _ => Err("a number from 2 to 1000, or a range of them like 3-7".to_owned()),
+    }
+}
+
+fn faults(text: &str) -> Result<Faults, String> {
+    if text == "none" {
+        return Ok(Faults(BTreeSet::new()));
+    }
+    let one = |name| <Fault as clap::ValueEnum>::from_str(name, true);
+    text.split(',')
+        .map(one)
+        .collect::<Result<_, _>>()
+        .map(Faults)
+}
+
+impl Cli {
+    fn scenario(&self, seed: u64) -> Scenario {
+        let mut scenario = Scenario::draw(seed, self.nodes.clone());
+        if let Some(Faults(faults)) = &self.faults {
+            scenario.faults.clone_from(faults);
+        }
+        scenario.actions = self.actions.unwrap_or(scenario.actions);
+        scenario.trouble_time = self.time.unwrap_or(scenario.trouble_time);
+        scenario
+    }
+
+    /// One seed, loudly.
+    fn one(&self, seed: u64) -> ExitCode {
+        let scenario = self.scenario(seed);
+        let trace = if self.trace {
+            Trace::last(usize::MAX)
+        } else {
+            Trace::off()
+        };
+        let result = run(&scenario, &trace);
+        for line in trace.lines() {
+            println!("{line}");
+        }
+        match result {
+            Ok(summary) => {
+                println!("{scenario}: all rules hold: {summary:?}");
+                ExitCode::SUCCESS
+            }
+            Err(violation) => {
+                report(&scenario, &violation);
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    /// Many seeds on all cores.
+    fn many(&self) -> ExitCode {
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH);
+        let fresh = || clock.map_or(0, |since| since.as_secs() * 100_000);
+        let start = self.start.unwrap_or_else(fresh);
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let jobs = self.jobs.unwrap_or(cores).max(1);
+        let begin = Instant::now();
+        let next = AtomicU64::new(0);
+        let tally = Mutex::new(Tally::default());
+        thread::scope(|scope| {
+            for _ in 0..jobs {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let enough = |tally: &Tally| tally.failed.len() >= self.failures;
+                        if index >= self.seeds || tally.lock().is_ok_and(|tally| enough(&tally)) {
+                            break;
+                        }
+                        let scenario = self.scenario(start + index);
+                        let result = run(&scenario, &Trace::off());
+                        if let Ok(mut tally) = tally.lock() {
+                            tally.add(scenario, result);
+                        }
+                    }
+                });
+            }
+        });
+        let tally = tally.into_inner().unwrap_or_default();
+        let taken = begin.elapsed();
+        tally.report();
+        let runs = tally.passed + tally.failed.len() as u64;
+        let a_minute = runs as f64 * 60.0 / taken.as_secs_f64().max(0.001);
+        println!(
+            "{runs} seeds from {start}, {} failed; {a_minute:.0} seeds a minute on {jobs} threads",
+            tally.failed.len()
+        );
+        println!(
+            "{} trades, {} statements, {} messages; all agreed {} ms after the last fault at the latest",
+            tally.sum.trades, tally.sum.statements, tally.sum.messages, tally.sum.agreed_after
+        );
+        match tally.failed.is_empty() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    passed: u64,
+    sum: Summary,
+    failed: Vec<(Scenario, Violation)>,
+}
+
+impl Tally {
+    fn add(&mut self, scenario: Scenario, result: Result<Summary, Box<Violation>>) {
+        match result {
+            Ok(summary) => {
+                self.passed += 1;
+                self.sum.trades += summary.trades;
+                self.sum.statements += summary.statements;
+                self.sum.messages += summary.messages;
+                self.sum.agreed_after = self.sum.agreed_after.max(summary.agreed_after);
+            }
+            Err(violation) => self.failed.push((scenario, *violation)),
+        }
+    }
+
+    /// The smallest failed run of each rule in full, the others by their seeds.
+    fn report(&self) {
+        let mut rules: BTreeMap<&str, Vec<&(Scenario, Violation)>> = BTreeMap::new();
+        for failed in &self.failed {
+            rules.entry(failed.1.rule).or_default().push(failed);
+        }
+        for (rule, mut failed) in rules {
+            let size = |scenario: &Scenario| scenario.faults.len() * 1_000 + scenario.actions;
+            failed.sort_by_key(|(scenario, _)| (size(scenario), scenario.seed));
+            let seeds = failed.iter().map(|(scenario, _)| scenario.seed.to_string());
+            let seeds: Vec<String> = seeds.take(SEEDS).collect();
+            println!("{} times: {rule}: seeds {}", failed.len(), seeds.join(" "));
+            if let Some((scenario, violation)) = failed.first() {
+                report(scenario, violation);
+            }
+        }
+    }
+}
+
+/// How many seeds are named that broke one rule.
+const SEEDS: usize = 20;
+/// How many of the last lines of a failed run are shown.
+const LINES: usize = 40;
+
+fn report(scenario: &Scenario, violation: &Violation) {
+    println!("FAILED: {violation}");
+    println!("replay: cargo xtask sim {scenario} --trace");
+    let (scenario, violation) = shrink(scenario, violation);
+    println!("smaller: {violation}");
+    println!("replay: cargo xtask sim {scenario} --trace");
+    let trace = Trace::last(LINES);
+    let again = run(&scenario, &trace);
+    if again.is_ok() {
+        println!("The run is not repeatable: that is a fault of the simulator or of the node.");
+    }
+    for line in trace.lines() {
+        println!("    {line}");
+    }
+    println!();
+}
+
+fn main() -> ExitCode {
+    // A node that panics is reported as a broken rule, with its words.
+    std::panic::set_hook(Box::new(|_| {}));
+    let cli = Cli::parse();
+    match cli.seed {
+        Some(seed) => cli.one(seed),
+        None => cli.many(),
+    }
+}

@@ -1,0 +1,118 @@
+//! What one run consists of: all of it follows from the seed, unless it is narrowed down.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use clap::ValueEnum;
+
+use crate::random::Random;
+
+/// A class of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
+pub enum Fault {
+    /// Connections break, or die without a word; what is on its way is lost.
+    Breaks,
+    /// The network falls into groups that can't reach each other, for a while.
+    Partitions,
+    /// Connections carry little, and their queues drop bulk messages.
+    SlowLinks,
+    /// Messages inside sessions are lost, doubled and reordered, which no real link does.
+    Sessions,
+    /// Clocks differ and drift, some by more than the protocol allows.
+    Skew,
+    /// Clocks jump forward and backward.
+    ClockJumps,
+    /// A node does nothing for a while.
+    Stalls,
+    /// A process or its machine dies, before, in and after a commit, and starts again.
+    Crashes,
+    /// A disk can't be written for a while.
+    DiskFailures,
+    /// A node starts again with an older copy of its disk.
+    OldDisks,
+    /// A node starts again with its key and nothing else.
+    LostDisks,
+    /// Owners that break the rules.
+    Byzantine,
+}
+
+/// The classes that seeds decide on. The others happen only when they are asked for.
+const DRAWN: [Fault; 9] = [
+    Fault::Breaks,
+    Fault::Partitions,
+    Fault::SlowLinks,
+    Fault::Sessions,
+    Fault::Skew,
+    Fault::ClockJumps,
+    Fault::Stalls,
+    Fault::Crashes,
+    Fault::DiskFailures,
+];
+
+impl Fault {
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// Honest nodes.
+    pub nodes: usize,
+    /// What users do in all: orders and cancellations.
+    pub actions: usize,
+    /// For how long users act and faults happen, in virtual milliseconds.
+    pub trouble_time: u64,
+    /// What goes wrong.
+    pub faults: BTreeSet<Fault>,
+}
+
+impl Scenario {
+    /// The run of this seed, with so many honest nodes.
+    #[must_use]
+    pub fn draw(seed: u64, nodes: RangeInclusive<usize>) -> Self {
+        let mut random = Random::stream(seed, "scenario");
+        let nodes = random.between(*nodes.start() as u64, *nodes.end() as u64) as usize;
+        let actions = random.between(10, 30 + 6 * nodes.min(20) as u64) as usize;
+        let trouble_time = random.between(5_000, 60_000);
+        let share = random.pick(&[0, 15, 30, 50]);
+        let faults = DRAWN.iter().copied();
+        let faults = faults.filter(|_| random.percent(share)).collect();
+        Self {
+            seed,
+            nodes,
+            actions,
+            trouble_time,
+            faults,
+        }
+    }
+
+    /// Whether this class of faults happens.
+    #[must_use]
+    pub fn has(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+}
+
+impl fmt::Display for Scenario {
+    /// The arguments that replay it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.faults.iter().map(|fault| fault.name()).collect();
+        let names = match names.is_empty() {
+            true => "none".to_owned(),
+            false => names.join(","),
+        };
+        write!(
+            f,
+            "--seed {} --nodes {} --actions {} --time {} --faults {names}",
+            self.seed, self.nodes, self.actions, self.trouble_time
+        )
+    }
+}

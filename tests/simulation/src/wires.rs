@@ -1,0 +1,373 @@
+//! How what hosts say gets to other parties, or doesn't.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use meshbook::node::{Class, ConnId, Direction, Incoming, Input, verify_message};
+use meshbook::protocol::{Dialect, ErrorCode, Message, PeerInfo, SessionConfig, decode, encode};
+use meshbook::types::{NodeId, PeerAddress, PeerId};
+
+use crate::judge::rules;
+use crate::network::{Cargo, End, Packet, Quality, Sent};
+use crate::scenario::Fault;
+use crate::world::{Happening, World};
+
+/// Where every host listens.
+const PORT: u16 = 3000;
+
+/// The address of a party.
+pub(crate) fn address(party: usize) -> PeerAddress {
+    let (high, low) = (party / 250, party % 250 + 1);
+    let text = format!("10.0.{high}.{low}:{PORT}");
+    text.parse().expect("an address")
+}
+
+impl World {
+    fn party_at(&self, wanted: &PeerAddress) -> Option<usize> {
+        (0..self.hosts.len() + self.rogues.len()).find(|party| address(*party) == *wanted)
+    }
+
+    fn id_of(&self, party: usize) -> NodeId {
+        match self.rogue_of(party) {
+            Some(rogue) => self.rogues[rogue].id,
+            None => self.hosts[party].id,
+        }
+    }
+
+    /// The rogue that a party is, if it is one.
+    fn rogue_of(&self, party: usize) -> Option<usize> {
+        party.checked_sub(self.hosts.len())
+    }
+
+    fn is_up(&self, party: usize) -> bool {
+        let host = self.hosts.get(party);
+        host.is_none_or(|host| host.node.is_some())
+    }
+
+    fn info(&self, party: usize) -> PeerInfo {
+        PeerInfo {
+            id: PeerId::Node(self.id_of(party)),
+            dialect: Dialect::Secured,
+            version: "1.0.0".to_owned(),
+            port: PORT,
+            capabilities: SessionConfig::default_capabilities(),
+        }
+    }
+
+    pub(crate) fn send(
+        &mut self,
+        from: usize,
+        conn: ConnId,
+        class: Class,
+        bytes: Bytes,
+        packets: &mut Vec<Rc<Packet>>,
+    ) {
+        let same = |packet: &&Rc<Packet>| {
+            packet.bytes.as_ptr() == bytes.as_ptr() && packet.bytes.len() == bytes.len()
+        };
+        let packet = if let Some(packet) = packets.iter().find(same) {
+            Rc::clone(packet)
+        } else {
+            let incoming = OnceCell::new();
+            let packet = Rc::new(Packet { bytes, incoming });
+            let Some(message) = self.read(&packet) else {
+                let found = format!("node {from} sends what can't be read");
+                self.judge.fail(rules::MESSAGES, found);
+                return;
+            };
+            match message {
+                // What it carries is read as its receiver will.
+                Incoming::Forward(Message::Forward(forward)) => {
+                    let to = forward.to;
+                    let message = Message::Forward(forward);
+                    let carried = verify_message(message, to, &self.verifier);
+                    self.judge.said(&carried);
+                }
+                message => self.judge.said(&message),
+            }
+            packets.push(Rc::clone(&packet));
+            packet
+        };
+        let end = End::of(conn);
+        let bytes = packet.bytes.len() as u64;
+        let sent = self
+            .network
+            .send(end, class, bytes, &mut self.luck, self.now);
+        match sent {
+            Sent::Arrives(times) => {
+                for at in times {
+                    let cargo = Cargo::Message(Rc::clone(&packet));
+                    let end = end.other();
+                    self.queue.add(at, Happening::Arrival { end, cargo });
+                }
+            }
+            Sent::Dropped => {
+                let messages = 1;
+                self.input(from, Input::Dropped { conn, messages });
+            }
+            Sent::Nowhere => {}
+        }
+    }
+
+    /// What a packet says, as the receiver's connection task would find; forwarded messages as
+    /// everybody but their receiver does.
+    pub(crate) fn read(&self, packet: &Packet) -> Option<Incoming> {
+        if let Some(incoming) = packet.incoming.get() {
+            return Some(incoming.clone());
+        }
+        let nobody = NodeId([0; 32]);
+        let message = decode(&packet.bytes, Dialect::Secured).ok()?;
+        let incoming = verify_message(message, nobody, &self.verifier);
+        Some(packet.incoming.get_or_init(|| incoming).clone())
+    }
+
+    pub(crate) fn arrival(&mut self, end: End, cargo: Cargo) {
+        if !self.network.arrives(end, &cargo) {
+            return;
+        }
+        let packet = match cargo {
+            Cargo::End => {
+                self.gone(end, "closed_by_peer");
+                return;
+            }
+            Cargo::Message(packet) => packet,
+        };
+        self.messages += 1;
+        let party = self.network.party(end);
+        let Some(incoming) = self.read(&packet) else {
+            // The connection's task ends a session that says what can't be read.
+            let (other, reason) = (end.other(), "closed_by_peer");
+            self.gone(end, "malformed");
+            self.queue
+                .add(self.now + 1, Happening::Gone { end: other, reason });
+            return;
+        };
+        let message = match incoming {
+            Incoming::Forward(message) => {
+                verify_message(message, self.id_of(party), &self.verifier)
+            }
+            incoming => incoming,
+        };
+        let chatter = matches!(&message, Incoming::Plain(_));
+        if !chatter {
+            self.trace.say(self.now, || {
+                let from = self.network.party(end.other());
+                format!("node {party} hears from {from}: {}", show(&message))
+            });
+        }
+        let conn = end.conn();
+        if let Some(rogue) = self.rogue_of(party) {
+            self.rogue_hears(rogue, conn, message);
+            return;
+        }
+        let input = Input::Received {
+            conn,
+            bytes: packet.bytes.len(),
+            message,
+        };
+        self.input(party, input);
+    }
+
+    pub(crate) fn close(
+        &mut self,
+        host: usize,
+        conn: ConnId,
+        error: Option<(ErrorCode, String)>,
+        reason: &'static str,
+    ) {
+        let end = End::of(conn);
+        if let Some((code, message)) = error {
+            let message = Message::Error { code, message };
+            let wall = self.hosts[host].clock.now(self.now).wall;
+            let from = self.id_of(host).to_string();
+            if let Ok(bytes) = encode(&message, Dialect::Secured, &from, wall) {
+                self.send(host, conn, Class::Control, bytes, &mut Vec::new());
+            }
+        }
+        let at = self.network.last_arrival(end, self.now);
+        if self.network.shut(end) {
+            self.trace.say(self.now, || {
+                let other = self.network.party(end.other());
+                format!("node {host} closes its connection to {other}: {reason}")
+            });
+            let (end, cargo) = (end.other(), Cargo::End);
+            self.queue.add(at, Happening::Arrival { end, cargo });
+            self.input(host, Input::Disconnected { conn, reason });
+        }
+    }
+
+    /// An end learns that its connection is gone.
+    pub(crate) fn gone(&mut self, end: End, reason: &'static str) {
+        if self.network.shut(end) {
+            let party = self.network.party(end);
+            self.trace.say(self.now, || {
+                let other = self.network.party(end.other());
+                format!("node {party} loses its connection to {other}: {reason}")
+            });
+            let conn = end.conn();
+            match self.rogue_of(party) {
+                Some(rogue) => self.rogue_left(rogue, self.network.party(end.other())),
+                None => self.input(party, Input::Disconnected { conn, reason }),
+            }
+        }
+    }
+
+    /// A party's connections die with its process.
+    pub(crate) fn leave_all(&mut self, party: usize, silent: bool) {
+        for end in self.network.ends_of(party) {
+            self.network.shut(end);
+            self.network.break_link(end.link);
+            if !silent {
+                let end = end.other();
+                let at = self.now + self.luck.below(2_000);
+                let reason = "connection_lost";
+                self.queue.add(at, Happening::Gone { end, reason });
+            }
+        }
+    }
+
+    /// A connection breaks; each end hears of it some time later, or by its own patience alone.
+    pub(crate) fn break_link(&mut self, link: usize, silent: bool) {
+        self.network.break_link(link);
+        for side in 0..2 {
+            if !silent {
+                let end = End { link, side };
+                let at = self.now + self.luck.below(3_000);
+                let reason = "connection_lost";
+                self.queue.add(at, Happening::Gone { end, reason });
+            }
+        }
+    }
+
+    pub(crate) fn dial(&mut self, host: usize, address: PeerAddress, expect: Option<NodeId>) {
+        let to = self.party_at(&address);
+        let expected = |party: &usize| expect.is_none_or(|id| id == self.id_of(*party));
+        let to = to.filter(expected);
+        let boot = self.hosts[host].boot;
+        let takes = match to {
+            Some(to) if self.network.reach(host, to) => self.luck.between(1, 200),
+            _ => self.luck.between(1_000, 5_000),
+        };
+        let dialed = Happening::Dialed {
+            host,
+            boot,
+            address,
+            to,
+        };
+        self.queue.add(self.now + takes, dialed);
+    }
+
+    pub(crate) fn dialed(
+        &mut self,
+        host: usize,
+        boot: u32,
+        address: PeerAddress,
+        to: Option<usize>,
+    ) {
+        if self.hosts[host].boot != boot || !self.is_up(host) {
+            return;
+        }
+        let reason = match to {
+            None => "dial_timeout",
+            Some(to) if to == host => "self_connection",
+            Some(to) if !self.network.reach(host, to) => "dial_timeout",
+            Some(to) if !self.is_up(to) => "dial_refused",
+            Some(to) => {
+                self.connect(host, to);
+                return;
+            }
+        };
+        let failed = Input::DialFailed {
+            address,
+            reason,
+            plain_peer: false,
+        };
+        self.input(host, failed);
+    }
+
+    pub(crate) fn connect(&mut self, from: usize, to: usize) {
+        let quality = self.quality();
+        let ready = [(); 2].map(|()| self.now + self.luck.between(1, quality.latency + 20));
+        let link = self.network.connect([from, to], quality, ready);
+        for (side, at) in ready.into_iter().enumerate() {
+            let end = End { link, side };
+            self.queue.add(at, Happening::Ready { end });
+        }
+    }
+
+    fn quality(&mut self) -> Quality {
+        let troubled = self.healed_at.is_none();
+        let slow = troubled && self.scenario.has(Fault::SlowLinks) && self.luck.percent(40);
+        let hostile = troubled && self.scenario.has(Fault::Sessions) && self.luck.percent(60);
+        Quality {
+            latency: self.luck.between(1, 80),
+            jitter: self.luck.pick(&[0, 5, 60, 300]),
+            rate: slow.then(|| self.luck.between(1, 20)),
+            hostile: if hostile { self.luck.between(1, 30) } else { 0 },
+        }
+    }
+
+    /// An end learns that it has a session.
+    pub(crate) fn ready(&mut self, end: End) {
+        let (party, other) = (self.network.party(end), self.network.party(end.other()));
+        if !self.is_up(party) {
+            self.network.break_link(end.link);
+            let (end, reason) = (end.other(), "connection_lost");
+            self.queue
+                .add(self.now + 1, Happening::Gone { end, reason });
+            return;
+        }
+        if !self.network.open(end) {
+            return;
+        }
+        let (direction, remote) = match end.side {
+            0 => (Direction::Outbound, address(other)),
+            _ => {
+                let from = address(other).at_port(55_555);
+                (Direction::Inbound, from.unwrap_or_else(|| address(other)))
+            }
+        };
+        self.trace.say(self.now, || {
+            format!("node {party} has a session with {other} ({direction:?})")
+        });
+        if self.rogue_of(party).is_some() {
+            return;
+        }
+        let connected = Input::Connected {
+            conn: end.conn(),
+            info: self.info(other),
+            direction,
+            remote,
+        };
+        self.input(party, connected);
+    }
+}
+
+/// A message in a few words.
+fn show(message: &Incoming) -> String {
+    match message {
+        Incoming::Plain(message) => message.kind().to_owned(),
+        Incoming::Statements { valid, refused } => {
+            let valid: Vec<String> = valid.iter().map(show_statement).collect();
+            format!("{} {refused:?}", valid.join(", "))
+        }
+        Incoming::Trades { valid, refused } => {
+            let valid: Vec<String> = valid.iter().map(|trade| trade.id().short()).collect();
+            format!("trades {} {refused:?}", valid.join(", "))
+        }
+        Incoming::Take { req, .. } => format!("take {}", show_statement(req)),
+        Incoming::Answer { answer, .. } => format!("answer {}", show_statement(answer)),
+        Incoming::Forward(message) => format!("{} for somebody else", message.kind()),
+        Incoming::Invalid { reason } => format!("nonsense: {reason}"),
+    }
+}
+
+fn show_statement(statement: &meshbook::ledger::Statement) -> String {
+    let owner = statement.owner().short();
+    let hash = statement.hash().short();
+    // What a request embeds is long, and was seen before.
+    let said = statement.payload().to_string();
+    let said = said.split(r#","freed":"#).next().unwrap_or_default();
+    format!("{hash} {said} of {owner}")
+}

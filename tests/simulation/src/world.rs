@@ -1,0 +1,236 @@
+//! The whole of one run: parties, what connects them, and time.
+
+use std::fmt;
+
+use meshbook::ledger::Verifier;
+use meshbook::node::{Input, NewOrder};
+use meshbook::types::{NetworkId, PeerAddress};
+
+use crate::faults::Trouble;
+use crate::host::{Host, Task};
+use crate::judge::Judge;
+use crate::network::{Cargo, End, Network};
+use crate::queue::Queue;
+use crate::random::Random;
+use crate::rogues::{Move, Rogue};
+use crate::scenario::{Fault, Scenario};
+use crate::trace::Trace;
+
+/// What happens at its time.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    /// A host looks at what came and what is due.
+    Run { host: usize },
+    /// A host's disk has written a batch.
+    Committed { host: usize, boot: u32 },
+    /// A host tries again what it could not write.
+    Retry { host: usize, boot: u32 },
+    /// A host's process starts.
+    Start { host: usize },
+    /// Something comes to one end of a connection.
+    Arrival { end: End, cargo: Cargo },
+    /// An end learns that it has a session.
+    Ready { end: End },
+    /// An end learns that its connection is gone.
+    Gone { end: End, reason: &'static str },
+    /// A dial comes to its end.
+    Dialed {
+        host: usize,
+        boot: u32,
+        address: PeerAddress,
+        to: Option<usize>,
+    },
+    /// A user places an order.
+    Place { host: usize, order: NewOrder },
+    /// A user cancels one.
+    Cancel { host: usize, which: u64 },
+    /// Something goes wrong, or gets well.
+    Trouble(Trouble),
+    /// From now on nothing goes wrong any more.
+    Heal,
+    /// A rogue acts.
+    Rogue { rogue: usize, what: Move },
+    /// Everybody is asked whether all agree.
+    Judge,
+}
+
+/// A run that went to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Trades, over all nodes.
+    pub trades: usize,
+    /// Statements that nodes sent, each once.
+    pub statements: usize,
+    /// Messages that arrived.
+    pub messages: u64,
+    /// How long after the last fault all agreed (virtual ms).
+    pub agreed_after: u64,
+    /// A fingerprint of everything that happened: equal for equal runs.
+    pub fingerprint: u64,
+}
+
+/// A rule that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which one: its number in the consistency rules, and what it says.
+    pub rule: &'static str,
+    /// What was found.
+    pub found: String,
+    /// When (virtual ms).
+    pub at: u64,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [after {} ms]: {}", self.rule, self.at, self.found)
+    }
+}
+
+/// One run while it goes on.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) scenario: Scenario,
+    pub(crate) now: u64,
+    pub(crate) queue: Queue<Happening>,
+    pub(crate) hosts: Vec<Host>,
+    /// Parties whose numbers follow those of the hosts.
+    pub(crate) rogues: Vec<Rogue>,
+    pub(crate) network: Network,
+    pub(crate) verifier: Verifier,
+    pub(crate) judge: Judge,
+    pub(crate) trace: Trace,
+    /// What links and dials take.
+    pub(crate) luck: Random,
+    /// When the last fault ended.
+    pub(crate) healed_at: Option<u64>,
+    pub(crate) messages: u64,
+    agreed_after: Option<u64>,
+}
+
+/// The network of every run.
+pub(crate) fn network_id() -> NetworkId {
+    "local".parse().expect("a name of a network")
+}
+
+impl World {
+    pub(crate) fn new(scenario: Scenario, trace: Trace) -> Self {
+        let seed = scenario.seed;
+        let mut world = Self {
+            now: 0,
+            queue: Queue::new(),
+            hosts: Vec::new(),
+            rogues: Vec::new(),
+            network: Network::default(),
+            verifier: Verifier::new(network_id()),
+            judge: Judge::default(),
+            trace,
+            luck: Random::stream(seed, "links"),
+            healed_at: None,
+            messages: 0,
+            agreed_after: None,
+            scenario,
+        };
+        world.found();
+        world.plan_load();
+        world.plan_faults();
+        world.plan_rogues();
+        world
+    }
+
+    /// Goes on until all agree after the last fault, or a rule does not hold.
+    pub(crate) fn run(mut self) -> Result<Summary, Box<Violation>> {
+        while let Some((at, what)) = self.queue.pop() {
+            self.now = at;
+            self.judge.now = at;
+            self.happen(what);
+            if let Some(violation) = self.judge.violation.take() {
+                return Err(violation);
+            }
+            if let Some(agreed_after) = self.agreed_after {
+                return Ok(self.judge.summary(agreed_after, self.messages));
+            }
+        }
+        Ok(self.judge.summary(0, self.messages))
+    }
+
+    fn happen(&mut self, what: Happening) {
+        match what {
+            Happening::Run { host } => self.run_host(host),
+            Happening::Committed { host, boot } => self.committed(host, boot),
+            Happening::Retry { host, boot } => self.retry(host, boot),
+            Happening::Start { host } => self.start(host),
+            Happening::Arrival { end, cargo } => self.arrival(end, cargo),
+            Happening::Ready { end } => self.ready(end),
+            Happening::Gone { end, reason } => self.gone(end, reason),
+            Happening::Dialed {
+                host,
+                boot,
+                address,
+                to,
+            } => self.dialed(host, boot, address, to),
+            Happening::Place { host, order } => self.task(host, Task::Place(order)),
+            Happening::Cancel { host, which } => self.task(host, Task::Cancel(which)),
+            Happening::Trouble(trouble) => self.trouble(trouble),
+            Happening::Heal => self.heal(),
+            Happening::Rogue { rogue, what } => self.rogue(rogue, what),
+            Happening::Judge => self.judge_agreement(),
+        }
+    }
+
+    /// Gives a host something to do. While it is down nobody hears.
+    pub(crate) fn task(&mut self, host: usize, task: Task) {
+        if self.hosts[host].node.is_none() {
+            return;
+        }
+        self.hosts[host].inbox.push(task);
+        self.poke(host, self.now);
+    }
+
+    pub(crate) fn input(&mut self, host: usize, input: Input) {
+        self.task(host, Task::Input(input));
+    }
+
+    /// Makes a host run at `at` at the latest.
+    pub(crate) fn poke(&mut self, host: usize, at: u64) {
+        let it = &mut self.hosts[host];
+        let at = at.max(it.busy_until).max(self.now);
+        if it.run_at.is_none_or(|run_at| at < run_at) {
+            it.run_at = Some(at);
+            self.queue.add(at, Happening::Run { host });
+        }
+    }
+
+    fn judge_agreement(&mut self) {
+        let Some(healed_at) = self.healed_at else {
+            return;
+        };
+        let after = self.now - healed_at;
+        match self.disagreement() {
+            None => self.agreed_after = Some(after),
+            Some(_) if after < self.patience() => {
+                self.queue.add(self.now + 1_000, Happening::Judge);
+            }
+            Some((rule, found)) => {
+                if self.must_agree() {
+                    self.judge.fail(rule, found);
+                } else {
+                    self.agreed_after = Some(after);
+                }
+            }
+        }
+    }
+
+    /// Whether the nodes have what it takes to agree after faults of these classes.
+    fn must_agree(&self) -> bool {
+        let harmless = [Fault::SlowLinks, Fault::Skew, Fault::Stalls];
+        self.scenario.faults.iter().all(|f| harmless.contains(f))
+    }
+
+    /// For how long after the last fault the nodes may disagree.
+    fn patience(&self) -> u64 {
+        match self.must_agree() {
+            true => 240_000,
+            false => 30_000,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Hosts on one machine: network namespaces on a switch that can be cut.
+//!
+//! All of it lives in namespaces of its own: the machine's network and its other tests see
+//! nothing of it, and the system takes it down when the test ends, however that ends.
+
+use std::env;
+use std::process::{Command, Stdio};
+
+use meshbook_tests::{Node, NodeBuilder};
+
+/// Set in the process that runs inside.
+const INSIDE: &str = "MESHBOOK_LAB";
+
+/// Room for the names of namespaces that nobody outside sees.
+const ENTER: &str = r#"mount -t tmpfs tmpfs /run && exec "$@""#;
+
+/// Where every node listens.
+const PORT: u16 = 3000;
+const CONTROL_PORT: u16 = 7000;
+
+/// Runs `test`, which is the test named `name`, where it may make networks as it likes.
+///
+/// # Panics
+/// Where the test fails, or this machine lets nobody make networks.
+pub(crate) fn inside(name: &str, test: impl Future<Output = ()>) {
+    if env::var_os(INSIDE).is_some() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        return runtime.block_on(test);
+    }
+    let mut enter = enter();
+    let this = env::current_exe().unwrap();
+    enter.arg(this).args(["--exact", name, "--nocapture"]);
+    let ended = enter.env(INSIDE, "1").status().unwrap();
+    assert!(ended.success(), "{name}, in namespaces of its own: {ended}");
+}
+
+/// What runs the command that follows in its own network and mounts.
+///
+/// # Panics
+/// Where nothing does; the panic says why.
+fn enter() -> Command {
+    let mut why = String::new();
+    // Whoever is root needs no namespace of users, which some systems refuse.
+    for flags in ["-nm", "-rnm"] {
+        let mut enter = Command::new("unshare");
+        enter.args([flags, "--", "sh", "-c", ENTER, "sh"]);
+        let mut tried = Command::new("unshare");
+        tried
+            .args(enter.get_args())
+            .args(["ip", "netns", "add", "try"]);
+        match tried.stdin(Stdio::null()).output() {
+            Ok(output) if output.status.success() => return enter,
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                why += &format!("\nunshare {flags}: {} {}", output.status, said.trim());
+            }
+            Err(error) => why += &format!("\nunshare: {error}"),
+        }
+    }
+    panic!(
+        "network namespaces can't be made here, and this test is about nothing else. Leave it \
+         out by: cargo nextest run -E 'not test(cut::)'{why}"
+    );
+}
+
+/// Hosts, each with a node, on one switch.
+#[derive(Debug)]
+pub(crate) struct Lab {
+    hosts: usize,
+}
+
+impl Lab {
+    /// Makes the hosts. Links are as bad as this kernel can make them: some can delay and lose.
+    pub(crate) fn new(hosts: usize) -> Self {
+        ip("link add one type bridge");
+        ip("link add other type bridge");
+        ip("link set one up");
+        ip("link set other up");
+        let mut weather = "late and lossy";
+        for host in 0..hosts {
+            ip(&format!("netns add host{host}"));
+            let inner = format!("-n host{host}");
+            ip(&format!("{inner} link set lo up"));
+            ip(&format!(
+                "link add port{host} type veth peer eth0 netns host{host}"
+            ));
+            ip(&format!("link set port{host} master one up"));
+            ip(&format!("{inner} addr add {}/24 dev eth0", address(host)));
+            ip(&format!("{inner} link set eth0 up"));
+            // The test talks to the node past the switch.
+            ip(&format!(
+                "link add ctl{host} type veth peer ctl netns host{host}"
+            ));
+            ip(&format!("addr add 10.78.{host}.1/30 dev ctl{host}"));
+            ip(&format!("link set ctl{host} up"));
+            ip(&format!("{inner} addr add {}/30 dev ctl", control(host)));
+            ip(&format!("{inner} link set ctl up"));
+            let netem = "qdisc add dev eth0 root netem delay 10ms 5ms loss 1%";
+            let netem = format!("{inner} {netem}");
+            if run("tc", &netem).is_err() {
+                weather = "perfect, for this kernel has no netem";
+            }
+        }
+        println!("{hosts} hosts on a switch; between cuts the links are {weather}");
+        Self { hosts }
+    }
+
+    /// What a host's node is started with.
+    pub(crate) fn node(host: usize) -> NodeBuilder {
+        Node::named(&format!("node{host}"))
+            .inside(&format!("host{host}"))
+            .set("P2P_HOST", &address(host))
+            .set("P2P_PORT", &PORT.to_string())
+            .set("CONTROL_ADDR", &format!("{}:{CONTROL_PORT}", control(host)))
+    }
+
+    /// Cuts the network in two: `other` and the rest. What is on its way is lost, and nobody is
+    /// told.
+    pub(crate) fn cut(&self, other: &[usize]) {
+        for host in 0..self.hosts {
+            let switch = if other.contains(&host) {
+                "other"
+            } else {
+                "one"
+            };
+            ip(&format!("link set port{host} master {switch}"));
+        }
+    }
+
+    /// Makes the network whole again.
+    pub(crate) fn heal(&self) {
+        self.cut(&[]);
+    }
+}
+
+fn address(host: usize) -> String {
+    format!("10.77.0.{}", host + 1)
+}
+
+fn control(host: usize) -> String {
+    format!("10.78.{host}.2")
+}
+
+fn ip(args: &str) {
+    if let Err(error) = run("ip", args) {
+        panic!("ip {args}: {error}");
+    }
+}
+
+fn run(program: &str, args: &str) -> Result<(), String> {
+    let output = Command::new(program).args(args.split(' ')).output();
+    let output = output.map_err(|error| error.to_string())?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
