@@ -1,12 +1,14 @@
 //! Owners: the newest keep-alive of each, and which of them are live.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use sha2::{Digest, Sha256};
 
 use crate::types::{Millis, NodeId};
 
 use super::claims::{Joined, sequence};
+use super::inventory::Entry;
 use super::limits::{GONE_AFTER, LIVE, OWNERS, STRAY_KEPT};
 use super::work::{Work, work};
 use super::{Refusal, Statement};
@@ -56,6 +58,8 @@ impl Sign {
 #[derive(Debug, Default)]
 struct Owner {
     ka: Option<Statement>,
+    /// What that keep-alive lists, by the orders' ids, once it is known.
+    list: Option<Box<[Entry]>>,
     /// As of the last time that the ledger was shown.
     silent: bool,
     /// When to look again, as it stands in the list of dues.
@@ -139,12 +143,14 @@ impl Heads {
         if !self.has_room(&owner) {
             return Err(Refusal::TooManyOwners);
         }
-        let head = &mut self.record(owner).ka;
+        let record = self.record(owner);
+        let head = &mut record.ka;
         match head {
             Some(known) if known.hash() == ka.hash() => Ok(Joined::Known),
             Some(known) if sequence(known) > sequence(ka) => Ok(Joined::Stale),
             _ => {
                 *head = Some(ka.clone());
+                record.list = None;
                 Ok(Joined::Changed)
             }
         }
@@ -155,9 +161,28 @@ impl Heads {
         self.owners.get(owner)?.ka.as_ref()
     }
 
+    /// What the newest keep-alive of an owner lists, if that is known.
+    pub(super) fn list(&self, owner: &NodeId) -> Option<&[Entry]> {
+        self.owners.get(owner)?.list.as_deref()
+    }
+
+    /// Keeps what the newest keep-alive of an owner lists, by the orders' ids.
+    pub(super) fn set_list(&mut self, owner: &NodeId, list: Vec<Entry>) {
+        if let Some(record) = self.owners.get_mut(owner) {
+            record.list = Some(list.into());
+        }
+    }
+
     /// The newest keep-alives, by their owners.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Statement> {
         self.owners.values().filter_map(|owner| owner.ka.as_ref())
+    }
+
+    /// The same, from behind an owner on.
+    pub(super) fn after(&self, owner: Option<NodeId>) -> impl Iterator<Item = &Statement> {
+        let from = owner.map_or(Bound::Unbounded, Bound::Excluded);
+        let owners = self.owners.range((from, Bound::Unbounded));
+        owners.filter_map(|(_, owner)| owner.ka.as_ref())
     }
 
     pub(super) fn len(&self) -> usize {

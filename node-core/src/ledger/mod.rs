@@ -25,6 +25,7 @@ mod proof;
 #[cfg(test)]
 mod proof_tests;
 mod quarantine;
+mod retained;
 mod revoked;
 #[cfg(test)]
 mod revoked_tests;
@@ -43,13 +44,14 @@ mod why;
 mod work;
 
 pub use identity::{Identity, Signature, SignatureError, verify_bytes};
-pub use inventory::Inventory;
+pub use inventory::{Inventory, InventoryError};
 pub use order_state::{OrderState, OrderStatus};
 pub use outcome::{Applied, LedgerStats, Refusal};
 pub use payload::{Fill, Ka, Ord, OrdStatus, Payload, Place, PlaceTif, Rej, Req};
 pub use pieces::{Piece, Pieces};
 pub use proof::{Proof, ProofError, ProofKind, RawEvidence, RawProof};
 pub use quarantine::Released;
+pub use retained::Retained;
 pub use statement::{RawStatement, Statement, StatementError};
 pub use store::Ledger;
 pub use text::PayloadError;

@@ -72,6 +72,11 @@ impl OrderSet {
         self.evicted
     }
 
+    /// All orders, by their ids.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &OrderState> {
+        self.orders.values()
+    }
+
     pub(super) fn open(&self) -> impl Iterator<Item = &OrderState> {
         self.open.iter().filter_map(|id| self.orders.get(id))
     }
@@ -91,6 +96,12 @@ impl OrderSet {
         let holdings = self.owners.get(owner).into_iter();
         let ids = holdings.flat_map(|holdings| &holdings.listed);
         ids.filter_map(|id| self.orders.get(id))
+    }
+
+    /// How many those are.
+    pub(super) fn listed_len(&self, owner: &NodeId) -> usize {
+        let holdings = self.owners.get(owner);
+        holdings.map_or(0, |holdings| holdings.listed.len())
     }
 
     /// An owner's open orders.

@@ -14,7 +14,7 @@ pub enum OrderStatus {
     Pending,
     /// Published; takers may ask for what is open.
     Open,
-    /// Its owner closed it or is revoked, or its time is over.
+    /// Its owner closed it, left it out of its newest inventory or is revoked, or its time is over.
     Closed,
     /// All of its amount is burned.
     Filled,
@@ -43,6 +43,9 @@ pub struct OrderState {
     settled_fill: Option<OpenClaim>,
     expired: bool,
     revoked: bool,
+    /// The number of the keep-alive whose inventory leaves it out. Counts as long as nothing with
+    /// a larger number is known of the order.
+    withdrawn: Option<u64>,
 }
 
 impl OrderState {
@@ -59,6 +62,7 @@ impl OrderState {
             settled_fill: None,
             expired,
             revoked: false,
+            withdrawn: None,
         })
     }
 
@@ -142,6 +146,12 @@ impl OrderState {
         !closed && stated && self.terms.tif != PlaceTif::Ioc
     }
 
+    /// Whether its owner is proven to have misbehaved.
+    #[must_use]
+    pub const fn revoked(&self) -> bool {
+        self.revoked
+    }
+
     /// Whether its time is over, by the clock that the ledger was shown.
     #[must_use]
     pub const fn expired(&self) -> bool {
@@ -153,7 +163,11 @@ impl OrderState {
     pub fn status(&self) -> OrderStatus {
         if self.filled() >= self.amt() {
             OrderStatus::Filled
-        } else if self.expired || self.revoked || self.claims.closing().is_some() {
+        } else if self.expired
+            || self.revoked
+            || self.claims.closing().is_some()
+            || self.withdrawn()
+        {
             OrderStatus::Closed
         } else if self.published() {
             OrderStatus::Open
@@ -187,9 +201,28 @@ impl OrderState {
     }
 
     /// Whether its owner has it in its inventory, until its time is over: published, not closed,
-    /// and not wholly burned.
+    /// not wholly burned, and not withdrawn.
     pub(super) fn listed(&self) -> bool {
-        self.published() && self.filled() < self.amt()
+        self.published() && self.filled() < self.amt() && !self.withdrawn()
+    }
+
+    /// Whether its owner left it out of its newest inventory without closing it, as far as anybody
+    /// here has heard.
+    #[must_use]
+    pub fn withdrawn(&self) -> bool {
+        let newest = self.newest_sign().0;
+        self.withdrawn.is_some_and(|by| newest < by)
+    }
+
+    /// Follows an inventory: `left_out` is the number of the keep-alive that leaves it out.
+    pub(super) const fn set_withdrawn(&mut self, left_out: Option<u64>) {
+        self.withdrawn = left_out;
+    }
+
+    /// The highest `n` of its owner among all that is held of it.
+    #[must_use]
+    pub fn newest_number(&self) -> u64 {
+        self.newest_sign().0
     }
 
     pub(super) fn join(&mut self, statement: &Statement) -> Joined {

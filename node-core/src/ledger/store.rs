@@ -69,10 +69,15 @@ impl Ledger {
                 }
             }
             Payload::Ord(_) => self.claim(&statement, &mut changed),
-            Payload::Ka(_) => self.heads.join(&statement, wall),
+            Payload::Ka(_) => {
+                let joined = self.heads.join(&statement, wall);
+                self.match_inventory(&statement.owner());
+                joined
+            }
             Payload::Req(_) | Payload::Fill(_) | Payload::Rej(_) => Err(Refusal::NotReplicated),
         };
         if matches!(result, Ok(Joined::Changed)) {
+            self.follow_inventories(&changed);
             self.refresh(statement.owner(), wall, &mut changed);
         }
         self.outcome(result, changed)
@@ -216,6 +221,11 @@ impl Ledger {
     /// The newest `ka` of every owner, by their owners.
     pub fn heads(&self) -> impl Iterator<Item = &Statement> {
         self.heads.iter()
+    }
+
+    /// The same, from behind `owner` on.
+    pub fn heads_after(&self, owner: Option<NodeId>) -> impl Iterator<Item = &Statement> {
+        self.heads.after(owner)
     }
 
     /// Never drops this owner's orders, however long nothing is heard of it: for the node's own.
@@ -432,6 +442,7 @@ impl Ledger {
 
     /// Does so for the owners of all orders that changed.
     fn refresh_owners(&mut self, wall: Millis, changed: &mut BTreeSet<OrderId>) {
+        self.follow_inventories(changed);
         let orders = changed.iter().filter_map(|id| self.orders.get(id));
         let owners: BTreeSet<_> = orders.map(OrderState::owner).collect();
         for owner in owners {

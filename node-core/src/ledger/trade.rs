@@ -87,6 +87,13 @@ pub struct RawTrade {
     pub fill: RawStatement,
 }
 
+impl RawTrade {
+    /// All four statements.
+    pub(crate) const fn parts(&self) -> [&RawStatement; 4] {
+        [&self.maker, &self.taker, &self.req, &self.fill]
+    }
+}
+
 /// A verified trade: all that can be checked without knowing anything else holds. A trade of two
 /// orders of one node is the same record, with one key on both sides. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]

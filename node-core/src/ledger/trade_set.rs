@@ -28,6 +28,11 @@ impl TradeSet {
         self.records.get(id)
     }
 
+    /// All trades, whether or not they stand.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &TradeRecord> {
+        self.records.values()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.records.len()
     }

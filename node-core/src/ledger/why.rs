@@ -97,6 +97,8 @@ why!(
         Malformed = "malformed",
         /// The taker asks too often.
         Limit = "limit",
+        /// The taker is proven to cheat.
+        Revoked = "revoked",
     }
 );
 

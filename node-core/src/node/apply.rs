@@ -1,10 +1,14 @@
 //! What changes the market: statements, trades, and time; and what follows for own orders.
 
 use super::core::Node;
+use super::gossip::Reach;
 use super::io::{ConnId, Event};
 use super::own::{OwnOrder, Stage};
 use super::reads::show_trade;
-use crate::ledger::{Applied, OrdStatus, OrdWhy, OrderStatus, PlaceTif, Statement, TradeRecord};
+use super::recent::prefix_of;
+use crate::ledger::{
+    Applied, OrdStatus, OrdWhy, OrderStatus, PlaceTif, Retained, Statement, TradeRecord,
+};
 use crate::types::{Amount, Now, OrderId};
 
 impl Node {
@@ -12,9 +16,11 @@ impl Node {
     pub(super) fn on_statement(&mut self, statement: Statement, from: Option<ConnId>, now: Now) {
         let owner = statement.owner();
         if owner == self.identity.node_id() {
+            self.wanted.arrived(&prefix_of(&statement.hash().0));
             self.on_own_statement(statement, now);
             return;
         }
+        let found = self.wanted.arrived(&prefix_of(&statement.hash().0));
         let own = &self.own;
         let applied = self
             .market
@@ -28,10 +34,13 @@ impl Node {
                 if statement.as_ka().is_some() {
                     // It is there again, or still: it may answer now.
                     self.resend_takes_of(owner, now);
+                    self.check_owner(owner, now);
                 }
-                self.gossip.tell(statement, from);
+                self.tell_news(Retained::Statement(statement), from, found, now);
             }
-            Applied::Known | Applied::Stale => {}
+            Applied::Known | Applied::Stale => {
+                self.known_already(&statement.hash().0, &[owner], from, found, now);
+            }
             Applied::Quarantined => self.counters.count("statement_early"),
             Applied::Refused(refusal) => self.counters.count(refusal.reason()),
         }
@@ -57,7 +66,7 @@ impl Node {
         self.apply_own(statement, now);
         let (open, closed) = (Amount::ZERO, OrdStatus::Closed);
         if let Some(ord) = self.state_order(id, open, closed, OrdWhy::Shutdown, now) {
-            self.gossip.tell(ord, None);
+            self.tell_own(ord);
         }
     }
 
@@ -76,13 +85,18 @@ impl Node {
                 self.notice_own(statement, now);
             }
         }
+        let found = self.wanted.arrived(&prefix_of(&trade.id().0));
         let own = &self.own;
         let applied = self
             .market
             .apply_trade(trade.clone(), |id| own.contains(id), now);
         match applied {
             Applied::New { .. } => {}
-            Applied::Known | Applied::Stale => return false,
+            Applied::Known | Applied::Stale => {
+                let owners = [trade.maker(), trade.taker()].map(Statement::owner);
+                self.known_already(&trade.id().0, &owners, from, found, now);
+                return false;
+            }
             Applied::Quarantined => {
                 self.counters.count("statement_early");
                 return false;
@@ -92,7 +106,12 @@ impl Node {
                 return false;
             }
         }
-        self.gossip.tell_trade(trade, from);
+        if trade.fill().owner() == me {
+            self.gossip
+                .tell(Retained::Trade(trade.clone()), None, Reach::Own);
+        } else {
+            self.tell_news(Retained::Trade(trade.clone()), from, found, now);
+        }
         let sides = [trade.maker_order(), trade.taker_order()];
         for id in sides {
             if let Some(own) = self.own.get_mut(&id) {

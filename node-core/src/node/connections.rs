@@ -1,22 +1,14 @@
 //! Sessions coming and going, heartbeats, peer exchange, dials.
 
-use std::collections::BTreeMap;
-
 use super::core::Node;
+use super::gossip::encode_items;
 use super::io::{Class, ConnId, Event, Output};
 use super::peers::Admission;
 use super::peers::policy::Merit;
 use super::view::Direction;
-use crate::ledger::{OrderState, Statement};
-use crate::protocol::{
-    ErrorCode, MAX_BATCH_BYTES, Message, PeerInfo, encode, encode_statements, encode_trades,
-};
-use crate::types::{Millis, Now, PeerAddress, PeerId, TradeId};
-
-/// A new peer is told the trades of so long, and at most so many of them: enough to bridge a
-/// short loss of connection.
-const RECENT_TRADES: Millis = Millis::from_secs(600);
-const RECENT_TRADES_LIMIT: usize = 1_000;
+use crate::ledger::Retained;
+use crate::protocol::{ErrorCode, Message, PeerInfo, encode};
+use crate::types::{Now, PeerAddress, PeerId};
 
 impl Node {
     pub(super) fn on_connected(
@@ -35,6 +27,7 @@ impl Node {
             Admission::Admitted => {}
             Admission::Replaces(old) => {
                 self.router.forget_conn(old);
+                self.lose_link(old, now);
                 self.close(old, None, "duplicate");
             }
             Admission::Refused { error, reason } => {
@@ -56,7 +49,8 @@ impl Node {
         self.hurry(now.mono);
         self.look_after_boot(now);
         if self.peers.get(conn).is_some_and(|peer| peer.speaks_x1()) {
-            self.tell_book(conn, now);
+            self.gossip.add_link(conn);
+            self.sync_with(conn, direction == Direction::Outbound, now);
             if let Some(node) = id.node() {
                 self.deliver_waiting(node, now);
                 self.resend_takes_of(node, now);
@@ -66,6 +60,7 @@ impl Node {
 
     pub(super) fn on_disconnected(&mut self, conn: ConnId, reason: &'static str, now: Now) {
         self.router.forget_conn(conn);
+        self.lose_link(conn, now);
         let Some(session) = self.peers.remove_peer(conn, &mut self.rng, now) else {
             return;
         };
@@ -77,6 +72,12 @@ impl Node {
             peer: session.id,
             reason: reason.to_owned(),
         });
+    }
+
+    /// Nothing is told to this connection any more, nor asked.
+    fn lose_link(&mut self, conn: ConnId, now: Now) {
+        self.gossip.remove_link(conn);
+        self.sync_lost(conn, now);
     }
 
     /// Heartbeats, silent peers, peer exchange and dials, as far as they are due.
@@ -110,38 +111,6 @@ impl Node {
         let list = self.peers.exchange_list(conn);
         if !list.is_empty() {
             self.send(conn, Class::Control, &Message::PeerExchange(list), now);
-        }
-    }
-
-    /// Tells a new peer which owners are live, every open order that this node knows, the trades
-    /// that filled a part of one, and the latest trades.
-    fn tell_book(&mut self, conn: ConnId, now: Now) {
-        let from = self.identity.node_id().to_string();
-        let ledger = self.market.ledger();
-        let open = || ledger.open_orders();
-        let texts: Vec<&str> = ledger
-            .heads()
-            .chain(open().flat_map(OrderState::statements))
-            .map(Statement::wire)
-            .collect();
-        let mut messages = encode_statements(&texts, &from, now.wall, MAX_BATCH_BYTES);
-        let recent = ledger
-            .trades(RECENT_TRADES_LIMIT)
-            .take_while(|trade| now.wall.since(trade.ts()) < RECENT_TRADES);
-        let filling = open().flat_map(|order| ledger.trades_of(order.id()));
-        let trades: BTreeMap<TradeId, String> = recent
-            .chain(filling)
-            .map(|trade| (trade.id(), trade.wire()))
-            .collect();
-        let texts: Vec<&String> = trades.values().collect();
-        messages.extend(encode_trades(&texts, &from, now.wall, MAX_BATCH_BYTES));
-        for message in messages {
-            self.peers.sent(conn, message.len());
-            self.outputs.push(Output::Send {
-                conn,
-                class: Class::Bulk,
-                message,
-            });
         }
     }
 
@@ -179,6 +148,26 @@ impl Node {
             error,
             reason,
         });
+    }
+
+    /// Sends a message that may be dropped if the peer's queue is full.
+    pub(super) fn send_bulk(&mut self, conn: ConnId, message: &Message, now: Now) {
+        self.send(conn, Class::Bulk, message, now);
+    }
+
+    /// Sends what a peer lacks.
+    pub(super) fn send_items(&mut self, conn: ConnId, items: &[Retained], now: Now) {
+        let items: Vec<&Retained> = items.iter().collect();
+        let from = self.identity.node_id().to_string();
+        for message in encode_items(&items, &from, now.wall) {
+            self.peers.sent(conn, message.len());
+            let class = Class::Bulk;
+            self.outputs.push(Output::Send {
+                conn,
+                class,
+                message,
+            });
+        }
     }
 
     /// Sends a message in the peer's own dialect. What the dialect can't say stays unsaid.

@@ -19,10 +19,12 @@ use super::restore::Boot;
 use super::rng::Rng;
 use super::router::MessageRouter;
 use super::sequence::Sequence;
+use super::sync::Sync;
 use super::takes::{Answers, Takes};
 use super::unsigned::Unsigned;
 use super::view::PeerSource;
-use crate::ledger::{Identity, TradeRecord};
+use super::wanted::Wanted;
+use crate::ledger::{Identity, Proof, TradeRecord};
 use crate::types::{Millis, NodeId, Now, OrderId, PeerAddress};
 
 /// Peers, own orders and waiting messages are looked after so often while nothing else happens.
@@ -43,6 +45,8 @@ pub struct Node {
     pub(super) peers: PeerManager,
     pub(super) router: MessageRouter,
     pub(super) gossip: Gossip,
+    pub(super) wanted: Wanted,
+    pub(super) sync: Sync,
     pub(super) market: Market,
     pub(super) own: OwnOrders,
     pub(super) takes: Takes,
@@ -62,6 +66,8 @@ pub struct Node {
     pub(super) boot: Option<Boot>,
     /// Trades to be written down.
     pub(super) fresh_trades: Vec<FreshTrade>,
+    /// Proofs to be written down.
+    pub(super) fresh_proofs: Vec<Proof>,
     /// Own trades that are written down with the present batch, and with the one before.
     pub(super) uncommitted: [Vec<TradeRecord>; 2],
     chores_due: Millis,
@@ -90,6 +96,8 @@ impl Node {
             peers,
             router: MessageRouter::default(),
             gossip: Gossip::default(),
+            wanted: Wanted::default(),
+            sync: Sync::default(),
             market: Market::new(&config, identity.node_id(), rng.wide()),
             own: OwnOrders::default(),
             takes: Takes::default(),
@@ -105,6 +113,7 @@ impl Node {
             store_failure: None,
             boot: None,
             fresh_trades: Vec::new(),
+            fresh_proofs: Vec::new(),
             uncommitted: Default::default(),
             chores_due: now.mono,
             rng,
@@ -156,7 +165,10 @@ impl Node {
                 bytes,
                 message,
             } => self.on_message(conn, bytes, message, now),
-            Input::Dropped { messages, .. } => self.counters.add("queue_full", messages),
+            Input::Dropped { conn, messages } => {
+                self.counters.add("queue_full", messages);
+                self.sync_dropped(conn, now);
+            }
             Input::Disconnected { conn, reason } => self.on_disconnected(conn, reason, now),
             Input::Committed => self.on_committed(),
             Input::StoreFailed { reason } => self.on_store_failed(reason),
@@ -175,6 +187,7 @@ impl Node {
         self.look_after_clock();
         self.keep_alive(now);
         self.look_after_orders(now);
+        self.look_after_sync(now);
         let undelivered = self.router.expire(now);
         self.counters.add("undeliverable", undelivered);
         self.unsigned.expire(now);
@@ -192,9 +205,9 @@ impl Node {
     /// news for the peers leaves here, all of the batch together.
     pub fn take_outputs(&mut self, now: Now, into: &mut Vec<Output>) {
         self.meet_arrivals(now);
-        let own_id = self.identity.node_id();
-        self.gossip
-            .flush(&own_id, now.wall, &mut self.peers, &mut self.outputs);
+        self.take_proofs(now);
+        self.ask_for_wanted(now);
+        self.flush_gossip(now);
         if self.market.take_changed() {
             let (bid, ask) = self.market.best();
             self.event(Event::Book { bid, ask });
@@ -221,9 +234,7 @@ impl Node {
             self.close_all_orders(now);
         }
         self.say_goodbye(now);
-        let own_id = self.identity.node_id();
-        self.gossip
-            .flush(&own_id, now.wall, &mut self.peers, &mut self.outputs);
+        self.flush_gossip(now);
         self.persist_changes();
         self.part_from_peers(now);
         self.phase = Phase::Stopped;
@@ -249,6 +260,15 @@ impl Node {
 
     pub(super) fn event(&mut self, event: Event) {
         self.outputs.push(Output::Event(event));
+    }
+
+    fn flush_gossip(&mut self, now: Now) {
+        let own_id = self.identity.node_id();
+        self.gossip
+            .flush(&own_id, &mut self.peers, &mut self.outputs, now);
+        if let Some(due) = self.gossip.next_due() {
+            self.hurry(due);
+        }
     }
 
     /// Runs the chores at the next opportunity instead of at their usual time.

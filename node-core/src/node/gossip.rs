@@ -1,92 +1,306 @@
-//! What must still be told to the peers: statements and trades that changed this node's store.
+//! What must still be told to the peers: whatever changed this node's store.
 //!
-//! They are collected while a batch of inputs is applied and leave together, so that a burst costs
+//! News is collected while a batch of inputs is applied and leaves together, so that a burst costs
 //! a few frames instead of one for each statement. A node tells only what changed its own store,
 //! so nothing circles.
+//!
+//! Its own word goes whole to several peers, others' word to those peers only that have not had it
+//! from elsewhere: every node tells the neighbours that bring it nothing new to be lazy, and lazy
+//! neighbours announce by a short hash, a moment later. Who misses something asks the first that
+//! announced it, and gets all further news from there at once (Plumtree: Leitao, Pereira and
+//! Rodrigues, "Epidemic Broadcast Trees", 2007). So news spreads along trees that form by
+//! themselves, each node hears it about once, and a tree that breaks costs a moment and no news.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
 
 use super::io::{Class, ConnId, Output};
 use super::peers::PeerManager;
-use crate::ledger::{Statement, TradeRecord};
-use crate::protocol::{MAX_BATCH_BYTES, encode_statements, encode_trades};
-use crate::types::{Millis, NodeId};
+use super::recent::{Recent, prefix_of};
+use crate::ledger::Retained;
+use crate::protocol::{
+    Dialect, MAX_BATCH_BYTES, MAX_PREFIXES, Message, Prefix, encode, encode_proofs,
+    encode_statements, encode_trades,
+};
+use crate::types::{Millis, NodeId, Now};
+
+/// This node's own word goes whole to so many peers.
+const OWN_EAGER: usize = 8;
+/// Others' word goes whole to so many peers at most.
+const PASSED_EAGER: usize = 4;
+/// So many connections are eager before anything is known about them.
+const EAGER_AT_FIRST: usize = 3;
+/// A neighbour that brought known things so much oftener than new ones is told to be lazy.
+const LAZY_AFTER: i32 = 4;
+/// Announcements wait so long: most of what they would tell arrives meanwhile by itself.
+const ANNOUNCE_AFTER: Millis = Millis(100);
+/// Announcements that may wait for one peer. What is beyond that is found by reconciliation.
+const ANNOUNCED: usize = 1 << 16;
+
+/// Who gets something whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// It is this node's own word.
+    Own,
+    /// Somebody else's word, which came by itself or was announced as news.
+    Passed,
+    /// Nobody: it is announced. Others are likely to have it.
+    Announced,
+    /// Everybody: it is rare, and matters.
+    Everybody,
+}
 
 /// News, and the connection that brought it, which need not hear it again.
 #[derive(Debug)]
-struct News<T> {
-    what: T,
+struct News {
+    what: Retained,
     from: Option<ConnId>,
+    reach: Reach,
 }
 
-/// The news of the present batch.
+/// What is known of one neighbour.
+#[derive(Debug, Default)]
+struct Link {
+    /// Others' word goes to it whole.
+    eager: bool,
+    /// How much oftener it brought something new than something known, lately.
+    merit: i32,
+    announce: Vec<Prefix>,
+}
+
+/// The news of the present batch, and what is known of the neighbours.
 #[derive(Debug, Default)]
 pub(super) struct Gossip {
-    statements: Vec<News<Statement>>,
-    trades: Vec<News<String>>,
+    news: Vec<News>,
+    links: BTreeMap<ConnId, Link>,
+    recent: Recent,
+    announce_at: Option<Millis>,
 }
 
 impl Gossip {
-    pub(super) fn tell(&mut self, statement: Statement, from: Option<ConnId>) {
-        self.statements.push(News {
-            what: statement,
-            from,
-        });
+    /// What came lately.
+    pub(super) const fn recent(&self) -> &Recent {
+        &self.recent
     }
 
-    pub(super) fn tell_trade(&mut self, trade: &TradeRecord, from: Option<ConnId>) {
-        self.trades.push(News {
-            what: trade.wire(),
-            from,
-        });
+    /// A peer that takes part in the signed protocol is there.
+    pub(super) fn add_link(&mut self, conn: ConnId) {
+        let eager = self.links.values().filter(|link| link.eager).count();
+        let link = Link {
+            eager: eager < EAGER_AT_FIRST,
+            ..Link::default()
+        };
+        self.links.insert(conn, link);
     }
 
-    /// Sends the news to every peer that takes part in the signed protocol. Messages are encoded
-    /// once for all peers that get the same.
+    pub(super) fn remove_link(&mut self, conn: ConnId) {
+        self.links.remove(&conn);
+        if !self.links.values().any(|link| link.eager)
+            && let Some(link) = self.links.values_mut().next()
+        {
+            link.eager = true;
+        }
+    }
+
+    /// Announces to one peer what came since then.
+    pub(super) fn announce_since(&mut self, conn: ConnId, since: Millis, now: Now) {
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.announce
+                .extend(self.recent.since(since).take(ANNOUNCED));
+            self.announce_at = Some(now.mono);
+        }
+    }
+
+    /// A peer asked for something that was announced to it: it gets the next things at once.
+    pub(super) fn was_asked(&mut self, conn: ConnId) {
+        self.set_eager(conn, true);
+    }
+
+    /// A peer has what this node passes on from elsewhere.
+    pub(super) fn was_told_lazy(&mut self, conn: ConnId) {
+        self.set_eager(conn, false);
+    }
+
+    fn set_eager(&mut self, conn: ConnId, eager: bool) {
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.eager = eager;
+        }
+    }
+
+    /// Takes up something that changed the store.
+    pub(super) fn tell(&mut self, what: Retained, from: Option<ConnId>, reach: Reach) {
+        if let Some(link) = from.and_then(|conn| self.links.get_mut(&conn)) {
+            link.merit = (link.merit + 1).min(LAZY_AFTER);
+        }
+        self.news.push(News { what, from, reach });
+    }
+
+    /// Notes that the peer at this connection has something.
+    pub(super) fn note(&mut self, id: &[u8; 32], conn: ConnId) {
+        self.recent.note(&prefix_of(id), conn);
+    }
+
+    /// Something came that is known. Says whether the neighbour that brought it should be lazy.
+    pub(super) fn came_again(&mut self, id: &[u8; 32], from: ConnId) -> bool {
+        if !self.recent.note(&prefix_of(id), from) {
+            return false;
+        }
+        let Some(link) = self.links.get_mut(&from) else {
+            return false;
+        };
+        link.merit -= 1;
+        let lazy = link.merit <= -LAZY_AFTER;
+        if lazy {
+            link.merit = 0;
+        }
+        lazy
+    }
+
+    /// Notes what a peer announced; says which of it is not known from lately.
+    pub(super) fn announced(&mut self, prefixes: Vec<Prefix>, by: ConnId) -> Vec<Prefix> {
+        let mut unknown = prefixes;
+        unknown.retain(|prefix| !self.recent.note(prefix, by));
+        unknown
+    }
+
+    /// When announcements have to go out.
+    pub(super) const fn next_due(&self) -> Option<Millis> {
+        self.announce_at
+    }
+
+    /// Sends the news, and the announcements that are due.
     pub(super) fn flush(
         &mut self,
         own_id: &NodeId,
-        wall: Millis,
         peers: &mut PeerManager,
         outputs: &mut Vec<Output>,
+        now: Now,
     ) {
-        if self.statements.is_empty() && self.trades.is_empty() {
-            return;
-        }
-        let statements = std::mem::take(&mut self.statements);
-        let trades = std::mem::take(&mut self.trades);
         let from = own_id.to_string();
-        let bringers: BTreeSet<ConnId> = statements
-            .iter()
-            .filter_map(|news| news.from)
-            .chain(trades.iter().filter_map(|news| news.from))
-            .collect();
-        let encode = |to: Option<ConnId>| {
-            let wanted = |from: Option<ConnId>| from.is_none() || from != to;
-            let news = statements.iter().filter(|news| wanted(news.from));
-            let texts: Vec<&str> = news.map(|news| news.what.wire()).collect();
-            let mut messages = encode_statements(&texts, &from, wall, MAX_BATCH_BYTES);
-            let news = trades.iter().filter(|news| wanted(news.from));
-            let texts: Vec<&str> = news.map(|news| news.what.as_str()).collect();
-            messages.extend(encode_trades(&texts, &from, wall, MAX_BATCH_BYTES));
-            messages
-        };
-        let conns: Vec<ConnId> = peers.x1().map(|peer| peer.conn).collect();
-        let mut for_all = None;
-        for conn in conns {
-            let messages = if bringers.contains(&conn) {
-                encode(Some(conn))
-            } else {
-                for_all.get_or_insert_with(|| encode(None)).clone()
+        if !self.news.is_empty() {
+            self.flush_news(&from, peers, outputs, now);
+        }
+        if self.announce_at.is_some_and(|due| due <= now.mono) {
+            self.announce_at = None;
+            self.flush_announcements(&from, peers, outputs, now);
+        }
+    }
+
+    fn flush_news(
+        &mut self,
+        from: &str,
+        peers: &mut PeerManager,
+        outputs: &mut Vec<Output>,
+        now: Now,
+    ) {
+        let news = std::mem::take(&mut self.news);
+        // For each peer what it gets whole, by its place among the news.
+        let mut whole: BTreeMap<ConnId, Vec<usize>> = BTreeMap::new();
+        for (place, News { what, from, reach }) in news.iter().enumerate() {
+            let prefix = prefix_of(&what.id());
+            self.recent.insert(prefix, what.clone(), now.mono);
+            if let Some(conn) = from {
+                self.recent.note(&prefix, *conn);
+            }
+            let owner = match what {
+                Retained::Statement(statement) => peers.get_node(statement.owner()),
+                Retained::Trade(_) | Retained::Proof(_) => None,
             };
-            for message in messages {
-                peers.sent(conn, message.len());
-                outputs.push(Output::Send {
-                    conn,
-                    class: Class::Bulk,
-                    message,
-                });
+            let owner = owner.map(|peer| peer.conn);
+            let eager = self.eager_links(*reach, [*from, owner]);
+            for conn in &eager {
+                whole.entry(*conn).or_default().push(place);
+                self.recent.note(&prefix, *conn);
+            }
+            for (conn, link) in &mut self.links {
+                let passed_over = [*from, owner].contains(&Some(*conn)) || eager.contains(conn);
+                if !passed_over && link.announce.len() < ANNOUNCED {
+                    link.announce.push(prefix);
+                    self.announce_at.get_or_insert(now.mono + ANNOUNCE_AFTER);
+                }
+            }
+        }
+        // Messages are encoded once for all peers that get the same.
+        let mut encoded: HashMap<&[usize], Vec<Bytes>> = HashMap::new();
+        for (conn, places) in &whole {
+            let messages = encoded.entry(places).or_insert_with(|| {
+                let items: Vec<&Retained> = places.iter().map(|place| &news[*place].what).collect();
+                encode_items(&items, from, now.wall)
+            });
+            for message in messages.iter().cloned() {
+                send_bulk(*conn, message, peers, outputs);
             }
         }
     }
+
+    /// The peers that get something whole.
+    fn eager_links(&self, reach: Reach, but: [Option<ConnId>; 2]) -> Vec<ConnId> {
+        let others = self
+            .links
+            .iter()
+            .filter(|(conn, _)| !but.contains(&Some(**conn)));
+        let eager = others.clone().filter(|(_, link)| link.eager);
+        let lazy = others.filter(|(_, link)| !link.eager);
+        let (most_lazy, most) = match reach {
+            Reach::Own => (OWN_EAGER, OWN_EAGER),
+            Reach::Passed => (0, PASSED_EAGER),
+            Reach::Announced => (0, 0),
+            Reach::Everybody => (usize::MAX, usize::MAX),
+        };
+        let conns = eager.chain(lazy.take(most_lazy)).take(most);
+        conns.map(|(conn, _)| *conn).collect()
+    }
+
+    fn flush_announcements(
+        &mut self,
+        from: &str,
+        peers: &mut PeerManager,
+        outputs: &mut Vec<Output>,
+        now: Now,
+    ) {
+        for (conn, link) in &mut self.links {
+            let mut prefixes = std::mem::take(&mut link.announce);
+            prefixes.retain(|prefix| !self.recent.is_known_to(prefix, *conn));
+            for part in prefixes.chunks(MAX_PREFIXES) {
+                let message = Message::Have(part.to_vec());
+                if let Ok(message) = encode(&message, Dialect::Secured, from, now.wall) {
+                    send_bulk(*conn, message, peers, outputs);
+                }
+            }
+        }
+    }
+}
+
+/// The messages that carry these things, in their order as far as they are of one kind.
+pub(super) fn encode_items(items: &[&Retained], from: &str, wall: Millis) -> Vec<Bytes> {
+    let statements = items.iter().filter_map(|item| match item {
+        Retained::Statement(statement) => Some(statement.wire()),
+        _ => None,
+    });
+    let statements: Vec<&str> = statements.collect();
+    let mut messages = encode_statements(&statements, from, wall, MAX_BATCH_BYTES);
+    let trades = items.iter().filter_map(|item| match item {
+        Retained::Trade(trade) => Some(trade.wire()),
+        _ => None,
+    });
+    let trades: Vec<String> = trades.collect();
+    messages.extend(encode_trades(&trades, from, wall, MAX_BATCH_BYTES));
+    let proofs = items.iter().filter_map(|item| match item {
+        Retained::Proof(proof) => Some(proof.wire()),
+        _ => None,
+    });
+    let proofs: Vec<String> = proofs.collect();
+    messages.extend(encode_proofs(&proofs, from, wall, MAX_BATCH_BYTES));
+    messages
+}
+
+fn send_bulk(conn: ConnId, message: Bytes, peers: &mut PeerManager, outputs: &mut Vec<Output>) {
+    peers.sent(conn, message.len());
+    let class = Class::Bulk;
+    outputs.push(Output::Send {
+        conn,
+        class,
+        message,
+    });
 }

@@ -19,6 +19,13 @@ pub fn verify_message(message: Message, me: NodeId, verifier: &Verifier) -> Inco
                 refused,
             })
         }
+        Message::Proofs(raw) => {
+            let checked = raw.into_iter().map(|proof| verifier.verify_proof(proof));
+            split(checked, |valid, refused| Incoming::Proofs {
+                valid,
+                refused,
+            })
+        }
         Message::Take(take) => verify_take(take, None, verifier),
         Message::Answer(answer) => verify_answer(answer, None, verifier),
         Message::Forward(forward) if forward.to == me => {
@@ -115,6 +122,12 @@ trait Refusal {
 }
 
 impl Refusal for crate::ledger::StatementError {
+    fn label(&self) -> &'static str {
+        self.reason()
+    }
+}
+
+impl Refusal for crate::ledger::ProofError {
     fn label(&self) -> &'static str {
         self.reason()
     }

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::durable::Write;
 use super::view::{Direction, Order, OrderResult, Trade};
-use crate::ledger::{Statement, TradeRecord};
+use crate::ledger::{Proof, ProofKind, Statement, TradeRecord};
 use crate::protocol::{ErrorCode, Message, PeerInfo};
 use crate::types::{
     Amount, InvalidValue, Millis, NodeId, OrderId, PeerAddress, PeerId, Price, Side, UserId,
@@ -102,6 +102,13 @@ pub enum Incoming {
     Trades {
         /// In the order of the message.
         valid: Vec<TradeRecord>,
+        /// Labels of those that did not hold.
+        refused: Vec<&'static str>,
+    },
+    /// Proofs that hold, and how many did not, by reason.
+    Proofs {
+        /// In the order of the message.
+        valid: Vec<Proof>,
         /// Labels of those that did not hold.
         refused: Vec<&'static str>,
     },
@@ -345,6 +352,15 @@ pub enum OrderError {
         /// What the store says.
         reason: String,
     },
+    /// It is proven that this node's key signed what contradicts itself: nobody trades with it.
+    #[error(
+        "this node's key is revoked: it signed what contradicts itself ({kind}); move the data \
+         directory away to start as a new node"
+    )]
+    KeyRevoked {
+        /// What it did.
+        kind: ProofKind,
+    },
     /// This node's clock differs from its peers' by more than the protocol allows.
     #[error(
         "this node's clock is {offset} ms off its peers' clocks; at most {limit} ms are allowed"
@@ -370,6 +386,7 @@ impl OrderError {
             Self::TooManyOrders { .. } => "TOO_MANY_ORDERS",
             Self::RateLimited { .. } => "RATE_LIMITED",
             Self::Storage { .. } => "STORAGE_FAILED",
+            Self::KeyRevoked { .. } => "KEY_REVOKED",
             Self::ClockOff { .. } => "CLOCK_OFF",
         }
     }

@@ -63,7 +63,7 @@ impl Node {
         match self.sign(Payload::Ka(ka)) {
             Ok(ka) => {
                 self.apply_own(ka.clone(), now);
-                self.gossip.tell(ka, None);
+                self.tell_own(ka);
             }
             Err(_) => self.counters.count("own_statement_refused"),
         }

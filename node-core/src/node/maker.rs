@@ -73,7 +73,7 @@ impl Node {
             self.counters.count("take_of_forgotten_order");
             return;
         }
-        match self.judge(asked, taking, now) {
+        match self.judge(taker, asked, taking, now) {
             Verdict::Fill(piece, qty) => match self.sign_fill(&req, &place, piece, qty, now) {
                 Some(trade) => {
                     let fill = trade.fill().clone();
@@ -95,7 +95,7 @@ impl Node {
         }
     }
 
-    fn judge(&self, asked: &Req, taking: &Place, now: Now) -> Verdict {
+    fn judge(&self, taker: NodeId, asked: &Req, taking: &Place, now: Now) -> Verdict {
         let refuse = |why| Verdict::Refuse(why, None);
         let state = self.market.ledger().order(&asked.maker);
         let (Some(own), Some(state)) = (self.own.get(&asked.maker), state) else {
@@ -103,6 +103,9 @@ impl Node {
         };
         if own.stage != Stage::Published || own.place.exp <= now.wall {
             return refuse(RejWhy::Closed);
+        }
+        if self.market.ledger().is_revoked(&taker) {
+            return refuse(RejWhy::Revoked);
         }
         if own.restored && self.is_behind_barrier(asked.ts) {
             return refuse(RejWhy::Boot);

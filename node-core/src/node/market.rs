@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use super::config::NodeConfig;
 use super::view::{BookSnapshot, Level};
-use crate::ledger::{Applied, Ledger, OrderState, Released, Statement, TradeRecord};
+use crate::ledger::{
+    Applied, InventoryError, Ledger, OrderState, Proof, Released, Statement, TradeRecord,
+};
 use crate::orderbook::{BookConfig, OrderBook, OwnerId, RestingOrder};
-use crate::types::{Millis, NodeId, Now, OrderId, Pair, Price};
+use crate::types::{Millis, NodeId, Now, OrderId, Pair, Price, StatementHash};
 
 /// Orders of this node in the book.
 pub(super) const OWN: OwnerId = OwnerId(0);
@@ -72,6 +74,42 @@ impl Market {
             self.follow(changed, is_own, now);
         }
         applied
+    }
+
+    /// Takes a proof in; the book follows.
+    pub(super) fn apply_proof(
+        &mut self,
+        proof: Proof,
+        is_own: impl Fn(&OrderId) -> bool,
+        now: Now,
+    ) -> Applied {
+        let applied = self.ledger.apply_proof(proof);
+        if let Applied::New { changed } = &applied {
+            self.follow(changed, is_own, now);
+        }
+        applied
+    }
+
+    /// Takes in what an owner's newest keep-alive lists; the book follows.
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub(super) fn apply_inventory(
+        &mut self,
+        owner: NodeId,
+        ka: StatementHash,
+        list: Vec<(OrderId, u64)>,
+        is_own: impl Fn(&OrderId) -> bool,
+        now: Now,
+    ) -> Result<(), InventoryError> {
+        let changed = self.ledger.apply_inventory(owner, ka, list)?;
+        self.follow(&changed, is_own, now);
+        Ok(())
+    }
+
+    /// Proofs that follow from what was applied since the last call.
+    pub(super) fn take_found_proofs(&mut self) -> Vec<Proof> {
+        self.ledger.take_found_proofs()
     }
 
     /// Ends what is past its time, and hides what is of silent owners. Returns the orders that

@@ -19,24 +19,28 @@ mod io;
 mod keep_alive;
 mod maker;
 mod market;
+mod news;
 mod own;
 mod peers;
 mod persist;
 mod rate;
 mod reads;
 mod receive;
+mod recent;
 mod restore;
 mod rng;
 mod router;
 mod sequence;
 mod stored;
 mod submit;
+mod sync;
 mod taker;
 mod takes;
 #[cfg(test)]
 mod tests;
 mod unsigned;
 mod view;
+mod wanted;
 
 pub use self::core::Node;
 

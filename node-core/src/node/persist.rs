@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::core::Node;
 use super::io::{Event, Output};
 use super::stored;
-use crate::ledger::TradeRecord;
+use crate::ledger::{Proof, TradeRecord};
 use crate::types::{Amount, Now, OrderId, TradeId};
 
 /// A trade that is not written down yet.
@@ -28,6 +28,13 @@ impl Node {
                 self.uncommitted[0].push(trade.clone());
             }
             self.fresh_trades.push(FreshTrade { trade, own });
+        }
+    }
+
+    /// Has a new proof written down.
+    pub(super) fn remember_proof(&mut self, proof: &Proof) {
+        if self.boot.is_some() && self.store_failure.is_none() {
+            self.fresh_proofs.push(proof.clone());
         }
     }
 
@@ -94,6 +101,8 @@ impl Node {
             }
             writes.push(stored::write_trade(&trade, wire, own));
         }
+        let proofs = std::mem::take(&mut self.fresh_proofs);
+        writes.extend(proofs.iter().map(stored::write_proof));
         for (id, own) in forgotten {
             writes.push(stored::remove_order(&id));
             let fills = own.trades.iter();

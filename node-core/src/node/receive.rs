@@ -29,6 +29,12 @@ impl Node {
                 }
                 self.refused(conn, &refused, now);
             }
+            Incoming::Proofs { valid, refused } => {
+                for proof in valid {
+                    self.on_proof(proof, Some(conn), now);
+                }
+                self.refused(conn, &refused, now);
+            }
             Incoming::Take { route, req, place } => {
                 if self.is_first(route.as_ref()) {
                     if let Some(route) = &route {
@@ -115,6 +121,24 @@ impl Node {
             Message::Ignored { .. } => self.counters.count("unknown_message_type"),
             // A session is ready after the first handshake, and acks are never waited for.
             Message::HandshakeAck { .. } => {}
+            message => self.on_sync(conn, message, now),
+        }
+    }
+
+    /// What nodes that take part in the signed protocol say to find out what the other has.
+    fn on_sync(&mut self, conn: ConnId, message: Message, now: Now) {
+        let signed = self.peers.get(conn).is_some_and(PeerSession::speaks_x1);
+        match message {
+            _ if !signed => self.counters.count("unexpected_message"),
+            Message::Have(prefixes) => self.on_have(conn, prefixes, now),
+            Message::Want(prefixes) => self.on_want(conn, &prefixes, now),
+            Message::Lazy => self.gossip.was_told_lazy(conn),
+            Message::Recon(recon) => self.on_recon(conn, &recon, now),
+            Message::ReconAnswer(recon) => self.on_recon_answer(conn, &recon, now),
+            Message::Book(request) => self.on_book(conn, request, now),
+            Message::Page(page) => self.on_page(conn, page, now),
+            Message::Get(get) => self.on_get(conn, &get, now),
+            Message::State(state) => self.on_state(conn, state, now),
             _ => self.counters.count("unexpected_message"),
         }
     }

@@ -88,7 +88,11 @@ impl Node {
                 Table::Meta if entry.key == stored::FORGOTTEN => {
                     self.answers.forget_until(stored::read_forgotten(&entry)?);
                 }
-                Table::Meta | Table::Proofs => {}
+                Table::Meta => {}
+                Table::Proofs => {
+                    let proof = stored::read_proof(&entry, &verifier)?;
+                    self.market.apply_proof(proof, |_| false, now);
+                }
                 Table::Orders => orders.push(stored::read_order(&entry, &verifier, now)?),
                 Table::Takes => takes.push(stored::read_take(&entry, &verifier, now)?),
                 Table::Fills | Table::Trades => {
@@ -179,6 +183,11 @@ impl Node {
         self.boot.as_ref().is_none_or(|boot| boot.up_to_date)
     }
 
+    /// Whether there is nothing more to mind after a start.
+    pub(super) fn is_boot_over(&self) -> bool {
+        self.boot.as_ref().is_none_or(|boot| boot.over)
+    }
+
     /// Looks whether orders of an earlier run may trade again.
     pub(super) fn look_after_boot(&mut self, now: Now) {
         let peers = self.peers.x1().count();
@@ -201,7 +210,6 @@ impl Node {
     }
 
     /// Everything that a peer knows has been compared with what this node knows.
-    #[expect(dead_code, reason = "reconciliation will call it")]
     pub(super) fn on_compared(&mut self, peer: NodeId, now: Now) {
         if let Some(boot) = self.boot.as_mut()
             && boot.asked.len() < PEERS_TO_ASK

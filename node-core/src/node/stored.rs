@@ -11,7 +11,9 @@ use super::io::TimeInForce;
 use super::own::{OwnOrder, Stage};
 use super::takes::Take;
 use crate::ledger::Verifier;
-use crate::ledger::{OrderState, Piece, Pieces, RawStatement, RawTrade, Statement, TradeRecord};
+use crate::ledger::{
+    OrderState, Piece, Pieces, Proof, RawProof, RawStatement, RawTrade, Statement, TradeRecord,
+};
 use crate::types::{Amount, InvalidValue, Millis, Now, OrderId, TakeId};
 
 /// The key of the last sequence number in [`Table::Meta`]; its value is `[n, ts]`.
@@ -254,6 +256,22 @@ pub(super) fn read_trade(entry: &Entry, verifier: &Verifier) -> Result<TradeReco
     let raw: RawTrade = parse(entry)?;
     let trade = verifier.recall_trade(raw);
     trade.map_err(|error| invalid(entry, error.to_string()))
+}
+
+/// Other nodes have it too, so it may be lost.
+pub(super) fn write_proof(proof: &Proof) -> Write {
+    Write {
+        table: Table::Proofs,
+        key: Bytes::copy_from_slice(&proof.owner().0),
+        value: Some(proof.wire().into()),
+        lazy: true,
+    }
+}
+
+pub(super) fn read_proof(entry: &Entry, verifier: &Verifier) -> Result<Proof, InvalidValue> {
+    let raw: RawProof = parse(entry)?;
+    let proof = verifier.verify_proof(raw);
+    proof.map_err(|error| invalid(entry, error.to_string()))
 }
 
 fn upsert(table: Table, key: &[u8], value: &impl Serialize) -> Write {

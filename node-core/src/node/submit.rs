@@ -29,6 +29,10 @@ impl Node {
         if let Some(reason) = self.store_failure.clone() {
             return Err(OrderError::Storage { reason });
         }
+        if let Some(proof) = self.market.ledger().proof(&self.node_id()) {
+            let kind = proof.kind();
+            return Err(OrderError::KeyRevoked { kind });
+        }
         self.check_clock(now)?;
         let price = self.check(&order)?;
         let user = order.user.unwrap_or_else(|| self.config.user_id.clone());
@@ -101,7 +105,7 @@ impl Node {
         );
         self.apply_own(statement.clone(), now);
         if rests_at_once {
-            self.gossip.tell(statement, None);
+            self.tell_own(statement);
             if let Some(own) = self.own.get_mut(&id) {
                 own.stage = Stage::Published;
                 own.patience = None;
@@ -243,9 +247,9 @@ impl Node {
         let why = OrdWhy::Rest;
         if let Some(ord) = self.state_order(id, open, OrdStatus::Open, why, now) {
             if first {
-                self.gossip.tell(place, None);
+                self.tell_own(place);
             }
-            self.gossip.tell(ord, None);
+            self.tell_own(ord);
         }
         self.order_changed(&id);
     }
@@ -305,7 +309,7 @@ impl Node {
         if published {
             let closed = OrdStatus::Closed;
             if let Some(ord) = self.state_order(*id, Amount::ZERO, closed, why, now) {
-                self.gossip.tell(ord, None);
+                self.tell_own(ord);
             }
         }
         self.finish(id, Stage::Cancelled);

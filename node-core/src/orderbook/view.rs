@@ -3,7 +3,7 @@
 use crate::types::{OrderId, Price, Side};
 
 use super::ladder::Cursor;
-use super::store::{LevelQueue, NIL, Store, limit_key};
+use super::store::{LevelQueue, NIL, Store, key_of, limit_key};
 use super::{Counters, Depth, EventSink, Level, OrderBook, OrderRef, TotalAmount};
 
 /// Orders of one side in priority order. Allocates nothing.
@@ -79,6 +79,23 @@ impl Store {
     /// All orders of `side`.
     pub(super) fn orders_of(&self, side: Side) -> Orders<'_> {
         self.crossing(side, 0)
+    }
+
+    /// The orders of `side` at `price` or worse.
+    pub(super) fn orders_from(&self, side: Side, price: Price) -> Orders<'_> {
+        let levels = Levels {
+            store: self,
+            side,
+            cursor: self
+                .ladder(side)
+                .below(key_of(side, price).saturating_add(1)),
+            limit: 0,
+        };
+        Orders {
+            store: self,
+            levels,
+            next: NIL,
+        }
     }
 
     pub(super) fn best(&self, side: Side) -> Option<Price> {
@@ -160,6 +177,13 @@ impl<S: EventSink> OrderBook<S> {
     #[must_use]
     pub fn orders(&self, side: Side) -> Orders<'_> {
         self.store.orders_of(side)
+    }
+
+    /// The orders of a side at `price` or worse, in priority order: to go on where a listing of
+    /// the side stopped.
+    #[must_use]
+    pub fn orders_from(&self, side: Side, price: Price) -> Orders<'_> {
+        self.store.orders_from(side, price)
     }
 
     /// The orders that an order of `taker_side` with this limit could trade with, in priority

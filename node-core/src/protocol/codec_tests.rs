@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ledger::limits::MAX_REQ_PAYLOAD;
-use crate::ledger::{RawStatement, RawTrade, Signature};
+use crate::ledger::{ProofKind, RawEvidence, RawProof, RawStatement, RawTrade, Signature};
 use crate::types::{Millis, NodeId, OrderId, Side, StatementHash};
 
 const DIALECTS: [Dialect; 3] = [Dialect::Secured, Dialect::Seed, Dialect::Original];
@@ -174,8 +174,16 @@ fn sync_messages() -> Vec<Message> {
         ]
     });
     let list = vec![(OrderId::from_u128(1), 2), (OrderId::from_u128(3), 0)];
+    let half = |p| RawEvidence::Statement(statement(p));
+    let proof = RawProof {
+        kind: ProofKind::Equivocation,
+        a: half("1"),
+        b: half("2"),
+    };
     let state = |ka, list| Message::State(OwnerState { owner, ka, list });
     [
+        Message::Proofs(vec![proof; MAX_PROOFS]),
+        Message::Lazy,
         Message::Have(vec![[0xab; 8], [0; 8]]),
         Message::Have(Vec::new()),
         Message::Want(vec![[1, 2, 3, 4, 5, 6, 7, 8]; MAX_PREFIXES]),

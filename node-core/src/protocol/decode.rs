@@ -11,12 +11,12 @@ use super::legacy_order::{LegacyOrder, LegacyTrade};
 use super::lenient::{self, List, Name, SomeOf};
 use super::message::{
     Capabilities, Dialect, Forward, ForwardBody, Handshake, MAX_CAPABILITIES, MAX_NAME, MAX_PEERS,
-    MAX_STATEMENTS, MAX_SYNC_ORDERS, MAX_TEXT, MAX_TRADES, Message, PeerEntry, TakeAnswer,
-    TakeRequest,
+    MAX_PROOFS, MAX_STATEMENTS, MAX_SYNC_ORDERS, MAX_TEXT, MAX_TRADES, Message, PeerEntry,
+    TakeAnswer, TakeRequest,
 };
 use super::sync::{AnswerBody, BookBody, GetBody, IdsBody, PageBody, QueryBody, StateBody};
 use crate::ledger::limits::MAX_REQ_PAYLOAD;
-use crate::ledger::{RawStatement, RawTrade};
+use crate::ledger::{RawEvidence, RawProof, RawStatement, RawTrade};
 use crate::types::{Millis, NodeId};
 
 /// The deepest nesting of arrays and objects that is read.
@@ -290,16 +290,29 @@ impl<'a> Incoming<'a> {
     fn sync(&self, kind: &str) -> Result<Message, DecodeError> {
         let malformed = |words: &str| DecodeError::Malformed(words.to_owned());
         Ok(match kind {
+            "x_proofs" => self.proofs()?,
             "x_have" => Message::Have(self.body::<IdsBody>()?.ids.0),
             "x_want" => Message::Want(self.body::<IdsBody>()?.ids.0),
             "x_recon" => Message::Recon(self.body::<QueryBody>()?.into()),
             "x_recon_answer" => Message::ReconAnswer(self.body::<AnswerBody>()?.into()),
             "x_book" => Message::Book(self.body::<BookBody>()?.try_into().map_err(malformed)?),
             "x_page" => Message::Page(self.body::<PageBody>()?.try_into().map_err(malformed)?),
+            "x_lazy" => Message::Lazy,
             "x_get" => Message::Get(self.body::<GetBody>()?.into()),
             "x_state" => Message::State(self.body::<StateBody>()?.into()),
             other => ignored(other),
         })
+    }
+
+    fn proofs(&self) -> Result<Message, DecodeError> {
+        let List(proofs) = self.body::<ProofsBody>()?.proofs;
+        for half in proofs.iter().flat_map(|proof| [&proof.a, &proof.b]) {
+            match half {
+                RawEvidence::Statement(statement) => check_sizes([statement])?,
+                RawEvidence::Trade(trade) => check_sizes(trade.parts())?,
+            }
+        }
+        Ok(Message::Proofs(proofs))
     }
 
     fn forward(&self) -> Result<Message, DecodeError> {
@@ -370,7 +383,7 @@ fn trades(text: &str) -> Result<Message, DecodeError> {
         });
     };
     for trade in &list {
-        check_sizes([&trade.maker, &trade.taker, &trade.req, &trade.fill])?;
+        check_sizes(trade.parts())?;
     }
     Ok(Message::Trades(list))
 }
@@ -437,6 +450,11 @@ impl<'de> Deserialize<'de> for Capabilities {
             _ => Ok(Self::default()),
         }
     }
+}
+
+#[derive(Deserialize)]
+struct ProofsBody {
+    proofs: List<RawProof, MAX_PROOFS>,
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 use super::message::{
-    Capabilities, Dialect, Forward, Handshake, MAX_STATEMENTS, MAX_TRADES, Message,
+    Capabilities, Dialect, Forward, Handshake, MAX_PROOFS, MAX_STATEMENTS, MAX_TRADES, Message,
 };
 use super::sync::{Base64, Prefixes};
 use crate::types::Millis;
@@ -59,11 +59,13 @@ pub fn encode(
         Message::Ignored { .. } => false,
         Message::Statements(_)
         | Message::Trades(_)
+        | Message::Proofs(_)
         | Message::Take(_)
         | Message::Answer(_)
         | Message::Forward(_)
         | Message::Have(_)
         | Message::Want(_)
+        | Message::Lazy
         | Message::Recon(_)
         | Message::ReconAnswer(_)
         | Message::Book(_)
@@ -114,6 +116,20 @@ pub fn encode_trades<T: AsRef<str>>(
 ) -> Vec<Bytes> {
     batches(
         "x_trades", "trades", texts, MAX_TRADES, from, now_wall, limit,
+    )
+}
+
+/// `x_proofs` messages for proofs whose JSON texts are at hand; otherwise as
+/// [`encode_statements`], with [`MAX_PROOFS`].
+#[must_use]
+pub fn encode_proofs<T: AsRef<str>>(
+    texts: &[T],
+    from: &str,
+    now_wall: Millis,
+    limit: usize,
+) -> Vec<Bytes> {
+    batches(
+        "x_proofs", "proofs", texts, MAX_PROOFS, from, now_wall, limit,
     )
 }
 
@@ -195,6 +211,7 @@ impl Outgoing<'_> {
             | Message::HeartbeatAck { .. }
             | Message::PeerExchangeRequest
             | Message::OrderbookSyncRequest
+            | Message::Lazy
             | Message::Ignored { .. } => Ok(()),
             Message::PeerExchange(peers) => map.serialize_entry("peers", peers),
             Message::Disconnect { reason } => map.serialize_entry("reason", reason),
@@ -212,6 +229,7 @@ impl Outgoing<'_> {
             Message::OrderbookSyncResponse(orders) => map.serialize_entry("orders", orders),
             Message::Statements(statements) => map.serialize_entry("stmts", statements),
             Message::Trades(trades) => map.serialize_entry("trades", trades),
+            Message::Proofs(proofs) => map.serialize_entry("proofs", proofs),
             Message::Take(take) => {
                 map.serialize_entry("req", &take.req)?;
                 map.serialize_entry("place", &take.place)

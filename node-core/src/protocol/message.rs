@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ErrorCode;
 use super::legacy_order::{LegacyOrder, LegacyTrade};
 use super::sync::{BookPage, BookRequest, GetOwner, OwnerState, Prefix, Recon};
-use crate::ledger::{RawStatement, RawTrade};
+use crate::ledger::{RawProof, RawStatement, RawTrade};
 use crate::types::{Millis, NodeId};
 
 /// The protocol version that a handshake names. Peers with another major version are refused;
@@ -24,6 +24,9 @@ pub const MAX_STATEMENTS: usize = 4096;
 
 /// Trades in one `x_trades`; more of them make the message invalid.
 pub const MAX_TRADES: usize = 1024;
+
+/// Proofs in one `x_proofs`, each of up to 35 KB; more of them make the message invalid.
+pub const MAX_PROOFS: usize = 24;
 
 /// Orders read from one `orderbook_sync_response`; what comes after them is ignored.
 pub const MAX_SYNC_ORDERS: usize = 1000;
@@ -119,12 +122,17 @@ pub enum Message {
     Answer(TakeAnswer),
     /// `x_fwd`: a take or an answer on its way through nodes between the two owners.
     Forward(Forward),
+    /// `x_proofs`: proofs that owners misbehaved; at most [`MAX_PROOFS`].
+    Proofs(Vec<RawProof>),
     /// `x_have`: the sender has these statements and trades, by the first bytes of their hashes;
     /// at most [`MAX_PREFIXES`](super::MAX_PREFIXES).
     Have(Vec<Prefix>),
     /// `x_want`: a wish for these statements and trades; at most
     /// [`MAX_PREFIXES`](super::MAX_PREFIXES).
     Want(Vec<Prefix>),
+    /// `x_lazy`: what the receiver passes on came another way before; it may announce it from now
+    /// on, until it is asked for something.
+    Lazy,
     /// `x_recon`: the next message of the node that started a reconciliation.
     Recon(Recon),
     /// `x_recon_answer`: the other node's answer to it.
@@ -167,8 +175,10 @@ impl Message {
             Self::Take(_) => "x_take",
             Self::Answer(_) => "x_answer",
             Self::Forward(_) => "x_fwd",
+            Self::Proofs(_) => "x_proofs",
             Self::Have(_) => "x_have",
             Self::Want(_) => "x_want",
+            Self::Lazy => "x_lazy",
             Self::Recon(_) => "x_recon",
             Self::ReconAnswer(_) => "x_recon_answer",
             Self::Book(_) => "x_book",

@@ -20,7 +20,9 @@ mod sniff;
 mod sync;
 
 pub use decode::{DecodeError, MAX_DEPTH, decode};
-pub use encode::{EncodeError, MAX_BATCH_BYTES, encode, encode_statements, encode_trades};
+pub use encode::{
+    EncodeError, MAX_BATCH_BYTES, encode, encode_proofs, encode_statements, encode_trades,
+};
 pub use error_code::ErrorCode;
 pub use frame::{
     DEFAULT_MESSAGE_LIMIT, FRAME_HEADER, FrameDecoder, FrameTooLarge, HANDSHAKE_FRAME_LIMIT,
@@ -31,8 +33,8 @@ pub use legacy::LegacyPolicy;
 pub use legacy_order::{LegacyOrder, LegacyTrade, UnsignedOrder, UnsignedTrade};
 pub use message::{
     CAPABILITY_X1, Capabilities, Dialect, Forward, ForwardBody, Handshake, MAX_CAPABILITIES,
-    MAX_NAME, MAX_PEERS, MAX_STATEMENTS, MAX_SYNC_ORDERS, MAX_TEXT, MAX_TRADES, Message,
-    PROTOCOL_VERSION, PeerEntry, TakeAnswer, TakeRequest,
+    MAX_NAME, MAX_PEERS, MAX_PROOFS, MAX_STATEMENTS, MAX_SYNC_ORDERS, MAX_TEXT, MAX_TRADES,
+    Message, PROTOCOL_VERSION, PeerEntry, TakeAnswer, TakeRequest,
 };
 pub use noise::{
     MAX_SECURED_FRAME, SESSION_VERSION, SecureReader, SecureWriter, Signer, TransportError,

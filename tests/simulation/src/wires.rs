@@ -356,6 +356,10 @@ fn show(message: &Incoming) -> String {
             let valid: Vec<String> = valid.iter().map(|trade| trade.id().short()).collect();
             format!("trades {} {refused:?}", valid.join(", "))
         }
+        Incoming::Proofs { valid, refused } => {
+            let valid: Vec<String> = valid.iter().map(|proof| format!("{proof:?}")).collect();
+            format!("proofs {} {refused:?}", valid.join(", "))
+        }
         Incoming::Take { req, .. } => format!("take {}", show_statement(req)),
         Incoming::Answer { answer, .. } => format!("answer {}", show_statement(answer)),
         Incoming::Forward(message) => format!("{} for somebody else", message.kind()),

@@ -13,8 +13,11 @@ use crate::network::{Cargo, End, Network};
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::rogues::{Move, Rogue};
-use crate::scenario::{Fault, Scenario};
+use crate::scenario::Scenario;
 use crate::trace::Trace;
+
+/// For how long after the last fault the nodes may disagree (ms).
+const PATIENCE: u64 = 240_000;
 
 /// What happens at its time.
 #[derive(Debug)]
@@ -207,30 +210,12 @@ impl World {
         let after = self.now - healed_at;
         match self.disagreement() {
             None => self.agreed_after = Some(after),
-            Some(_) if after < self.patience() => {
+            Some(_) if after < PATIENCE => {
                 self.queue.add(self.now + 1_000, Happening::Judge);
             }
             Some((rule, found)) => {
-                if self.must_agree() {
-                    self.judge.fail(rule, found);
-                } else {
-                    self.agreed_after = Some(after);
-                }
+                self.judge.fail(rule, found);
             }
-        }
-    }
-
-    /// Whether the nodes have what it takes to agree after faults of these classes.
-    fn must_agree(&self) -> bool {
-        let harmless = [Fault::SlowLinks, Fault::Skew, Fault::Stalls];
-        self.scenario.faults.iter().all(|f| harmless.contains(f))
-    }
-
-    /// For how long after the last fault the nodes may disagree.
-    fn patience(&self) -> u64 {
-        match self.must_agree() {
-            true => 240_000,
-            false => 30_000,
         }
     }
 }

@@ -61,6 +61,10 @@ pub(crate) enum Merit {
     BadSignature,
     /// A message or statement that breaks its format.
     Malformed,
+    /// An answer of a comparison, or an inventory, that can't be true.
+    FalseSync,
+    /// More requests than anybody needs.
+    RateExcess,
 }
 
 impl Merit {
@@ -70,6 +74,8 @@ impl Merit {
             Self::DialFailed => -2,
             Self::BadSignature => -20,
             Self::Malformed => -10,
+            Self::FalseSync => -5,
+            Self::RateExcess => -1,
         }
     }
 }

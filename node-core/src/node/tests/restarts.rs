@@ -1,7 +1,7 @@
 //! Nodes that write down what must survive: crashes, restarts, disks that fail or are old.
 
 use super::net::{Net, buy, limit, sell};
-use crate::node::{CancelError, OrderError, OrderStatus};
+use crate::node::{CancelError, NewOrder, OrderError, OrderStatus, TimeInForce};
 use crate::types::Side;
 
 /// Long enough for the boot barrier and every pause that a refusal leads to.
@@ -85,7 +85,14 @@ fn a_maker_that_crashed_after_its_fill_gives_the_same_answer_again() {
 #[test]
 fn a_refusal_that_freed_a_piece_is_remembered_for_the_next_request() {
     let mut net = Net::durable(2);
-    let ask = net.submit(0, sell("1", "100"));
+    // It never takes, so that the bid has to ask once more.
+    let ask = net.submit(
+        0,
+        NewOrder {
+            time_in_force: TimeInForce::Post,
+            ..sell("1", "100")
+        },
+    );
     net.crash(0);
     net.connect(0, 1);
     net.run();

@@ -6,6 +6,7 @@ pub(crate) const ANSWERS: &str = "3 an honest maker gives a take one answer";
 pub(crate) const NUMBERS: &str = "3 an honest owner uses a number once, and never dates back";
 pub(crate) const TRADES: &str = "4 every trade proves itself, and both sides are equal";
 pub(crate) const COMMIT: &str = "5 no closed or expired order is taken, and no limit is broken";
+pub(crate) const REVOKED: &str = "6 no honest owner is proven to cheat";
 pub(crate) const AGREE: &str = "8 trades and books are equal, and show what is open";
 pub(crate) const RESOLVED: &str = "9 every take is answered, and both owners have the trade";
 pub(crate) const CROSSING: &str = "10 no two orders cross";

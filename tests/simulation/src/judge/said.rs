@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 
-use meshbook::ledger::{Fill, OrdStatus, Payload, Statement};
+use meshbook::ledger::{Fill, OrdStatus, Payload, Proof, Statement};
 use meshbook::node::Incoming;
 use meshbook::types::{OrderId, Side, TakeId};
 
@@ -26,6 +26,12 @@ impl Judge {
                     }
                 }
             }
+            Incoming::Proofs { valid, refused } => {
+                self.held(refused);
+                for proof in valid {
+                    self.accused(proof);
+                }
+            }
             Incoming::Take { req, place, .. } => {
                 self.signed(place);
                 self.signed(req);
@@ -46,6 +52,15 @@ impl Judge {
             }
             Incoming::Invalid { .. } => {}
             message => self.said(message),
+        }
+    }
+
+    /// Somebody says that an owner cheats, and can prove it.
+    fn accused(&mut self, proof: &Proof) {
+        let owner = proof.owner();
+        if self.is_honest(&owner) {
+            let (owner, wire) = (owner.short(), proof.wire());
+            self.fail(rules::REVOKED, format!("{owner} is honest: {wire}"));
         }
     }
 

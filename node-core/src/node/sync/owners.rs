@@ -1,0 +1,167 @@
+//! Owners of whom something is missing, as their keep-alives tell by the root of what they list.
+
+use std::collections::BTreeMap;
+
+use super::allowance::Cost;
+use crate::ledger::{InventoryError, Retained, Statement};
+use crate::node::core::Node;
+use crate::node::io::ConnId;
+use crate::node::peers::policy::Merit;
+use crate::protocol::{GetOwner, MAX_INVENTORY, Message, OwnerState};
+use crate::types::{Millis, NodeId, Now, OrderId};
+
+/// What is missing right after a keep-alive may be on its way.
+const FIRST: Millis = Millis(500);
+/// After so long without an answer that helps, another peer is asked; the pause doubles each time.
+const AGAIN: Millis = Millis::from_secs(2);
+/// The longest pause: an owner with more open orders than are kept here never gets complete.
+const LONGEST: Millis = Millis::from_secs(600);
+/// Owners that are asked about in one turn, so that a large difference is left to comparing.
+const AT_ONCE: usize = 16;
+
+/// An owner of whom something is missing.
+#[derive(Clone, Copy, Debug)]
+struct Check {
+    due: Millis,
+    asked: u32,
+}
+
+/// The owners of whom something is missing; one entry an owner that the ledger knows.
+#[derive(Debug, Default)]
+pub(in crate::node) struct Checks(BTreeMap<NodeId, Check>);
+
+impl Node {
+    /// A keep-alive came: is everything here that it lists?
+    pub(in crate::node) fn check_owner(&mut self, owner: NodeId, now: Now) {
+        if self.market.ledger().listed_by_head(&owner).is_some() {
+            self.sync.checks.0.remove(&owner);
+            return;
+        }
+        let due = now.mono + FIRST;
+        let check = Check { due, asked: 0 };
+        let check = self.sync.checks.0.entry(owner).or_insert(check);
+        check.due = check.due.max(due);
+        let due = check.due;
+        self.hurry(due);
+    }
+
+    /// Asks about the owners of whom something is still missing.
+    pub(super) fn check_owners(&mut self, now: Now) {
+        // What is missing at first comes with the book.
+        let busy = self.sync.reading.is_some() || !self.sync.comparisons.is_empty();
+        if busy {
+            return;
+        }
+        let due = self.sync.checks.0.iter();
+        let due = due.filter(|(_, check)| check.due <= now.mono);
+        let due: Vec<NodeId> = due.map(|(owner, _)| *owner).take(AT_ONCE).collect();
+        for owner in due {
+            let ledger = self.market.ledger();
+            let known = ledger.head(&owner).is_some() && !ledger.is_revoked(&owner);
+            if !known || !ledger.lacks_listed(&owner) {
+                self.sync.checks.0.remove(&owner);
+                continue;
+            }
+            self.ask_about(owner, now);
+        }
+    }
+
+    fn ask_about(&mut self, owner: NodeId, now: Now) {
+        let Some(check) = self.sync.checks.0.get_mut(&owner) else {
+            return;
+        };
+        let pause = AGAIN.0.saturating_mul(1 << check.asked.min(20));
+        check.due = now.mono + Millis(pause).min(LONGEST);
+        let turn = check.asked as usize;
+        check.asked = check.asked.saturating_add(1);
+        let ledger = self.market.ledger();
+        let Some(at) = ledger.head(&owner).map(Statement::ts) else {
+            return;
+        };
+        let mut have = ledger.inventory(&owner, at).entries;
+        have.truncate(MAX_INVENTORY);
+        // The owner itself, then whoever brought its word, then the others in turn.
+        let direct = self.peers.get_node(owner).map(|peer| peer.conn);
+        let path = self.router.path(owner);
+        let mut conns: Vec<ConnId> = direct.into_iter().chain(path).collect();
+        for peer in self.peers.x1() {
+            if !conns.contains(&peer.conn) {
+                conns.push(peer.conn);
+            }
+        }
+        let Some(conn) = turn.checked_rem(conns.len()).map(|turn| conns[turn]) else {
+            return;
+        };
+        self.counters.count("owner_asked");
+        self.send_bulk(conn, &Message::Get(GetOwner { owner, have }), now);
+    }
+
+    /// A peer asks for what it lacks of an owner.
+    pub(in crate::node) fn on_get(&mut self, conn: ConnId, get: &GetOwner, now: Now) {
+        if !self.admits(conn, Cost::Lookup, now) {
+            return;
+        }
+        let owner = get.owner;
+        let have: BTreeMap<OrderId, u64> = get.have.iter().copied().collect();
+        let ledger = self.market.ledger();
+        let Some(head) = ledger.head(&owner).cloned() else {
+            return;
+        };
+        let list = ledger.listed_by_head(&owner).map(<[_]>::to_vec);
+        let listed: Vec<OrderId> = match &list {
+            Some(list) => list.iter().map(|(id, _)| *id).collect(),
+            None => ledger
+                .inventory(&owner, head.ts())
+                .entries
+                .iter()
+                .map(|(id, _)| *id)
+                .collect(),
+        };
+        // What it has and is not listed, it has to be told the end of.
+        let asked = have.keys().filter(|id| !listed.contains(id));
+        let orders = listed.iter().chain(asked);
+        let mut items = vec![Retained::Statement(head.clone())];
+        for order in orders.filter_map(|id| ledger.order(id)) {
+            let lacks = have
+                .get(&order.id())
+                .is_none_or(|n| *n < order.newest_number());
+            if order.owner() == owner && lacks {
+                let said = order.statements().cloned();
+                items.extend(said.map(Retained::Statement));
+                let trades = ledger.trades_of(order.id()).cloned();
+                items.extend(trades.map(Retained::Trade));
+            }
+        }
+        self.send_items(conn, &items, now);
+        let ka = Some(head.hash());
+        let list = list.filter(|list| list.len() <= MAX_INVENTORY);
+        let state = OwnerState { owner, ka, list };
+        self.send_bulk(conn, &Message::State(state), now);
+    }
+
+    /// The end of the answer to what was asked about an owner.
+    pub(in crate::node) fn on_state(&mut self, conn: ConnId, state: OwnerState, now: Now) {
+        let owner = state.owner;
+        if !self.sync.checks.0.contains_key(&owner) {
+            self.counters.count("state_unasked");
+            return;
+        }
+        let (Some(ka), Some(list)) = (state.ka, state.list) else {
+            return;
+        };
+        let own = &self.own;
+        let applied = self
+            .market
+            .apply_inventory(owner, ka, list, |id| own.contains(id), now);
+        match applied {
+            Ok(()) if !self.market.ledger().lacks_listed(&owner) => {
+                self.sync.checks.0.remove(&owner);
+            }
+            Ok(()) | Err(InventoryError::OtherHead) => {}
+            Err(_) => {
+                self.counters.count("false_inventory");
+                self.blame(conn, Merit::FalseSync, now);
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Range-based set reconciliation (Meyer; the negentropy protocol) of everything that is retained.
+//!
+//! The node that began sees what the other lacks and what itself lacks. It announces the one and
+//! asks for the other, so that both flow as news does: bounded, and each thing once however many
+//! peers have it.
+
+use negentropy::{Id, Negentropy};
+
+use super::allowance::Cost;
+use super::items::Shared;
+use crate::node::core::Node;
+use crate::node::io::ConnId;
+use crate::node::peers::policy::Merit;
+use crate::node::recent::prefix_of;
+use crate::node::wanted::Found;
+use crate::protocol::{MAX_PREFIXES, MAX_RECON_BYTES, Message, Prefix, Recon};
+use crate::types::{Millis, Now};
+
+/// The other node's answer is waited for so long.
+const PATIENCE: Millis = Millis::from_secs(20);
+/// A comparison after which something did not come is repeated in so long.
+const AFTER_LOSS: Millis = Millis::from_secs(5);
+/// No honest comparison takes so many questions: each but the last splits what differs 16-fold, and
+/// what doesn't fit one message is asked in further ones.
+const ROUNDS: u32 = 4_096;
+/// Who has fewer than a quarter of the other's items, and the other more than so many, reads the
+/// book page by page first.
+const MANY: u64 = 2_000;
+
+/// A comparison that this node began.
+#[derive(Debug)]
+pub(in crate::node) struct Comparison {
+    sid: u64,
+    negentropy: Negentropy<'static, Shared>,
+    rounds: u32,
+    /// When the last message went.
+    asked: Millis,
+    /// All questions are answered; what was missing may be on its way.
+    answered: bool,
+}
+
+/// Whether a node with so many items does better to read the book of one with `theirs` first.
+const fn has_next_to_nothing(ours: u64, theirs: u64) -> bool {
+    theirs > MANY && ours < theirs / 4
+}
+
+impl Node {
+    /// Begins to compare with a peer, unless that is under way.
+    pub(super) fn compare_with(&mut self, conn: ConnId, now: Now) {
+        if self.sync.comparisons.contains_key(&conn) {
+            return;
+        }
+        let Some(items) = self.sync.latest.get(self.market.ledger(), now.mono) else {
+            return;
+        };
+        let count = items.len() as u64;
+        let limit = MAX_RECON_BYTES as u64;
+        let begun = Negentropy::owned(Shared::new(&items), limit).and_then(|mut negentropy| {
+            let question = negentropy.initiate()?;
+            Ok((negentropy, question))
+        });
+        let Ok((negentropy, data)) = begun else {
+            self.counters.count("recon_failed");
+            return;
+        };
+        // Below 2^53, as every integer on the wire.
+        let sid = self.rng.next() >> 11;
+        let comparison = Comparison {
+            sid,
+            negentropy,
+            rounds: 0,
+            asked: now.mono,
+            answered: false,
+        };
+        self.sync.comparisons.insert(conn, comparison);
+        self.counters.count("recon_begun");
+        let recon = Recon { sid, count, data };
+        self.send_bulk(conn, &Message::Recon(recon), now);
+    }
+
+    /// A question of a comparison that the peer began.
+    pub(in crate::node) fn on_recon(&mut self, conn: ConnId, recon: &Recon, now: Now) {
+        if !self.admits(conn, Cost::Comparison, now) {
+            return;
+        }
+        let Some(items) = self.sync.latest.get(self.market.ledger(), now.mono) else {
+            return;
+        };
+        let (sid, count) = (recon.sid, items.len() as u64);
+        let may_read = !self.sync.was_read.contains(&conn);
+        let answer = if may_read && has_next_to_nothing(count, recon.count) {
+            self.read_book_of(conn, now);
+            // This node compares when it has read all.
+            Ok(Vec::new())
+        } else {
+            let negentropy = Negentropy::owned(Shared::new(&items), MAX_RECON_BYTES as u64);
+            negentropy.and_then(|mut negentropy| negentropy.reconcile(&recon.data))
+        };
+        match answer {
+            Ok(data) => {
+                let answer = Recon { sid, count, data };
+                self.send_bulk(conn, &Message::ReconAnswer(answer), now);
+            }
+            Err(_) => self.blame(conn, Merit::FalseSync, now),
+        }
+    }
+
+    /// The answer to a question of this node's.
+    pub(in crate::node) fn on_recon_answer(&mut self, conn: ConnId, recon: &Recon, now: Now) {
+        let comparison = self.sync.comparisons.get_mut(&conn);
+        let asked = comparison.filter(|it| it.sid == recon.sid && !it.answered);
+        let Some(comparison) = asked else {
+            self.counters.count("recon_unasked");
+            return;
+        };
+        if recon.data.is_empty() {
+            // The peer reads this node's book first, and compares afterwards.
+            self.sync.comparisons.remove(&conn);
+            return;
+        }
+        let (mut have, mut need) = (Vec::new(), Vec::new());
+        let next = comparison
+            .negentropy
+            .reconcile_with_ids(&recon.data, &mut have, &mut need);
+        comparison.rounds += 1;
+        comparison.asked = now.mono;
+        comparison.answered = matches!(next, Ok(None));
+        let (sid, rounds) = (comparison.sid, comparison.rounds);
+        let ours = self.sync.latest.get(self.market.ledger(), now.mono);
+        let ours = ours.map_or(0, |items| items.len() as u64);
+        if has_next_to_nothing(ours, recon.count) && !self.sync.was_read.contains(&conn) {
+            self.sync.comparisons.remove(&conn);
+            self.read_book_of(conn, now);
+            return;
+        }
+        match next {
+            Ok(None) => {}
+            Ok(Some(data)) if rounds < ROUNDS => {
+                let count = ours;
+                self.send_bulk(conn, &Message::Recon(Recon { sid, count, data }), now);
+            }
+            Ok(Some(_)) | Err(_) => {
+                self.sync.comparisons.remove(&conn);
+                self.blame(conn, Merit::FalseSync, now);
+                return;
+            }
+        }
+        self.counters.add("recon_have", have.len() as u64);
+        self.counters.add("recon_need", need.len() as u64);
+        self.want_all(conn, &need, now);
+        self.announce_all(conn, &have, now);
+    }
+
+    /// Asks for what this node lacks, but for what came by gossip meanwhile.
+    fn want_all(&mut self, conn: ConnId, need: &[Id], now: Now) {
+        for id in need {
+            let prefix = prefix_of(id.as_bytes());
+            if !self.has(&prefix, now) {
+                self.wanted.offer(conn, prefix, Found::Compared);
+            }
+        }
+    }
+
+    /// Announces what the peer lacks: it asks for it as fast as it can take it.
+    fn announce_all(&mut self, conn: ConnId, have: &[Id], now: Now) {
+        let prefixes: Vec<Prefix> = have.iter().map(|id| prefix_of(id.as_bytes())).collect();
+        for part in prefixes.chunks(MAX_PREFIXES) {
+            self.send_bulk(conn, &Message::Have(part.to_vec()), now);
+        }
+    }
+
+    /// Comparisons that are due, and those that lead nowhere.
+    pub(super) fn look_after_comparisons(&mut self, now: Now) {
+        let stuck = |it: &Comparison| !it.answered && now.mono.since(it.asked) >= PATIENCE;
+        self.sync.comparisons.retain(|_, it| !stuck(it));
+        let due: Vec<ConnId> = self
+            .sync
+            .due
+            .iter()
+            .filter(|(_, due)| **due <= now.mono)
+            .map(|(conn, _)| *conn)
+            .collect();
+        for conn in due {
+            self.sync.due.remove(&conn);
+            self.compare_with(conn, now);
+        }
+    }
+
+    /// Notes the comparisons of which everything has come.
+    pub(super) fn finish_comparisons(&mut self, now: Now) {
+        let complete: Vec<ConnId> = self
+            .sync
+            .comparisons
+            .iter()
+            .filter(|(conn, it)| it.answered && self.wanted.is_idle(**conn))
+            .map(|(conn, _)| *conn)
+            .collect();
+        for conn in complete {
+            self.sync.comparisons.remove(&conn);
+            if self.wanted.take_given_up(conn) {
+                self.sync.due.insert(conn, now.mono + AFTER_LOSS);
+                continue;
+            }
+            self.counters.count("recon_complete");
+            let peer = self.peers.get(conn).and_then(|peer| peer.id.node());
+            if let Some(peer) = peer {
+                self.on_compared(peer, now);
+            }
+        }
+    }
+}

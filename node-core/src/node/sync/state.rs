@@ -1,0 +1,122 @@
+//! What is under way between this node and its peers to find what one of them lacks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::allowance::{Allowance, Cost};
+use super::items::Latest;
+use super::owners::Checks;
+use super::pages::Reading;
+use super::recon::Comparison;
+use crate::ledger::Retained;
+use crate::node::core::Node;
+use crate::node::io::ConnId;
+use crate::node::peers::policy::Merit;
+use crate::protocol::{Message, Prefix};
+use crate::types::{Millis, Now};
+
+/// One of the peers is compared with so often.
+const ROUND_EVERY: Millis = Millis::from_secs(30);
+/// After messages were dropped, this node and the peer compare in so long: the queue that was
+/// full is likely to be so for a moment.
+const AFTER_DROPS: Millis = Millis::from_secs(2);
+
+/// Comparisons, pages being read and owners to be asked about.
+#[derive(Debug, Default)]
+pub(in crate::node) struct Sync {
+    pub(super) latest: Latest,
+    pub(super) comparisons: BTreeMap<ConnId, Comparison>,
+    /// Peers to be compared with, and from when on.
+    pub(super) due: BTreeMap<ConnId, Millis>,
+    pub(super) reading: Option<Reading>,
+    /// Peers whose book was read from the first page to the last, or was tried to be.
+    pub(super) was_read: BTreeSet<ConnId>,
+    pub(super) checks: Checks,
+    allowances: BTreeMap<ConnId, Allowance>,
+    round_at: Millis,
+}
+
+impl Node {
+    /// A peer that takes part in the signed protocol is there. Who dialed begins to compare; a node
+    /// that has to know what it signed in an earlier run doesn't wait for that.
+    pub(in crate::node) fn sync_with(&mut self, conn: ConnId, dialed: bool, now: Now) {
+        // What is compared may be a moment old, and what came since was told to others only.
+        self.sync.latest.get(self.market.ledger(), now.mono);
+        self.gossip
+            .announce_since(conn, self.sync.latest.made(), now);
+        if dialed || !self.is_boot_over() {
+            self.compare_with(conn, now);
+        }
+    }
+
+    pub(in crate::node) fn sync_lost(&mut self, conn: ConnId, now: Now) {
+        let sync = &mut self.sync;
+        sync.comparisons.remove(&conn);
+        sync.due.remove(&conn);
+        sync.was_read.remove(&conn);
+        sync.allowances.remove(&conn);
+        self.wanted.forget_conn(conn);
+        self.reading_lost(conn, now);
+    }
+
+    /// Bulk messages for a peer were dropped: it misses something.
+    pub(in crate::node) fn sync_dropped(&mut self, conn: ConnId, now: Now) {
+        if self.peers.get(conn).is_some_and(|peer| peer.speaks_x1()) {
+            let due = now.mono + AFTER_DROPS;
+            self.sync.due.entry(conn).or_insert(due);
+        }
+    }
+
+    /// What has to be done now and then.
+    pub(in crate::node) fn look_after_sync(&mut self, now: Now) {
+        self.wanted.expire(now.mono);
+        self.sync.latest.expire(now.mono);
+        if self.sync.round_at <= now.mono {
+            let first = self.sync.round_at == Millis::ZERO;
+            let jitter = Millis(self.rng.next() % (ROUND_EVERY.0 / 5));
+            self.sync.round_at = now.mono + ROUND_EVERY + jitter;
+            let conns: Vec<ConnId> = self.peers.x1().map(|peer| peer.conn).collect();
+            let chosen = self.rng.next().checked_rem(conns.len() as u64);
+            if let Some(chosen) = chosen.filter(|_| !first) {
+                self.sync.due.insert(conns[chosen as usize], now.mono);
+            }
+        }
+        self.look_after_comparisons(now);
+        self.look_after_reading(now);
+        self.check_owners(now);
+    }
+
+    /// Asks for what is missing, once for each batch of inputs, and notes what is complete by now.
+    pub(in crate::node) fn ask_for_wanted(&mut self, now: Now) {
+        let recent = self.gossip.recent();
+        let asks = self
+            .wanted
+            .take_asks(|prefix| recent.contains(prefix), now.mono);
+        for (conn, prefixes) in asks {
+            self.send_bulk(conn, &Message::Want(prefixes), now);
+        }
+        if let Some(due) = self.wanted.next_due() {
+            self.hurry(due);
+        }
+        self.finish_comparisons(now);
+    }
+
+    /// Something that this node retains, or did a moment ago.
+    pub(in crate::node) fn find_retained(&mut self, prefix: &Prefix, now: Now) -> Option<Retained> {
+        let items = self.sync.latest.get(self.market.ledger(), now.mono)?;
+        items.get(prefix).cloned()
+    }
+
+    /// Whether a peer's request is in order. If not, it is counted and not answered.
+    pub(in crate::node) fn admits(&mut self, conn: ConnId, cost: Cost, now: Now) -> bool {
+        let allowances = &mut self.sync.allowances;
+        let allowance = allowances
+            .entry(conn)
+            .or_insert_with(|| Allowance::full(now.mono));
+        let admitted = allowance.admit(cost, now.mono);
+        if !admitted {
+            self.counters.count("sync_rate");
+            self.blame(conn, Merit::RateExcess, now);
+        }
+        admitted
+    }
+}
