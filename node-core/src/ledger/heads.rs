@@ -104,7 +104,7 @@ impl Heads {
     pub(super) fn has_room(&self, owner: &NodeId) -> bool {
         self.owners.len() < self.most
             || self.owners.contains_key(owner)
-            || !self.may_drop(owner)
+            || self.is_kept(owner)
             || self.by_work.last() > Some(&(work(owner), *owner))
     }
 
@@ -265,9 +265,9 @@ impl Heads {
         self.dues.first().map(|(due, _)| *due)
     }
 
-    /// Whether an owner may be dropped.
-    pub(super) fn may_drop(&self, owner: &NodeId) -> bool {
-        self.kept.as_ref() != Some(owner)
+    /// Whether this is the owner that is never dropped.
+    pub(super) fn is_kept(&self, owner: &NodeId) -> bool {
+        self.kept.as_ref() == Some(owner)
     }
 
     pub(super) fn forget(&mut self, owner: &NodeId) {

@@ -53,7 +53,8 @@ impl Ledger {
     /// would say that a piece is gone without saying which: with its trade it says both, and
     /// every node has to see the trade anyway.
     pub fn apply(&mut self, statement: Statement, wall: Millis) -> Applied {
-        if is_early(statement.ts(), wall) {
+        // What the node itself has signed counts whatever its clock shows since.
+        if is_early(statement.ts(), wall) && !self.heads.is_kept(&statement.owner()) {
             return self.hold(Early::Statement(statement));
         }
         self.look_for_contradictions(&statement);
@@ -86,7 +87,7 @@ impl Ledger {
     /// Applies a trade: burns its piece of both orders, which become known by it if they were
     /// not. `wall` is the local time since the Unix epoch.
     pub fn apply_trade(&mut self, trade: TradeRecord, wall: Millis) -> Applied {
-        if is_early(latest_ts(&trade), wall) {
+        if is_early(latest_ts(&trade), wall) && !self.heads.is_kept(&trade.fill().owner()) {
             return self.hold(Early::Trade(trade));
         }
         if self.trades.get(&trade.id()).is_some() {
@@ -150,7 +151,7 @@ impl Ledger {
         }
         while let Some(owner) = self.heads.take_due(wall) {
             self.refresh(owner, wall, &mut hidden);
-            if self.life(&owner, wall) == Life::Gone && self.heads.may_drop(&owner) {
+            if self.life(&owner, wall) == Life::Gone && !self.heads.is_kept(&owner) {
                 self.orders.forget_all_of(&owner);
                 self.heads.forget(&owner);
             }
@@ -228,7 +229,8 @@ impl Ledger {
         self.heads.after(owner)
     }
 
-    /// Never drops this owner's orders, however long nothing is heard of it: for the node's own.
+    /// Never drops this owner's orders, however long nothing is heard of it, and takes what it
+    /// signs however far it is dated in the future: for the node's own.
     pub const fn keep_owner(&mut self, owner: NodeId) {
         self.heads.keep(owner);
     }

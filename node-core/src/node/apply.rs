@@ -47,15 +47,20 @@ impl Node {
     }
 
     /// A statement of this node's own key that comes back. Only this process signs with the key:
-    /// an order that it does not know was left behind by an earlier one, whose store is lost or
-    /// was never kept. Nobody can fill it any more, so it is closed everywhere.
+    /// what it does not know was signed by an earlier one, whose store is lost or was never kept.
+    /// An order that was left behind so is closed everywhere, since nobody can fill it any more;
+    /// everything else is taken as it is, so that this node holds what the others do.
     fn on_own_statement(&mut self, statement: Statement, now: Now) {
         self.notice_own(&statement, now);
         if self.store_failure.is_some() {
             return;
         }
+        if statement.as_place().is_none() {
+            self.take_back(statement, now);
+            return;
+        }
         let id = OrderId::from(statement.hash());
-        if statement.as_place().is_none() || self.is_own(&id) {
+        if self.is_own(&id) {
             return;
         }
         let known = self.market.ledger().order(&id);
@@ -67,6 +72,20 @@ impl Node {
         let (open, closed) = (Amount::ZERO, OrdStatus::Closed);
         if let Some(ord) = self.state_order(id, open, closed, OrdWhy::Shutdown, now) {
             self.tell_own(ord);
+        }
+    }
+
+    /// A keep-alive of this node's own key, or a word about one of its orders, that comes back.
+    fn take_back(&mut self, statement: Statement, now: Now) {
+        let own = &self.own;
+        let subject = statement.as_ord().map(|ord| ord.id);
+        self.market.apply(statement, |id| own.contains(id), now);
+        let Some(id) = subject.filter(|id| self.own.get(id).is_some_and(OwnOrder::is_open)) else {
+            return;
+        };
+        let state = self.market.ledger().order(&id);
+        if state.is_some_and(|state| state.status() == OrderStatus::Closed) {
+            self.finish(&id, Stage::Cancelled);
         }
     }
 

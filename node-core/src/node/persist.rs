@@ -128,6 +128,6 @@ impl Node {
     pub(super) fn on_store_works(&mut self, now: Now) {
         self.store_failure = None;
         self.on_committed();
-        self.hurry(now.mono);
+        self.sync_with_all(now);
     }
 }

@@ -316,7 +316,10 @@ impl Node {
             own.held.remove(take.piece);
             if let Some(rej) = rej {
                 if let Some(refusal) = rej.as_rej() {
-                    self.takes.refused(take.maker, &refusal.why, now);
+                    let freed = own.freed_for(&take.piece);
+                    let before = freed.iter().filter(|it| it.owner() == rej.owner());
+                    let before = before.count();
+                    self.takes.refused(take.maker, &refusal.why, before, now);
                 }
                 own.rejected.push((take.piece, rej));
                 self.own.mark_changed(&take.order);

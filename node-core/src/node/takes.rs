@@ -12,8 +12,11 @@ pub(super) const IN_FLIGHT_LIMIT: usize = 8;
 const ANSWERS_LIMIT: usize = 100_000;
 /// Makers and owners remembered as not worth asking.
 const AVOIDED_LIMIT: usize = 10_000;
-/// After a refusal, its maker order is not asked again for so long.
+/// After a refusal, its maker order is not asked again for so long; it doubles with each further
+/// refusal that the same owner gave of the same piece, since a piece can be refused so often only.
 const AFTER_REFUSAL: Millis = Millis::from_secs(1);
+/// The longest such pause.
+const AFTER_REFUSAL_LIMIT: Millis = Millis::from_secs(120);
 /// After two failures in a row an owner is left alone for so long; it doubles with each further.
 const OWNER_PAUSE: Millis = Millis::from_secs(30);
 /// The longest pause for an owner.
@@ -149,12 +152,13 @@ impl Takes {
         order_rests || owner_rests
     }
 
-    /// The maker refused: leave this order alone for a while.
-    pub(super) fn refused(&mut self, maker: OrderId, why: &RejWhy, now: Now) {
+    /// The maker refused, as it did so often `before`: leave this order alone for a while.
+    pub(super) fn refused(&mut self, maker: OrderId, why: &RejWhy, before: usize, now: Now) {
+        let doubled = Millis(AFTER_REFUSAL.0 << before.min(16)).min(AFTER_REFUSAL_LIMIT);
         let pause = match why {
             // Until its clock has passed the barrier, whatever the clocks' difference.
-            RejWhy::Boot => SKEW + SKEW + AFTER_REFUSAL,
-            _ => AFTER_REFUSAL,
+            RejWhy::Boot => doubled.max(SKEW + SKEW + AFTER_REFUSAL),
+            _ => doubled,
         };
         make_room(&mut self.avoided);
         self.avoided.insert(maker, now.mono + pause);

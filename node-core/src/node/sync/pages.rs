@@ -94,13 +94,10 @@ impl Node {
     /// The rest is found by comparing, with everybody who is there.
     fn end_reading(&mut self, now: Now) {
         self.sync.reading = None;
-        let conns: Vec<ConnId> = self.peers.x1().map(|peer| peer.conn).collect();
-        for conn in conns {
-            // Whoever else is there is likely to have the same, and hears of it in its turn.
-            self.sync.was_read.insert(conn);
-            self.sync.due.entry(conn).or_insert(now.mono);
-        }
-        self.hurry(now.mono);
+        // Whoever else is there is likely to have the same, and hears of it in its turn.
+        let conns = self.peers.x1().map(|peer| peer.conn);
+        self.sync.was_read.extend(conns);
+        self.sync_with_all(now);
     }
 
     pub(super) fn reading_lost(&mut self, conn: ConnId, now: Now) {
@@ -118,17 +115,18 @@ impl Node {
     }
 
     /// A peer asks for a page.
-    pub(in crate::node) fn on_book(&mut self, conn: ConnId, request: BookRequest, now: Now) {
+    pub(in crate::node) fn on_book(&mut self, conn: ConnId, request: &BookRequest, now: Now) {
         if !self.admits(conn, Cost::Lookup, now) {
             return;
         }
-        let (items, next) = match request.part {
-            BookPart::Heads { after } => self.page_of_heads(after),
+        let (items, next) = match &request.part {
+            BookPart::Heads { after } => self.page_of_heads(*after),
             // Another pair is not in order here: what there is of it is found by comparing.
             BookPart::Side { side, .. } if request.pair != self.config.pair => {
-                (Vec::new(), Err(BookPart::Side { side, after: None }))
+                let (side, after) = (*side, None);
+                (Vec::new(), Err(BookPart::Side { side, after }))
             }
-            BookPart::Side { side, after } => self.page_of_side(side, after),
+            BookPart::Side { side, after } => self.page_of_side(*side, *after),
         };
         self.send_items(conn, &items, now);
         let (part, last) = match next {

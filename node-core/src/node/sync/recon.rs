@@ -47,7 +47,7 @@ const fn has_next_to_nothing(ours: u64, theirs: u64) -> bool {
 impl Node {
     /// Begins to compare with a peer, unless that is under way.
     pub(super) fn compare_with(&mut self, conn: ConnId, now: Now) {
-        if self.sync.comparisons.contains_key(&conn) {
+        if self.sync.comparisons.contains_key(&conn) || self.store_failure.is_some() {
             return;
         }
         let Some(items) = self.sync.latest.get(self.market.ledger(), now.mono) else {

@@ -39,6 +39,10 @@ impl Node {
     /// A peer that takes part in the signed protocol is there. Who dialed begins to compare; a node
     /// that has to know what it signed in an earlier run doesn't wait for that.
     pub(in crate::node) fn sync_with(&mut self, conn: ConnId, dialed: bool, now: Now) {
+        if self.store_failure.is_some() {
+            // All are compared with when it works again.
+            return;
+        }
         // What is compared may be a moment old, and what came since was told to others only.
         self.sync.latest.get(self.market.ledger(), now.mono);
         self.gossip
@@ -106,8 +110,22 @@ impl Node {
         items.get(prefix).cloned()
     }
 
-    /// Whether a peer's request is in order. If not, it is counted and not answered.
+    /// Compares with everybody, as soon as there is time.
+    pub(in crate::node) fn sync_with_all(&mut self, now: Now) {
+        let conns: Vec<ConnId> = self.peers.x1().map(|peer| peer.conn).collect();
+        for conn in conns {
+            self.sync.due.entry(conn).or_insert(now.mono);
+        }
+        self.hurry(now.mono);
+    }
+
+    /// Whether a peer's request is in order. If not, it is counted and not answered. What this node
+    /// could not write down must not be told, so nothing is answered while its store fails.
     pub(in crate::node) fn admits(&mut self, conn: ConnId, cost: Cost, now: Now) -> bool {
+        if self.store_failure.is_some() {
+            self.counters.count("store_failing");
+            return false;
+        }
         let allowances = &mut self.sync.allowances;
         let allowance = allowances
             .entry(conn)
