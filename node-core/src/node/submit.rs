@@ -231,6 +231,10 @@ impl Node {
             }
             // A refused piece is free again: everybody may take it.
             (Stage::Published, _) if free > state.open() => self.publish(id, free, now),
+            // A piece in doubt may stay so for long: nobody should ask for it in vain.
+            (Stage::Published, _) if free < state.open() && self.takes.is_in_doubt(&own.takes) => {
+                self.publish(id, free, now);
+            }
             _ => {}
         }
     }

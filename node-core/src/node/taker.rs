@@ -3,7 +3,7 @@
 use super::core::Node;
 use super::io::{ConnId, TimeInForce};
 use super::own::{FREED_LIMIT, OwnOrder, REJECTED_LIMIT, Stage};
-use super::takes::{IN_FLIGHT_LIMIT, Take};
+use super::takes::{FAILED_AFTER, IN_FLIGHT_LIMIT, Take};
 use crate::ledger::limits::VALID;
 use crate::ledger::{OrdWhy, Payload, Piece, Req, Statement, TradeRecord};
 use crate::orderbook::{OrderRef, SelfTrade};
@@ -12,8 +12,6 @@ use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};
 
 /// The owner of the newer of two crossing orders has so long to act before the older's may.
 const NEWER_MUST_ACT: Millis = Millis::from_secs(5);
-/// A request unanswered for so many sendings counts as a failure of the maker's owner.
-const FAILED_AFTER: u32 = 4;
 
 /// What stands first against an own order.
 #[derive(Debug)]

@@ -10,6 +10,8 @@ use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};
 pub(super) const IN_FLIGHT_LIMIT: usize = 8;
 /// Answers kept: fills until newer ones need their place, refusals until their request is over.
 const ANSWERS_LIMIT: usize = 100_000;
+/// A request unanswered for so many sendings counts as a failure of the maker's owner.
+pub(super) const FAILED_AFTER: u32 = 4;
 /// Makers and owners remembered as not worth asking.
 const AVOIDED_LIMIT: usize = 10_000;
 /// After a refusal, its maker order is not asked again for so long; it doubles with each further
@@ -131,6 +133,12 @@ impl Takes {
         };
         let due = self.takes.iter().filter(|(_, take)| due(take));
         due.map(|(id, _)| *id).collect()
+    }
+
+    /// Whether one of these requests is unanswered for longer than any honest answer takes.
+    pub(super) fn is_in_doubt(&self, takes: &BTreeSet<TakeId>) -> bool {
+        let mut takes = takes.iter().filter_map(|id| self.takes.get(id));
+        takes.any(|take| take.attempt >= FAILED_AFTER)
     }
 
     /// Whether an own order has asked `maker` for a piece and waits for the answer.

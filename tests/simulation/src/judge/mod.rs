@@ -40,7 +40,10 @@ pub(crate) struct Judge {
     refusals: HashSet<TakeId>,
     /// Takes whose refusal by this maker this taker has embedded in another request.
     freed: HashSet<(TakeId, NodeId, NodeId)>,
-    trades: BTreeSet<TradeId>,
+    /// The same of requests that came to be part of a trade: only those are known to everybody.
+    void: HashSet<(TakeId, NodeId, NodeId)>,
+    /// All trades, with their takes, makers and takers.
+    trades: BTreeMap<TradeId, (TakeId, NodeId, NodeId)>,
     burned: HashMap<OrderId, Vec<Burned>>,
     /// What each host has told its user of own trades, as far as its disk must know it.
     told: Vec<BTreeSet<TradeId>>,
@@ -86,7 +89,8 @@ impl Judge {
 
     /// All trades that were ever written down by anybody, but for those that are void.
     fn standing_trades(&self) -> BTreeSet<TradeId> {
-        self.trades.clone()
+        let standing = self.trades.iter().filter(|(_, by)| !self.void.contains(by));
+        standing.map(|(id, _)| *id).collect()
     }
 
     fn was_published(&self, order: &OrderId) -> bool {

@@ -32,8 +32,15 @@ const VERIFIED: u8 = 4;
 impl Judge {
     /// A node holds this trade, and has written it down.
     pub(crate) fn trade(&mut self, trade: &TradeRecord) {
-        if !self.trades.insert(trade.id()) {
+        let (maker, taker) = (trade.maker().owner(), trade.taker().owner());
+        let by = (trade.take_id(), maker, taker);
+        if self.trades.insert(trade.id(), by).is_some() {
             return;
+        }
+        for rej in trade.req().freed() {
+            if let Some(answer) = rej.as_rej() {
+                self.void.insert((answer.take, rej.owner(), taker));
+            }
         }
         for statement in [trade.maker(), trade.taker(), trade.req(), trade.fill()] {
             self.signed(statement);
@@ -51,11 +58,7 @@ impl Judge {
                 start: piece.start().units(),
                 end: piece.end().units(),
                 trade: trade.id(),
-                take: (
-                    trade.take_id(),
-                    trade.maker().owner(),
-                    trade.taker().owner(),
-                ),
+                take: by,
             };
             self.burn(order, place.owner(), amount, piece);
         }
