@@ -1,5 +1,6 @@
 //! What a driver does for its node: inputs in, one commit for each batch, then the outputs.
 
+use meshbook::ledger::TradeRecord;
 use meshbook::node::{Event, Input, Node, Output};
 use meshbook::types::OrderId;
 
@@ -251,6 +252,7 @@ impl World {
 
     /// A host's process dies, and starts again later.
     pub(crate) fn crash(&mut self, host: usize, crash: Crash) {
+        let only_here = self.only_here(host);
         let it = &mut self.hosts[host];
         if it.node.take().is_none() {
             return;
@@ -270,10 +272,29 @@ impl World {
             Finds::Backup => it.disk = it.backup.clone(),
             Finds::Nothing => it.disk = Default::default(),
         }
-        self.judge.died(host, crash.finds);
+        self.judge.died(host, crash.finds, &only_here);
         self.leave_all(host, crash.silent);
         let start = Happening::Start { host };
         self.queue.add(self.now + crash.down, start);
+    }
+
+    /// The trades that a host holds and no other does, as far as one can look.
+    fn only_here(&self, host: usize) -> Vec<TradeRecord> {
+        let others = || self.hosts.iter().enumerate().filter(|(i, _)| *i != host);
+        let held_elsewhere = |trade: &TradeRecord| {
+            others().any(|(_, other)| {
+                let node = other.node.as_ref();
+                node.is_none_or(|node| node.ledger().trade(&trade.id()).is_some())
+            })
+        };
+        let Some(node) = &self.hosts[host].node else {
+            return Vec::new();
+        };
+        let trades = node.ledger().trades(usize::MAX);
+        trades
+            .filter(|trade| !held_elsewhere(trade))
+            .cloned()
+            .collect()
     }
 
     /// A host's process starts with what its disk holds.

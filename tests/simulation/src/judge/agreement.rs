@@ -38,11 +38,17 @@ impl World {
     }
 
     fn one_tape(&self) -> Result<(), Disagreement> {
+        let trades_of = |node: &Node| -> BTreeSet<TradeId> {
+            node.ledger().trades(usize::MAX).map(|t| t.id()).collect()
+        };
+        // What only lost disks held is gone; what is left must be everywhere all the same.
+        let all = match self.judge.forgetful.is_empty() {
+            true => self.judge.standing_trades(),
+            false => self.nodes().flat_map(|(_, node)| trades_of(node)).collect(),
+        };
         for (index, node) in self.nodes() {
-            let trades: BTreeSet<TradeId> =
-                node.ledger().trades(usize::MAX).map(|t| t.id()).collect();
-            if trades != self.judge.standing_trades() {
-                let all = self.judge.standing_trades();
+            let trades = trades_of(node);
+            if trades != all {
                 let missing: Vec<String> = all.difference(&trades).map(TradeId::short).collect();
                 let more: Vec<String> = trades.difference(&all).map(TradeId::short).collect();
                 let found = format!("node {index} lacks trades {missing:?} and has {more:?}");
@@ -94,7 +100,10 @@ impl World {
     fn no_takes(&self) -> Result<(), Disagreement> {
         for (index, node) in self.nodes() {
             let mut takes = node.takes_in_flight();
-            let waiting = takes.find(|take| self.judge.is_honest(&take.owner));
+            // A maker that lost its answer can neither repeat nor contradict it.
+            let waiting = takes.find(|take| {
+                self.judge.is_honest(&take.owner) && !self.judge.is_forgetful(&take.owner)
+            });
             if let Some(take) = waiting {
                 let found = format!("node {index} waits for take {}", take.take.short());
                 return Err((rules::RESOLVED, found));

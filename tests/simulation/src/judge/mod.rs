@@ -12,7 +12,7 @@ pub(crate) mod rules;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use meshbook::ledger::Statement;
+use meshbook::ledger::{Statement, TradeRecord};
 use meshbook::types::{Millis, NodeId, OrderId, StatementHash, TakeId, TradeId};
 
 use self::trades::Burned;
@@ -79,12 +79,37 @@ impl Judge {
         self.told[host].insert(trade);
     }
 
-    /// A host died; what it will find decides what it can still know.
-    pub(crate) fn died(&mut self, host: usize, finds: Finds) {
-        if matches!(finds, Finds::Backup | Finds::Nothing) {
-            self.told[host].clear();
-            self.forgetful.insert(host);
+    /// A host dies; what it will find decides what it can still know. `only_here` are the trades
+    /// that no other host has.
+    pub(crate) fn died(&mut self, host: usize, finds: Finds, only_here: &[TradeRecord]) {
+        if !matches!(finds, Finds::Backup | Finds::Nothing) {
+            return;
         }
+        self.told[host].clear();
+        self.forgetful.insert(host);
+        // Nobody will ever hear of them, so that nobody can be held to them.
+        for trade in only_here {
+            let id = trade.id();
+            self.trades.remove(&id);
+            self.fills.remove(&trade.take_id());
+            for order in [trade.maker_order(), trade.taker_order()] {
+                if let Some(burned) = self.burned.get_mut(&order) {
+                    burned.retain(|piece| piece.trade != id);
+                }
+            }
+        }
+        // Its user has to cancel once more what its store does not know to be cancelled.
+        let owned = |order: &OrderId| {
+            let place = self.places.get(order);
+            place.is_some_and(|place| self.honest.get(&place.owner()) == Some(&host))
+        };
+        self.cancelled.retain(|order| !owned(order));
+    }
+
+    /// Whether an owner's host lost what it had written down.
+    fn is_forgetful(&self, owner: &NodeId) -> bool {
+        let host = self.honest.get(owner);
+        host.is_some_and(|host| self.forgetful.contains(host))
     }
 
     /// All trades that were ever written down by anybody, but for those that are void.

@@ -13,7 +13,7 @@ use crate::world::network_id;
 pub(super) struct Burned {
     start: u128,
     end: u128,
-    trade: TradeId,
+    pub(super) trade: TradeId,
     /// The take, its maker and its taker.
     take: (TakeId, NodeId, NodeId),
 }
