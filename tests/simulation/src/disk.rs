@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use meshbook::node::{Entry, Table, Write};
+use meshbook::types::TradeId;
 
 type Entries = BTreeMap<(Table, Bytes), Bytes>;
 
@@ -45,6 +46,17 @@ impl Disk {
             value: value.clone(),
         };
         self.flushed.iter().map(entry).collect()
+    }
+
+    /// Whether a trade is written down, flushed or not.
+    pub(crate) fn holds_trade(&self, trade: &TradeId) -> bool {
+        let written = self.waiting.iter().flatten();
+        let waiting = written.map(|write| (write.table, &write.key));
+        let flushed = self.flushed.keys().map(|(table, key)| (*table, key));
+        let mut trades = flushed
+            .chain(waiting)
+            .filter(|(table, _)| *table == Table::Trades);
+        trades.any(|(_, key)| key.ends_with(&trade.0))
     }
 
     fn flush(&mut self, batches: usize) {

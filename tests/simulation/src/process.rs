@@ -1,8 +1,7 @@
 //! What a driver does for its node: inputs in, one commit for each batch, then the outputs.
 
-use meshbook::ledger::TradeRecord;
 use meshbook::node::{Event, Input, Node, Output};
-use meshbook::types::OrderId;
+use meshbook::types::{OrderId, TradeId};
 
 use crate::host::{Batch, Crash, CrashPoint, Finds, Task};
 use crate::judge::rules;
@@ -252,7 +251,6 @@ impl World {
 
     /// A host's process dies, and starts again later.
     pub(crate) fn crash(&mut self, host: usize, crash: Crash) {
-        let only_here = self.only_here(host);
         let it = &mut self.hosts[host];
         if it.node.take().is_none() {
             return;
@@ -272,29 +270,23 @@ impl World {
             Finds::Backup => it.disk = it.backup.clone(),
             Finds::Nothing => it.disk = Default::default(),
         }
-        self.judge.died(host, crash.finds, &only_here);
+        if matches!(crash.finds, Finds::Backup | Finds::Nothing) {
+            let trades = self.judge.trades();
+            let gone = trades.filter(|trade| !self.is_held(trade)).collect();
+            self.judge.forgot(host, &gone);
+        }
         self.leave_all(host, crash.silent);
         let start = Happening::Start { host };
         self.queue.add(self.now + crash.down, start);
     }
 
-    /// The trades that a host holds and no other does, as far as one can look.
-    fn only_here(&self, host: usize) -> Vec<TradeRecord> {
-        let others = || self.hosts.iter().enumerate().filter(|(i, _)| *i != host);
-        let held_elsewhere = |trade: &TradeRecord| {
-            others().any(|(_, other)| {
-                let node = other.node.as_ref();
-                node.is_none_or(|node| node.ledger().trade(&trade.id()).is_some())
-            })
-        };
-        let Some(node) = &self.hosts[host].node else {
-            return Vec::new();
-        };
-        let trades = node.ledger().trades(usize::MAX);
-        trades
-            .filter(|trade| !held_elsewhere(trade))
-            .cloned()
-            .collect()
+    /// Whether a trade is in any node's memory or on any disk.
+    fn is_held(&self, trade: &TradeId) -> bool {
+        self.hosts.iter().any(|host| {
+            let node = host.node.as_ref();
+            let in_memory = node.is_some_and(|node| node.ledger().trade(trade).is_some());
+            in_memory || host.disk.holds_trade(trade)
+        })
     }
 
     /// A host's process starts with what its disk holds.

@@ -12,11 +12,11 @@ pub(crate) mod rules;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use meshbook::ledger::{Statement, TradeRecord};
+use meshbook::ledger::Statement;
 use meshbook::types::{Millis, NodeId, OrderId, StatementHash, TakeId, TradeId};
 
 use self::trades::Burned;
-use crate::host::{Finds, Host};
+use crate::host::Host;
 use crate::world::{Summary, Violation};
 
 /// What was signed and shown so far, over all nodes.
@@ -79,31 +79,31 @@ impl Judge {
         self.told[host].insert(trade);
     }
 
-    /// A host dies; what it will find decides what it can still know. `only_here` are the trades
-    /// that no other host has.
-    pub(crate) fn died(&mut self, host: usize, finds: Finds, only_here: &[TradeRecord]) {
-        if !matches!(finds, Finds::Backup | Finds::Nothing) {
-            return;
-        }
+    /// All trades that were ever written down.
+    pub(crate) fn trades(&self) -> impl Iterator<Item = TradeId> + '_ {
+        self.trades.keys().copied()
+    }
+
+    /// A host died and will not find what it had written down. Nobody can be held to the trades
+    /// that are `gone` with that.
+    pub(crate) fn forgot(&mut self, host: usize, gone: &BTreeSet<TradeId>) {
         self.told[host].clear();
         self.forgetful.insert(host);
-        // Nobody will ever hear of them, so that nobody can be held to them.
-        for trade in only_here {
-            let id = trade.id();
-            self.trades.remove(&id);
-            self.fills.remove(&trade.take_id());
-            for order in [trade.maker_order(), trade.taker_order()] {
-                if let Some(burned) = self.burned.get_mut(&order) {
-                    burned.retain(|piece| piece.trade != id);
-                }
+        for trade in gone {
+            if let Some((take, ..)) = self.trades.remove(trade) {
+                self.fills.remove(&take);
             }
         }
-        // Its user has to cancel once more what its store does not know to be cancelled.
+        for burned in self.burned.values_mut() {
+            burned.retain(|piece| !gone.contains(&piece.trade));
+        }
+        // What its store does not know to be closed its user has to close once more.
         let owned = |order: &OrderId| {
             let place = self.places.get(order);
             place.is_some_and(|place| self.honest.get(&place.owner()) == Some(&host))
         };
         self.cancelled.retain(|order| !owned(order));
+        self.closed.retain(|order, _| !owned(order));
     }
 
     /// Whether an owner's host lost what it had written down.
