@@ -48,44 +48,38 @@ impl Node {
 
     /// A statement of this node's own key that comes back. Only this process signs with the key:
     /// what it does not know was signed by an earlier one, whose store is lost or was never kept.
-    /// An order that was left behind so is closed everywhere, since nobody can fill it any more;
-    /// everything else is taken as it is, so that this node holds what the others do.
+    /// It is taken as it is, so that this node holds what the others do.
     fn on_own_statement(&mut self, statement: Statement, now: Now) {
         self.notice_own(&statement, now);
         if self.store_failure.is_some() {
             return;
         }
-        if statement.as_place().is_none() {
-            self.take_back(statement, now);
-            return;
-        }
-        let id = OrderId::from(statement.hash());
-        if self.is_own(&id) {
-            return;
-        }
-        let known = self.market.ledger().order(&id);
-        if known.is_some_and(|order| order.status() == OrderStatus::Closed) {
-            return;
-        }
-        self.counters.count("left_behind_closed");
-        self.apply_own(statement, now);
-        let (open, closed) = (Amount::ZERO, OrdStatus::Closed);
-        if let Some(ord) = self.state_order(id, open, closed, OrdWhy::Shutdown, now) {
-            self.tell_own(ord);
+        let subject = statement.as_ord().map(|ord| ord.id);
+        let order = statement.order_id().or(subject);
+        let own = &self.own;
+        self.market.apply(statement, |id| own.contains(id), now);
+        if let Some(id) = order {
+            self.look_after_returned(id, now);
         }
     }
 
-    /// A keep-alive of this node's own key, or a word about one of its orders, that comes back.
-    fn take_back(&mut self, statement: Statement, now: Now) {
-        let own = &self.own;
-        let subject = statement.as_ord().map(|ord| ord.id);
-        self.market.apply(statement, |id| own.contains(id), now);
-        let Some(id) = subject.filter(|id| self.own.get(id).is_some_and(OwnOrder::is_open)) else {
+    /// Something was taken in about an order of this node's own key. One that was left behind by
+    /// an earlier process is closed everywhere, since nobody can fill it any more.
+    fn look_after_returned(&mut self, id: OrderId, now: Now) {
+        let Some(state) = self.market.ledger().order(&id) else {
             return;
         };
-        let state = self.market.ledger().order(&id);
-        if state.is_some_and(|state| state.status() == OrderStatus::Closed) {
-            self.finish(&id, Stage::Cancelled);
+        let (closed, own) = (state.closing().is_some(), self.own.get(&id));
+        match own.map(OwnOrder::is_open) {
+            Some(true) if closed => self.finish(&id, Stage::Cancelled),
+            None if !closed && state.status() != OrderStatus::Filled => {
+                self.counters.count("left_behind_closed");
+                let (open, closed) = (Amount::ZERO, OrdStatus::Closed);
+                if let Some(ord) = self.state_order(id, open, closed, OrdWhy::Shutdown, now) {
+                    self.tell_own(ord);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -146,10 +140,13 @@ impl Node {
             });
         }
         self.resolve(&trade.take_id(), None, now);
-        for id in sides {
+        for place in [trade.maker(), trade.taker()] {
+            let id = OrderId::from(place.hash());
             if self.is_own(&id) {
                 self.order_changed(&id);
                 self.after_match(id, now);
+            } else if place.owner() == me {
+                self.look_after_returned(id, now);
             }
         }
         true
