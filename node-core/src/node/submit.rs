@@ -213,6 +213,12 @@ impl Node {
         let free = own.free(state);
         let waiting = !own.takes.is_empty();
         let patient = own.patience.is_some_and(|until| until > now.mono);
+        if self.must_not_commit(&id, now) {
+            if !patient {
+                self.settle(&id);
+            }
+            return;
+        }
         match (own.stage, own.time_in_force) {
             (Stage::Placing, TimeInForce::Ioc | TimeInForce::Fok) => {
                 if !waiting {

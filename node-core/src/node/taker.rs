@@ -28,6 +28,7 @@ impl Node {
     /// Takes whatever crosses an own order, best price first, as far as its free pieces reach.
     pub(super) fn match_own(&mut self, id: OrderId, now: Now) {
         if self.must_not_commit(&id, now) {
+            self.after_match(id, now);
             return;
         }
         while let Some((opposite, gap)) = self.next_opposite(&id, now) {

@@ -7,7 +7,7 @@ use super::known::{KnownPeer, KnownPeers, PersistedPeer};
 use super::policy::{
     BAN_SCORE, BANS_LIMIT, CLOCKS_TO_ASK, DIAL_GIVE_UP, DIALS_AT_ONCE, EXCHANGE_EVERY,
     EXCHANGE_LIMIT, FIRST_BAN, HEARTBEAT_EVERY, LONGEST_BAN, Merit, PERSISTED_LIMIT, PLAIN_FOR,
-    SILENCE_LIMIT, STALE_AFTER,
+    SAME_TIME, SILENCE_LIMIT,
 };
 use super::session::PeerSession;
 use crate::node::io::ConnId;
@@ -163,13 +163,15 @@ impl PeerManager {
         }
     }
 
-    /// Whether a second session with a peer is the one to keep. Both ends come to the same
-    /// answer: of two dials in opposite directions the one of the lower id stays.
+    /// Whether a second session with a peer is the one to keep. Nobody dials a peer that it has a
+    /// session with, so one that comes long after the first means that the first broke, whether or
+    /// not this end has noticed. Of two at about the same time both ends keep the same one: of
+    /// dials in opposite directions that of the lower id.
     fn prefers(&self, new: &PeerSession, old: ConnId, now: Now) -> bool {
         let Some(old) = self.sessions.get(&old) else {
             return true;
         };
-        if now.mono.since(old.last_seen.mono) >= STALE_AFTER {
+        if now.mono.since(old.since) >= SAME_TIME {
             return true;
         }
         if old.direction == new.direction {

@@ -6,9 +6,9 @@ use crate::types::Millis;
 pub(crate) const HEARTBEAT_EVERY: Millis = Millis::from_secs(30);
 /// A peer that was silent for so long is dead.
 pub(crate) const SILENCE_LIMIT: Millis = Millis::from_secs(60);
-/// A second session of a peer whose first was silent for so long replaces it: its heartbeat
-/// answer is overdue, so the first one is most likely a connection that broke unnoticed.
-pub(crate) const STALE_AFTER: Millis = Millis::from_secs(35);
+/// Two sessions with one peer that came up within this time were dialed at the same time: a dial
+/// and a handshake take a few seconds at the most where they succeed.
+pub(crate) const SAME_TIME: Millis = Millis::from_secs(5);
 
 /// A node believes its peers' clocks rather than its own only if so many tell theirs.
 pub(crate) const CLOCKS_TO_ASK: usize = 3;
