@@ -37,8 +37,8 @@ pub enum Fault {
     Byzantine,
 }
 
-/// The classes that seeds decide on. The others happen only when they are asked for.
-const DRAWN: [Fault; 9] = [
+/// The classes that seeds decide on.
+const DRAWN: [Fault; 12] = [
     Fault::Breaks,
     Fault::Partitions,
     Fault::SlowLinks,
@@ -48,6 +48,9 @@ const DRAWN: [Fault; 9] = [
     Fault::Stalls,
     Fault::Crashes,
     Fault::DiskFailures,
+    Fault::OldDisks,
+    Fault::LostDisks,
+    Fault::Byzantine,
 ];
 
 impl Fault {
@@ -84,7 +87,12 @@ impl Scenario {
         let trouble_time = random.between(5_000, 60_000);
         let share = random.pick(&[0, 15, 30, 50]);
         let faults = DRAWN.iter().copied();
-        let faults = faults.filter(|_| random.percent(share)).collect();
+        let mut faults: BTreeSet<Fault> = faults.filter(|_| random.percent(share)).collect();
+        // A node that lost its store has nothing but its clock to know what it signed before.
+        if faults.contains(&Fault::Skew) || faults.contains(&Fault::ClockJumps) {
+            faults.remove(&Fault::OldDisks);
+            faults.remove(&Fault::LostDisks);
+        }
         Self {
             seed,
             nodes,

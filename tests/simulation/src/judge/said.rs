@@ -131,7 +131,7 @@ impl Judge {
         let owner = statement.owner().short();
         if twice {
             self.fail(rules::NUMBERS, format!("{owner} uses {n} twice"));
-        } else if backdated && !self.is_forgetful(&statement.owner()) {
+        } else if backdated {
             self.fail(rules::NUMBERS, format!("{owner} dates {n} back"));
         }
     }
