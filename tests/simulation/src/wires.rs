@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use meshbook::node::{Class, ConnId, Direction, Incoming, Input, verify_message};
-use meshbook::protocol::{Dialect, ErrorCode, Message, PeerInfo, SessionConfig, decode, encode};
+use meshbook::protocol::{
+    Dialect, ErrorCode, Message, PeerInfo, Prefix, SessionConfig, decode, encode,
+};
 use meshbook::types::{NodeId, PeerAddress, PeerId};
 
 use crate::judge::rules;
@@ -149,8 +151,7 @@ impl World {
             }
             incoming => incoming,
         };
-        let chatter = matches!(&message, Incoming::Plain(_));
-        if !chatter {
+        if !is_chatter(&message) {
             self.trace.say(self.now, || {
                 let from = self.network.party(end.other());
                 format!("node {party} hears from {from}: {}", show(&message))
@@ -344,10 +345,33 @@ impl World {
     }
 }
 
+/// Whether a message says nothing about the market.
+fn is_chatter(message: &Incoming) -> bool {
+    match message {
+        Incoming::Plain(message) => !message.kind().starts_with("x_"),
+        _ => false,
+    }
+}
+
+fn short(prefix: &Prefix) -> String {
+    let [a, b, c, d, ..] = prefix;
+    format!("{a:02x}{b:02x}{c:02x}{d:02x}")
+}
+
 /// A message in a few words.
 fn show(message: &Incoming) -> String {
     match message {
-        Incoming::Plain(message) => message.kind().to_owned(),
+        Incoming::Plain(message) => match message {
+            Message::Have(ids) | Message::Want(ids) => {
+                let ids: Vec<String> = ids.iter().map(|id| short(id)).collect();
+                format!("{} {}", message.kind(), ids.join(" "))
+            }
+            Message::Recon(recon) | Message::ReconAnswer(recon) => {
+                let (count, bytes) = (recon.count, recon.data.len());
+                format!("{} of {count} items in {bytes} bytes", message.kind())
+            }
+            message => format!("{message:?}"),
+        },
         Incoming::Statements { valid, refused } => {
             let valid: Vec<String> = valid.iter().map(show_statement).collect();
             format!("{} {refused:?}", valid.join(", "))

@@ -73,6 +73,7 @@ impl Node {
             answered: false,
         };
         self.sync.comparisons.insert(conn, comparison);
+        self.sync.tried.insert(conn, now.mono);
         self.counters.count("recon_begun");
         let recon = Recon { sid, count, data };
         self.send_bulk(conn, &Message::Recon(recon), now);
@@ -107,6 +108,8 @@ impl Node {
 
     /// The answer to a question of this node's.
     pub(in crate::node) fn on_recon_answer(&mut self, conn: ConnId, recon: &Recon, now: Now) {
+        let ours = self.sync.latest.get(self.market.ledger(), now.mono);
+        let ours = ours.map_or(0, |items| items.len() as u64);
         let comparison = self.sync.comparisons.get_mut(&conn);
         let asked = comparison.filter(|it| it.sid == recon.sid && !it.answered);
         let Some(comparison) = asked else {
@@ -114,8 +117,11 @@ impl Node {
             return;
         };
         if recon.data.is_empty() {
-            // The peer reads this node's book first, and compares afterwards.
             self.sync.comparisons.remove(&conn);
+            // The peer reads this node's book first, and compares afterwards: if it has so little.
+            if !has_next_to_nothing(recon.count, ours) {
+                self.blame(conn, Merit::FalseSync, now);
+            }
             return;
         }
         let (mut have, mut need) = (Vec::new(), Vec::new());
@@ -126,8 +132,6 @@ impl Node {
         comparison.asked = now.mono;
         comparison.answered = matches!(next, Ok(None));
         let (sid, rounds) = (comparison.sid, comparison.rounds);
-        let ours = self.sync.latest.get(self.market.ledger(), now.mono);
-        let ours = ours.map_or(0, |items| items.len() as u64);
         if has_next_to_nothing(ours, recon.count) && !self.sync.was_read.contains(&conn) {
             self.sync.comparisons.remove(&conn);
             self.read_book_of(conn, now);

@@ -14,7 +14,7 @@ use crate::node::peers::policy::Merit;
 use crate::protocol::{Message, Prefix};
 use crate::types::{Millis, Now};
 
-/// One of the peers is compared with so often.
+/// One of the peers is compared with so often, each in its turn.
 const ROUND_EVERY: Millis = Millis::from_secs(30);
 /// After messages were dropped, this node and the peer compare in so long: the queue that was
 /// full is likely to be so for a moment.
@@ -27,6 +27,8 @@ pub(in crate::node) struct Sync {
     pub(super) comparisons: BTreeMap<ConnId, Comparison>,
     /// Peers to be compared with, and from when on.
     pub(super) due: BTreeMap<ConnId, Millis>,
+    /// When a comparison with each peer was begun last.
+    pub(super) tried: BTreeMap<ConnId, Millis>,
     pub(super) reading: Option<Reading>,
     /// Peers whose book was read from the first page to the last, or was tried to be.
     pub(super) was_read: BTreeSet<ConnId>,
@@ -56,6 +58,7 @@ impl Node {
         let sync = &mut self.sync;
         sync.comparisons.remove(&conn);
         sync.due.remove(&conn);
+        sync.tried.remove(&conn);
         sync.was_read.remove(&conn);
         sync.allowances.remove(&conn);
         self.wanted.forget_conn(conn);
@@ -78,10 +81,10 @@ impl Node {
             let first = self.sync.round_at == Millis::ZERO;
             let jitter = Millis(self.rng.next() % (ROUND_EVERY.0 / 5));
             self.sync.round_at = now.mono + ROUND_EVERY + jitter;
-            let conns: Vec<ConnId> = self.peers.x1().map(|peer| peer.conn).collect();
-            let chosen = self.rng.next().checked_rem(conns.len() as u64);
-            if let Some(chosen) = chosen.filter(|_| !first) {
-                self.sync.due.insert(conns[chosen as usize], now.mono);
+            let tried = |conn: &ConnId| self.sync.tried.get(conn).copied();
+            let next = self.peers.x1().map(|peer| peer.conn).min_by_key(tried);
+            if let Some(next) = next.filter(|_| !first) {
+                self.sync.due.insert(next, now.mono);
             }
         }
         self.look_after_comparisons(now);
