@@ -34,7 +34,7 @@ impl Ledger {
         for statement in [trade.maker(), trade.taker(), trade.req(), trade.fill()] {
             self.look_for_contradictions(statement);
         }
-        for rej in trade.req().freed() {
+        for (rej, _) in trade.freed() {
             self.watch.notice_refusal(rej);
             let take = rej.as_rej().map(|rej| rej.take);
             let filled = take.into_iter().flat_map(|take| self.trades.of_take(take));

@@ -390,6 +390,7 @@ impl World {
             qty,
             px: maker.as_place().unwrap().px,
             open: amount("0"),
+            freed: Vec::new(),
         };
         let fill = sign(HOSTILE, Payload::Fill(fill));
         let trade = TradeRecord::new(maker.clone(), taker.clone(), req.clone(), fill);
@@ -568,6 +569,7 @@ impl World {
             qty,
             px: maker.as_place().unwrap().px,
             open: amount("0"),
+            freed: Vec::new(),
         };
         let fill = sign(HONEST, Payload::Fill(fill));
         let burned = Piece::at(gap.start(), qty).unwrap();

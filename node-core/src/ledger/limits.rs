@@ -31,14 +31,14 @@ pub const EXP_MAX: Millis = Millis::from_secs(30 * 24 * 3600);
 /// Integers in payloads are below this, so that every language reads them exactly.
 pub const MAX_INTEGER: u64 = 1 << 53;
 
-/// The longest payload text in bytes, but for a `req`.
+/// The longest payload text in bytes, but for a `req` and a `fill`.
 pub const MAX_PAYLOAD: usize = 1024;
 
-/// The longest payload text of a `req`, which embeds up to [`MAX_FREED`] signed refusals.
+/// The longest payload text of a `req` or a `fill`, which embed up to [`MAX_FREED`] signed refusals.
 pub const MAX_REQ_PAYLOAD: usize = 8 * 1024;
 
-/// How many refusals one `req` may embed.
-pub const MAX_FREED: usize = 8;
+/// How many refusals one `req` or `fill` may embed.
+pub const MAX_FREED: usize = 16;
 
 /// How many addresses one `ka` may name.
 pub const MAX_ADDRS: usize = 4;

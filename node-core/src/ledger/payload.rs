@@ -158,6 +158,9 @@ pub struct Fill {
     pub px: Price,
     /// What takers may ask of the maker's order from now on.
     pub open: Amount,
+    /// Signed refusals of takes that the maker's order made before, which freed this piece; at
+    /// most [`MAX_FREED`].
+    pub freed: Vec<RawStatement>,
 }
 
 /// A maker's refusal of a take. The one kind without a sequence number.
@@ -201,6 +204,16 @@ impl Payload {
             Self::Req(_) => "req",
             Self::Fill(_) => "fill",
             Self::Rej(_) => "rej",
+        }
+    }
+
+    /// The signed refusals that it embeds.
+    #[must_use]
+    pub const fn freed(&self) -> &[RawStatement] {
+        match self {
+            Self::Req(req) => req.freed.as_slice(),
+            Self::Fill(fill) => fill.freed.as_slice(),
+            _ => &[],
         }
     }
 
@@ -327,15 +340,7 @@ impl Req {
             let allowed = "another order than the taker's";
             return Err(InvalidValue::new("maker", self.maker.to_string(), allowed));
         }
-        if self.freed.len() > MAX_FREED {
-            let allowed = "at most 8 refusals";
-            return Err(InvalidValue::new(
-                "freed",
-                self.freed.len().to_string(),
-                allowed,
-            ));
-        }
-        Ok(())
+        few_enough(&self.freed)
     }
 }
 
@@ -350,8 +355,17 @@ impl Fill {
 
     fn check(&self) -> Result<(), InvalidValue> {
         self.piece()?;
-        positive("px", self.px.is_zero())
+        positive("px", self.px.is_zero())?;
+        few_enough(&self.freed)
     }
+}
+
+fn few_enough(freed: &[RawStatement]) -> Result<(), InvalidValue> {
+    if freed.len() <= MAX_FREED {
+        return Ok(());
+    }
+    let allowed = format!("at most {MAX_FREED} refusals");
+    Err(InvalidValue::new("freed", freed.len().to_string(), allowed))
 }
 
 fn integer(field: &'static str, value: u64) -> Result<(), InvalidValue> {

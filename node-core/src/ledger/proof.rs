@@ -389,11 +389,13 @@ fn takes_twice(first: &TradeRecord, second: &TradeRecord) -> bool {
         && refusal(second, first).is_none()
 }
 
-/// The refusal of a trade's take by its own maker that another trade's `req` shows.
+/// The refusal of a trade's take by its own maker that its taker shows with another trade.
 fn refusal<'a>(of: &TradeRecord, by: &'a TradeRecord) -> Option<&'a Statement> {
-    let (take, maker) = (of.take_id(), of.fill().owner());
-    by.req()
-        .freed()
-        .iter()
-        .find(|rej| rej.owner() == maker && rej.as_rej().is_some_and(|rej| rej.take == take))
+    let (take, maker, taker) = (of.take_id(), of.fill().owner(), of.req().owner());
+    let mut shown = by.freed();
+    let found = shown.find(|(rej, by)| {
+        let refused = rej.as_rej().map(|rej| rej.take);
+        *by == taker && rej.owner() == maker && refused == Some(take)
+    });
+    found.map(|(rej, _)| rej)
 }

@@ -34,7 +34,7 @@ pub enum StatementError {
     /// The signature does not count.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// A `req` embeds something else than refusals of different takes that verify.
+    /// It embeds something else than refusals of different takes that verify.
     #[error("freed must hold signed refusals of different takes")]
     Freed,
 }
@@ -99,7 +99,7 @@ struct Inner {
 }
 
 impl Statement {
-    /// Puts together what was verified. `freed` are the verified forms of what a `req` embeds.
+    /// Puts together what was verified. `freed` are the verified forms of what it embeds.
     pub(super) fn verified(
         raw: &RawStatement,
         payload: Payload,
@@ -178,7 +178,7 @@ impl Statement {
         self.0.payload.ts()
     }
 
-    /// The refusals that a `req` embeds, verified; empty for every other kind.
+    /// The refusals that a `req` or a `fill` embeds, verified; empty for every other kind.
     #[must_use]
     pub fn freed(&self) -> &[Self] {
         &self.0.freed
@@ -288,23 +288,23 @@ impl Identity {
     /// are faults that other nodes can prove.
     ///
     /// # Errors
-    /// A payload that breaks its own contract, and a `req` whose `freed` does not verify.
+    /// A payload that breaks its own contract, and one whose `freed` does not verify.
     pub fn sign(&self, network: &NetworkId, payload: Payload) -> Result<Statement, StatementError> {
         payload.check().map_err(PayloadError::from)?;
         let p = payload.to_string();
         check_len(&p, &payload)?;
         let k = self.node_id();
         let bytes = signed_bytes(network, k, &p);
-        let freed = match &payload {
+        let freed = match payload.freed() {
+            [] => Vec::new(),
             // Rare and short, so a cache of its own would be of no use here.
-            Payload::Req(req) if !req.freed.is_empty() => {
+            freed => {
                 let verifier = Verifier::remembering(network.clone(), MAX_FREED);
-                let freed = req.freed.iter().cloned().map(|raw| verifier.verify(raw));
+                let freed = freed.iter().cloned().map(|raw| verifier.verify(raw));
                 let freed = freed.collect::<Result<Vec<_>, _>>()?;
                 check_freed(&freed)?;
                 freed
             }
-            _ => Vec::new(),
         };
         let s = Signature(self.sign_bytes(&bytes));
         let raw = RawStatement { p, k, s };
@@ -329,7 +329,7 @@ pub(super) fn hash(signed: &[u8]) -> StatementHash {
 /// A text that is too long for its payload's kind.
 pub(super) fn check_len(p: &str, payload: &Payload) -> Result<(), StatementError> {
     let max = match payload {
-        Payload::Req(_) => MAX_REQ_PAYLOAD,
+        Payload::Req(_) | Payload::Fill(_) => MAX_REQ_PAYLOAD,
         _ => MAX_PAYLOAD,
     };
     if p.len() > max {

@@ -110,6 +110,7 @@ impl Draft {
                 qty: amount("4"),
                 px: price("100"),
                 open: amount("6"),
+                freed: Vec::new(),
             },
             keys: [1, 2, 2, 1],
         }
@@ -222,6 +223,7 @@ pub(super) fn any_payload() -> impl Strategy<Value = Payload> {
                     qty: b,
                     px: a_px,
                     open: low,
+                    freed: Vec::new(),
                 }),
                 4 => Payload::Ka(Ka {
                     n,

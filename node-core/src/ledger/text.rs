@@ -267,17 +267,16 @@ impl<'a> Reader<'a> {
             min: self.amount(r#","min":"#, "min")?,
             lim: self.price(r#","lim":"#, "lim")?,
             maker: self.value(r#","maker":"#, "maker")?,
-            freed: if self.take(r#","freed":["#) {
-                self.freed()?
-            } else {
-                Vec::new()
-            },
+            freed: self.freed()?,
         })
     }
 
-    /// The refusals up to the closing bracket; at least one, as an empty list is not written.
+    /// The refusals that a statement embeds. A list of none is not written.
     fn freed(&mut self) -> Result<Vec<RawStatement>, PayloadError> {
         let mut freed = Vec::new();
+        if !self.take(r#","freed":["#) {
+            return Ok(freed);
+        }
         loop {
             self.expect(r#"{"p":"#)?;
             let p = self.quoted_payload()?;
@@ -289,7 +288,7 @@ impl<'a> Reader<'a> {
                 return Ok(freed);
             }
             if freed.len() >= MAX_FREED {
-                return Err(self.error("at most 8 refusals"));
+                return Err(self.error("at most 16 refusals"));
             }
             self.expect(",")?;
         }
@@ -330,6 +329,7 @@ impl<'a> Reader<'a> {
             qty: self.amount(r#","qty":"#, "qty")?,
             px: self.price(r#","px":"#, "px")?,
             open: self.amount(r#","open":"#, "open")?,
+            freed: self.freed()?,
         })
     }
 
@@ -438,15 +438,19 @@ impl Req {
             r#","until":{until},"order":"{order}","at":"{at}","qty":"{qty}","min":"{min}""#
         )?;
         write!(f, r#","lim":"{lim}","maker":"{maker}""#)?;
-        for (i, raw) in self.freed.iter().enumerate() {
-            f.write_str(if i == 0 { r#","freed":["# } else { "," })?;
-            raw.write(f)?;
-        }
-        if !self.freed.is_empty() {
-            f.write_char(']')?;
-        }
-        Ok(())
+        write_freed(&self.freed, f)
     }
+}
+
+fn write_freed(freed: &[RawStatement], f: &mut impl Write) -> std::fmt::Result {
+    for (i, raw) in freed.iter().enumerate() {
+        f.write_str(if i == 0 { r#","freed":["# } else { "," })?;
+        raw.write(f)?;
+    }
+    if !freed.is_empty() {
+        f.write_char(']')?;
+    }
+    Ok(())
 }
 
 impl Fill {
@@ -463,7 +467,8 @@ impl Fill {
         write!(
             f,
             r#","take":"{take}","id":"{id}","at":"{at}","qty":"{qty}","px":"{px}","open":"{open}""#
-        )
+        )?;
+        write_freed(&self.freed, f)
     }
 }
 

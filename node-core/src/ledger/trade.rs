@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::types::{Amount, Millis, OrderId, Pair, Price, Side, TakeId, TradeId};
+use crate::types::{Amount, Millis, NodeId, OrderId, Pair, Price, Side, TakeId, TradeId};
 
 use super::limits::SKEW;
 use super::{Fill, Piece, Place, PlaceTif, RawStatement, Req, Statement, StatementError};
@@ -165,6 +165,14 @@ impl TradeRecord {
             maker_piece,
             taker_piece,
         })))
+    }
+
+    /// The refusals that it embeds, each with the owner who counts its own take as refused by it.
+    pub fn freed(&self) -> impl Iterator<Item = (&Statement, NodeId)> {
+        [self.req(), self.fill()].into_iter().flat_map(|statement| {
+            let by = statement.owner();
+            statement.freed().iter().map(move |rej| (rej, by))
+        })
     }
 
     /// The trade's id, equal on all nodes.

@@ -10,7 +10,7 @@ use super::TradeRecord;
 use super::limits::{FREED_KEPT, TRADES_KEPT};
 
 /// A take that its taker counts as refused: the take, the maker who signed the refusal, and the
-/// taker who embedded it in a later `req`.
+/// taker who embedded it in a later `req` or `fill`.
 type Freed = (TakeId, NodeId, NodeId);
 
 #[derive(Debug, Default)]
@@ -70,12 +70,11 @@ impl TradeSet {
         Some(oldest)
     }
 
-    /// Notes the takes that a trade's `req` counts as refused. Returns the orders of the trades
-    /// that are void by that.
+    /// Notes the takes that a trade counts as refused. Returns the orders of the trades that are
+    /// void by that.
     pub(super) fn free(&mut self, trade: &TradeRecord) -> BTreeSet<OrderId> {
-        let taker = trade.req().owner();
         let mut touched = BTreeSet::new();
-        for statement in trade.req().freed() {
+        for (statement, taker) in trade.freed() {
             let Some(rej) = statement.as_rej() else {
                 continue;
             };

@@ -162,12 +162,8 @@ impl Verifier {
         refuse_small_order(raw.k)?;
         let payload: Payload = raw.p.parse()?;
         check_len(&raw.p, &payload)?;
-        let freed = match &payload {
-            Payload::Req(req) => req.freed.as_slice(),
-            _ => &[],
-        };
         // Refusals alone are let through, so this cannot nest deeper than once.
-        let freed = freed.iter().map(|raw| {
+        let freed = payload.freed().iter().map(|raw| {
             if raw.p.starts_with(r#"{"t":"rej","#) {
                 self.prepare(raw.clone(), checks)
             } else {

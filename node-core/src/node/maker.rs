@@ -136,6 +136,7 @@ impl Node {
             };
         }
         match own.free_gap(state, asked.min) {
+            Some(gap) if own.is_stuck(&gap) => refuse(RejWhy::Gone),
             Some(gap) => Verdict::Fill(gap, asked.qty.min(gap.len())),
             None => Verdict::Refuse(RejWhy::Gone, Some(own.free(state))),
         }
@@ -165,6 +166,9 @@ impl Node {
         let state = self.market.ledger().order(&maker)?;
         let (statement, price) = (own.statement.clone(), own.place.px);
         let open = own.free(state).checked_sub(qty)?;
+        let burned = Piece::at(gap.start(), qty).ok()?;
+        let freed = own.freed_for(&burned);
+        let freed = freed.iter().map(Statement::raw).collect();
         let (n, ts) = self.sequence.next(now);
         let fill = Fill {
             n,
@@ -175,6 +179,7 @@ impl Node {
             qty,
             px: price,
             open,
+            freed,
         };
         let made = self
             .sign(Payload::Fill(fill))

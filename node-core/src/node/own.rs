@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::io::TimeInForce;
+use crate::ledger::limits::MAX_FREED;
 use crate::ledger::{OrderState, Piece, Pieces, Place, Statement, TradeRecord};
 use crate::types::{Amount, Millis, OrderId, TakeId};
 
 /// Closed orders that stay readable; the oldest go first.
 const HISTORY_LIMIT: usize = 10_000;
-/// Refusals that one `req` may carry, and so the most that a piece may have had.
-pub(super) const FREED_LIMIT: usize = 8;
 
 /// How far an own order has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +44,8 @@ pub(super) struct OwnOrder {
     pub(super) patience: Option<Millis>,
     /// It crosses a newer order whose owner has until then to act (monotonic).
     pub(super) act_at: Option<Millis>,
+    /// It asks for nothing before that (monotonic), after it was refused again and again.
+    pub(super) asks_after: Millis,
     /// Its submitter has its answer.
     pub(super) settled: bool,
     /// An earlier run of this node placed it.
@@ -85,6 +86,12 @@ impl OwnOrder {
     /// What is neither burned nor held, in all.
     pub(super) fn free(&self, state: &OrderState) -> Amount {
         state.amt().saturating_sub(self.taken(state).measure())
+    }
+
+    /// Whether a piece was refused so often that a statement can't show all the refusals.
+    pub(super) fn is_stuck(&self, piece: &Piece) -> bool {
+        let freed = self.rejected.iter();
+        freed.filter(|(freed, _)| freed.overlaps(piece)).count() > MAX_FREED
     }
 
     /// The refusals that freed some of `piece`.

@@ -182,6 +182,7 @@ pub(super) fn read_order(
         // Whoever submitted it is gone, so nobody has to wait.
         patience: (stage == Stage::Placing).then_some(now.mono),
         act_at: None,
+        asks_after: Millis::ZERO,
         settled: true,
         restored: true,
         last_fill: Millis::ZERO,

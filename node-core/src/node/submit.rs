@@ -97,6 +97,7 @@ impl Node {
                 trades: Vec::new(),
                 patience: Some(now.mono + patience),
                 act_at: None,
+                asks_after: Millis::ZERO,
                 settled: false,
                 restored: false,
                 last_fill: Millis::ZERO,

@@ -2,8 +2,8 @@
 
 use super::core::Node;
 use super::io::{ConnId, TimeInForce};
-use super::own::{FREED_LIMIT, OwnOrder, REJECTED_LIMIT, Stage};
-use super::takes::{FAILED_AFTER, IN_FLIGHT_LIMIT, Take};
+use super::own::{OwnOrder, REJECTED_LIMIT, Stage};
+use super::takes::{FAILED_AFTER, IN_FLIGHT_LIMIT, Take, doubled};
 use crate::ledger::limits::VALID;
 use crate::ledger::{OrdWhy, Payload, Piece, Req, Statement, TradeRecord};
 use crate::orderbook::{OrderRef, SelfTrade};
@@ -12,6 +12,9 @@ use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};
 
 /// The owner of the newer of two crossing orders has so long to act before the older's may.
 const NEWER_MUST_ACT: Millis = Millis::from_secs(5);
+
+/// A piece that was refused so often before waits after each further refusal.
+const OFTEN: usize = 4;
 
 /// What stands first against an own order.
 #[derive(Debug)]
@@ -53,10 +56,12 @@ impl Node {
         let state = self.market.ledger().order(id)?;
         let one = Amount::from_units(1)?;
         let gap = own.free_gap(state, one)?;
-        if own.time_in_force == TimeInForce::Post {
+        if own.time_in_force == TimeInForce::Post || own.is_stuck(&gap) {
             return None;
         }
-        let may_request = own.takes.len() < IN_FLIGHT_LIMIT && own.rejected.len() < REJECTED_LIMIT;
+        let may_request = own.takes.len() < IN_FLIGHT_LIMIT
+            && own.rejected.len() < REJECTED_LIMIT
+            && own.asks_after <= now.mono;
         let mut waits_for_newer = false;
         let mut found = None;
         for maker in self.market.book().crossing(own.place.side, own.place.px) {
@@ -91,9 +96,6 @@ impl Node {
                 waits_for_newer = true;
                 continue;
             }
-            if own.freed_for(&gap).len() > FREED_LIMIT {
-                continue;
-            }
             found = Some(Opposite::Foreign(maker, theirs.owner()));
             break;
         }
@@ -119,7 +121,8 @@ impl Node {
     fn spare(&self, id: &OrderId) -> Option<Piece> {
         let own = self.own.get(id)?;
         let state = self.market.ledger().order(id)?;
-        own.free_gap(state, Amount::from_units(1)?)
+        let gap = own.free_gap(state, Amount::from_units(1)?)?;
+        (!own.is_stuck(&gap)).then_some(gap)
     }
 
     /// A trade of two own orders: the same record as any other, one key on both legs.
@@ -318,6 +321,9 @@ impl Node {
                     let freed = own.freed_for(&take.piece);
                     let before = freed.iter().filter(|it| it.owner() == rej.owner());
                     let before = before.count();
+                    if let Some(excess) = freed.len().checked_sub(OFTEN) {
+                        own.asks_after = now.mono + doubled(excess);
+                    }
                     self.takes.refused(take.maker, &refusal.why, before, now);
                 }
                 own.rejected.push((take.piece, rej));

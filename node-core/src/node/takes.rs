@@ -24,6 +24,11 @@ const OWNER_PAUSE: Millis = Millis::from_secs(30);
 /// The longest pause for an owner.
 const OWNER_PAUSE_LIMIT: Millis = Millis::from_secs(3_600);
 
+/// The pause after a refusal that so many others came before.
+pub(super) fn doubled(before: usize) -> Millis {
+    Millis(AFTER_REFUSAL.0 << before.min(16)).min(AFTER_REFUSAL_LIMIT)
+}
+
 /// A request in flight. Its piece stays held until a fill or a refusal comes, however long.
 #[derive(Debug)]
 pub(super) struct Take {
@@ -162,7 +167,7 @@ impl Takes {
 
     /// The maker refused, as it did so often `before`: leave this order alone for a while.
     pub(super) fn refused(&mut self, maker: OrderId, why: &RejWhy, before: usize, now: Now) {
-        let doubled = Millis(AFTER_REFUSAL.0 << before.min(16)).min(AFTER_REFUSAL_LIMIT);
+        let doubled = doubled(before);
         let pause = match why {
             // Until its clock has passed the barrier, whatever the clocks' difference.
             RejWhy::Boot => doubled.max(SKEW + SKEW + AFTER_REFUSAL),

@@ -84,6 +84,12 @@ impl Judge {
         if honest {
             self.in_sequence(statement);
         }
+        for rej in statement.freed() {
+            if let Some(answer) = rej.as_rej() {
+                let by = (answer.take, rej.owner(), statement.owner());
+                self.freed.insert(by);
+            }
+        }
         match statement.payload() {
             Payload::Place(place) => {
                 self.places
@@ -98,12 +104,6 @@ impl Judge {
             Payload::Req(_) => {
                 self.requests
                     .insert(statement.hash().into(), statement.clone());
-                for rej in statement.freed() {
-                    if let Some(answer) = rej.as_rej() {
-                        let by = (answer.take, rej.owner(), statement.owner());
-                        self.freed.insert(by);
-                    }
-                }
             }
             Payload::Fill(fill) if honest => self.filled(statement, fill),
             Payload::Rej(rej) if honest => {

@@ -37,9 +37,9 @@ impl Judge {
         if self.trades.insert(trade.id(), by).is_some() {
             return;
         }
-        for rej in trade.req().freed() {
+        for (rej, by) in trade.freed() {
             if let Some(answer) = rej.as_rej() {
-                self.void.insert((answer.take, rej.owner(), taker));
+                self.void.insert((answer.take, rej.owner(), by));
             }
         }
         for statement in [trade.maker(), trade.taker(), trade.req(), trade.fill()] {

@@ -44,6 +44,7 @@ impl World {
             qty: asked.qty.min(terms.amt),
             px: terms.px,
             open: terms.amt,
+            freed: Vec::new(),
         });
         let rej = Payload::Rej(Rej {
             ts,
