@@ -143,6 +143,7 @@ impl Node {
         for place in [trade.maker(), trade.taker()] {
             let id = OrderId::from(place.hash());
             if self.is_own(&id) {
+                self.reopen_if_void(&id);
                 self.order_changed(&id);
                 self.after_match(id, now);
             } else if place.owner() == me {

@@ -173,6 +173,16 @@ impl OwnOrders {
         self.orders.iter()
     }
 
+    /// Takes an end back: the order stands in everybody's book once more.
+    pub(super) fn reopen(&mut self, id: &OrderId) {
+        if let Some(order) = self.orders.get_mut(id) {
+            order.stage = Stage::Published;
+            self.closed.retain(|closed| closed != id);
+            self.open.insert(*id);
+            self.changed.insert(*id);
+        }
+    }
+
     /// Ends an order. It stays readable until newer ones need its place; one with a take in
     /// flight stays until that is resolved.
     pub(super) fn close(&mut self, id: &OrderId, stage: Stage) {

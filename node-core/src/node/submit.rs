@@ -349,6 +349,21 @@ impl Node {
         self.settle(id);
     }
 
+    /// An order that was filled by a trade which turned out to be void goes on: its maker had
+    /// refused as well, and this node has shown that now.
+    pub(super) fn reopen_if_void(&mut self, id: &OrderId) {
+        let (Some(own), Some(state)) = (self.own.get(id), self.market.ledger().order(id)) else {
+            return;
+        };
+        if own.stage == Stage::Filled && state.filled() < state.amt() {
+            self.counters.count("order_reopened");
+            match own.time_in_force {
+                TimeInForce::Ioc | TimeInForce::Fok => self.own.close(id, Stage::Cancelled),
+                TimeInForce::Gtc | TimeInForce::Post => self.own.reopen(id),
+            }
+        }
+    }
+
     /// Remembers what is filled of an own order.
     pub(super) fn note_filled(&mut self, id: &OrderId) {
         let filled = self.market.ledger().order(id).map(|state| state.filled());

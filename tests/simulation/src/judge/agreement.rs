@@ -91,10 +91,31 @@ impl World {
             let shown: BTreeMap<OrderId, Amount> = node.shown_orders().collect();
             if shown != open {
                 let found = difference(&open, &shown);
-                return Err((rules::AGREE, format!("node {index}: {found}")));
+                let ids = open.keys().chain(shown.keys());
+                let first = ids.filter(|id| open.get(id) != shown.get(id)).min();
+                let views = first.map_or_else(String::new, |id| self.views_of(id));
+                return Err((rules::AGREE, format!("node {index}: {found}; {views}")));
             }
         }
         Ok(())
+    }
+
+    /// What each node holds of an order.
+    fn views_of(&self, id: &OrderId) -> String {
+        let view = |(index, node): (usize, &Node)| {
+            let held = node.ledger().order(id).map(|state| {
+                let (status, filled, open) = (state.status(), state.filled(), state.open());
+                format!("{status:?}, {filled} filled, {open} open")
+            });
+            let own = node.order(id).map(|order| order.status);
+            let held = held.unwrap_or_else(|| "nothing".to_owned());
+            match own {
+                Some(own) => format!("node {index}, its owner, has it as {own:?}: {held}"),
+                None => format!("node {index}: {held}"),
+            }
+        };
+        let views: Vec<String> = self.nodes().map(view).collect();
+        format!("of {}: {}", id.short(), views.join("; "))
     }
 
     fn no_takes(&self) -> Result<(), Disagreement> {
