@@ -53,6 +53,18 @@ const DRAWN: [Fault; 12] = [
     Fault::Byzantine,
 ];
 
+/// A node loses what it had written down.
+const FORGETTING: [Fault; 2] = [Fault::OldDisks, Fault::LostDisks];
+
+/// Nobody can tell such a node in time what it had signed.
+const AGAINST_RECALL: [Fault; 5] = [
+    Fault::Breaks,
+    Fault::Partitions,
+    Fault::Sessions,
+    Fault::Skew,
+    Fault::ClockJumps,
+];
+
 impl Fault {
     /// Its name on the command line.
     #[must_use]
@@ -88,10 +100,14 @@ impl Scenario {
         let share = random.pick(&[0, 15, 30, 50]);
         let faults = DRAWN.iter().copied();
         let mut faults: BTreeSet<Fault> = faults.filter(|_| random.percent(share)).collect();
-        // A node that lost its store has nothing but its clock to know what it signed before.
-        if faults.contains(&Fault::Skew) || faults.contains(&Fault::ClockJumps) {
-            faults.remove(&Fault::OldDisks);
-            faults.remove(&Fault::LostDisks);
+        // A node that lost what it wrote has nothing but its clock and its peers to know what it
+        // signed before: either forgets nothing, or the others do not fail it.
+        let (lost, needed) = match random.percent(50) {
+            true => (FORGETTING.as_slice(), AGAINST_RECALL.as_slice()),
+            false => (AGAINST_RECALL.as_slice(), FORGETTING.as_slice()),
+        };
+        if lost.iter().any(|fault| faults.contains(fault)) {
+            faults.retain(|fault| !needed.contains(fault));
         }
         Self {
             seed,

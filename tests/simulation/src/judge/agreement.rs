@@ -41,17 +41,23 @@ impl World {
         let trades_of = |node: &Node| -> BTreeSet<TradeId> {
             node.ledger().trades(usize::MAX).map(|t| t.id()).collect()
         };
-        // What only lost disks held is gone; what is left must be everywhere all the same.
-        let all = match self.judge.forgetful.is_empty() {
-            true => self.judge.standing_trades(),
-            false => self.nodes().flat_map(|(_, node)| trades_of(node)).collect(),
-        };
+        // What anybody has must be everywhere, and what was confirmed to a user must be there.
+        let mut all: BTreeSet<TradeId> = self.nodes().flat_map(|(_, n)| trades_of(n)).collect();
+        all.extend(self.judge.confirmed_trades());
         for (index, node) in self.nodes() {
             let trades = trades_of(node);
             if trades != all {
                 let missing: Vec<String> = all.difference(&trades).map(TradeId::short).collect();
                 let more: Vec<String> = trades.difference(&all).map(TradeId::short).collect();
-                let found = format!("node {index} lacks trades {missing:?} and has {more:?}");
+                let first = all.symmetric_difference(&trades).next();
+                let holds = |(_, node): &(usize, &Node)| {
+                    first.is_some_and(|trade| node.ledger().trade(trade).is_some())
+                };
+                let holders: Vec<usize> = self.nodes().filter(holds).map(|(i, _)| i).collect();
+                let found = format!(
+                    "node {index} lacks trades {missing:?} and has {more:?}; \
+                     the first is known to {holders:?}"
+                );
                 return Err((rules::AGREE, found));
             }
         }

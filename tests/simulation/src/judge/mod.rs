@@ -112,10 +112,14 @@ impl Judge {
         host.is_some_and(|host| self.forgetful.contains(host))
     }
 
-    /// All trades that were ever written down by anybody, but for those that are void.
-    fn standing_trades(&self) -> BTreeSet<TradeId> {
-        let standing = self.trades.iter().filter(|(_, by)| !self.void.contains(by));
-        standing.map(|(id, _)| *id).collect()
+    /// All trades that their own users were told of, but for those that are void and those that
+    /// were lost with a disk.
+    fn confirmed_trades(&self) -> impl Iterator<Item = TradeId> + '_ {
+        let told = self.told.iter().flatten().copied();
+        told.filter(|id| {
+            let by = self.trades.get(id);
+            by.is_some_and(|by| !self.void.contains(by))
+        })
     }
 
     fn was_published(&self, order: &OrderId) -> bool {
