@@ -12,6 +12,7 @@ use super::Options;
 use super::child::Child;
 use super::echo;
 use super::figures::{Figures, clock, cpu};
+use super::keeping::Keeping;
 use super::peer::{limit, node};
 
 /// Open orders that are kept; a node may have 200.
@@ -39,19 +40,41 @@ fn bid_price(number: usize) -> Price {
 }
 
 /// Everything, one after the other, with nothing else running.
-pub(crate) async fn all(options: Options) -> Vec<Figures> {
+pub(crate) async fn all(options: &Options) -> Vec<Figures> {
     let mut figures = echo::measure(options).await;
-    let (client, _folder) = node(&[]).await;
-    let address = client.p2p_address().expect("it listens").to_string();
-    let mut first = Child::start(&["peer", &address]).await;
-    connected(&client, 1).await;
-    figures.push(to_book(&client, &mut first, options).await);
-    figures.push(to_fill(&client, &mut first, options).await);
-    let mut second = Child::start(&["peer", &address]).await;
-    connected(&client, 2).await;
-    figures.push(sustained(&client, [&mut first, &mut second], options).await);
-    client.shutdown().await;
+    let mut nodes = Vec::new();
+    for keeping in &options.keeping {
+        nodes.push(with_nodes(*keeping, options).await);
+    }
+    // What differs in nothing but the journal stands together.
+    let mut nodes: Vec<_> = nodes.into_iter().map(IntoIterator::into_iter).collect();
+    for _ in 0..MEASURED {
+        figures.extend(nodes.iter_mut().filter_map(Iterator::next));
+    }
     figures
+}
+
+/// What is measured of nodes that keep one thing or another.
+const MEASURED: usize = 3;
+
+async fn with_nodes(keeping: Keeping, options: &Options) -> [Figures; MEASURED] {
+    let folder = options.folder.as_path();
+    let (client, _folder) = node(keeping, folder, &[]).await;
+    let address = client.p2p_address().expect("it listens").to_string();
+    let folder = folder.to_str().expect("a path that is text");
+    let peer = ["peer", keeping.name(), folder, &address];
+    let mut first = Child::start(&peer).await;
+    connected(&client, 1).await;
+    let to_book = to_book(&client, &mut first, options).await;
+    let to_fill = to_fill(&client, &mut first, options).await;
+    let mut second = Child::start(&peer).await;
+    connected(&client, 2).await;
+    let sustained = sustained(&client, [&mut first, &mut second], options).await;
+    client.shutdown().await;
+    [to_book, to_fill, sustained].map(|figures| Figures {
+        keeping: Some(keeping),
+        ..figures
+    })
 }
 
 async fn connected(client: &ExchangeClient, peers: usize) {
@@ -61,7 +84,7 @@ async fn connected(client: &ExchangeClient, peers: usize) {
 }
 
 /// From `submit_order` to the order standing in the other's book.
-async fn to_book(client: &ExchangeClient, peer: &mut Child, options: Options) -> Figures {
+async fn to_book(client: &ExchangeClient, peer: &mut Child, options: &Options) -> Figures {
     let mut tick = interval(Duration::from_micros(1_000_000 / options.rate));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut submitted: BTreeMap<String, u64> = BTreeMap::new();
@@ -105,7 +128,7 @@ async fn to_book(client: &ExchangeClient, peer: &mut Child, options: Options) ->
 }
 
 /// From `submit_order` to a fill that the other has confirmed.
-async fn to_fill(client: &ExchangeClient, peer: &mut Child, options: Options) -> Figures {
+async fn to_fill(client: &ExchangeClient, peer: &mut Child, options: &Options) -> Figures {
     let warm_up = options.samples / 10;
     let coins = warm_up + options.samples;
     peer.ask(&format!("sell {coins} {OFFER}")).await;
@@ -147,7 +170,7 @@ async fn to_fill(client: &ExchangeClient, peer: &mut Child, options: Options) ->
 async fn sustained(
     client: &ExchangeClient,
     mut peers: [&mut Child; 2],
-    options: Options,
+    options: &Options,
 ) -> Figures {
     for peer in &mut peers {
         peer.ask("seen").await;
