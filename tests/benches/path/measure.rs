@@ -21,6 +21,10 @@ const OPEN: usize = 64;
 /// Orders that are being submitted at a time.
 const AT_ONCE: usize = 64;
 
+/// So many orders, about, may be under way to the peers: a node drops what its queue for a peer
+/// has no room for, and a peer that missed the last order would be waited for in vain.
+const AHEAD: usize = 512;
+
 /// Prices of bids are this and more, in steps of a unit, each better than the last.
 const FIRST_BID: u128 = 10_000 * ONE;
 
@@ -58,6 +62,7 @@ pub(crate) async fn all(options: &Options) -> Vec<Figures> {
 const MEASURED: usize = 3;
 
 async fn with_nodes(keeping: Keeping, options: &Options) -> [Figures; MEASURED] {
+    eprintln!("measuring with the journal {}", keeping.name());
     let folder = options.folder.as_path();
     let (client, _folder) = node(keeping, folder, &[]).await;
     let address = client.p2p_address().expect("it listens").to_string();
@@ -182,7 +187,15 @@ async fn sustained(
     let start = clock();
     let mut under_way = JoinSet::new();
     let mut open: VecDeque<OrderId> = VecDeque::new();
-    for number in 0..options.orders {
+    // Better than all bids before, which the first peer has seen.
+    let first = 2 * options.samples;
+    for number in first..first + options.orders {
+        if number % (AHEAD / 2) == 0 && number >= first + AHEAD {
+            let price = bid_price(number - AHEAD);
+            for peer in &mut peers {
+                peer.ask(&format!("until {price}")).await;
+            }
+        }
         let order = limit(Side::Buy, one(), bid_price(number));
         let client_too = client.clone();
         under_way.spawn(async move { client_too.submit_order(order).await });
@@ -193,7 +206,7 @@ async fn sustained(
     while !under_way.is_empty() {
         settle(client, &mut under_way, &mut open).await;
     }
-    let last = bid_price(options.orders - 1);
+    let last = bid_price(first + options.orders - 1);
     let mut end = 0;
     for peer in &mut peers {
         let at = peer.ask(&format!("until {last}")).await;

@@ -128,11 +128,11 @@ pub(crate) async fn run(keeping: Keeping, parent: &Path, dial: &[&str]) {
     client.shutdown().await;
 }
 
-/// Waits until the price was the best bid; gives the time when it became that.
+/// Waits until the best bid was this price or a better one; gives the time when it became that.
 async fn until(seen: &Seen, price: &str) -> u64 {
     let price: Price = price.parse().expect("a price");
     loop {
-        if let Some(at) = lock(seen).get(&price) {
+        if let Some((_, at)) = lock(seen).range(price..).next() {
             return *at;
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
