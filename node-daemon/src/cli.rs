@@ -18,11 +18,21 @@ With --json stdout has the result as one line of JSON, or {\"error\":{\"code\",\
 without it errors go to stderr. Logs always go to stderr.
 Variables are also read from the file .env in the current folder.";
 
+const EXPORT_HELP: &str = "\
+CSV is that of RFC 4180: a line of names, commas, CRLF. Decimals are exact, times are UTC.
+  trades  time,timestamp,id,pair,takerSide,amount,price,buyOrderId,sellOrderId,ownSide
+  orders  time,timestamp,id,pair,side,amount,filled,price,status,userId
+time is like 2026-01-31T23:59:59.123Z, timestamp the same in milliseconds since 1970; of an order
+it is when it was placed. ownSide is buy, sell, both, or empty for a trade of others. status is
+pending, partial, filled or cancelled. A node remembers its last 10000 closed orders.
+JSON lines are the objects that trades --json and orders --json show, one a line.
+--since is included and --until is not. What arrives meanwhile is written if it is still ahead.";
+
 /// A peer-to-peer exchange node, and the commands that talk to a running one.
 #[derive(Debug, Parser)]
 #[command(name = "meshbook", version, after_help = AFTER_HELP, args_override_self = true)]
 pub(crate) struct Cli {
-    /// The node's folder: its key, its peers, control.json [env: MESHBOOK_DATA_DIR] [default:
+    /// The node's folder: its key, its journal, its peers, control.json [env: MESHBOOK_DATA_DIR] [default:
     /// .meshbook]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -81,14 +91,52 @@ pub(crate) enum Command {
     },
     /// Show this node's orders, open and closed, newest first
     Orders,
-    /// Show trades, newest first
-    Trades {
-        /// How many at most, 1 to 100000
-        #[arg(long, default_value = "50", allow_negative_numbers = true)]
-        limit: String,
-    },
+    /// Show trades, newest first: all that the node ever saw, whether it runs or not
+    Trades(TradesArgs),
+    /// Write the whole history of trades, or this node's orders, as CSV or JSON lines, oldest
+    /// first; from the running node, or from its folder if it doesn't run
+    #[command(after_help = EXPORT_HELP)]
+    Export(ExportArgs),
     /// Show what legacy peers sent, which nobody signed
     Unsigned,
+}
+
+/// Which trades to show.
+#[derive(Debug, Args)]
+pub(crate) struct TradesArgs {
+    /// How many at most, 1 to 100000
+    #[arg(long, default_value = "50", allow_negative_numbers = true)]
+    pub(crate) limit: String,
+    /// Only trades since then: 2026-01-31, 2026-01-31T12:00:00Z, back from now like 30m, 2h or
+    /// 7d, or milliseconds since 1970
+    #[arg(long, value_name = "WHEN", allow_negative_numbers = true)]
+    pub(crate) since: Option<String>,
+    /// Only trades of this node's own orders
+    #[arg(long)]
+    pub(crate) own: bool,
+}
+
+/// What to export.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// trades (all that the node ever saw) or orders (this node's own, as far as it remembers)
+    pub(crate) what: String,
+    /// csv or jsonl
+    #[arg(long, default_value = "csv")]
+    pub(crate) format: String,
+    /// From then on: 2026-01-31, 2026-01-31T12:00:00Z, back from now like 30m, 2h or 7d, or
+    /// milliseconds since 1970
+    #[arg(long, value_name = "WHEN", allow_negative_numbers = true)]
+    pub(crate) since: Option<String>,
+    /// Only what was before then
+    #[arg(long, value_name = "WHEN", allow_negative_numbers = true)]
+    pub(crate) until: Option<String>,
+    /// Only trades of this node's own orders; orders are its own anyway
+    #[arg(long)]
+    pub(crate) own: bool,
+    /// A file to write instead of stdout, replaced as a whole once everything is written
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// An order.
@@ -151,6 +199,12 @@ pub(crate) struct RunArgs {
     /// Where to take commands [env: CONTROL_ADDR] [default: a free port of 127.0.0.1]
     #[arg(long, value_name = "ADDR")]
     pub(crate) control: Option<String>,
+    /// When the journal is flushed to the disk. No setting loses anything when the process is
+    /// killed; when the machine crashes, always (before anybody hears of an order or a trade)
+    /// loses nothing, interval the last tenth of a second, off what the system had not written
+    /// yet, often half a minute [env: JOURNAL_SYNC] [default: always]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) journal_sync: Option<String>,
     /// Whether to serve /healthz and /metrics [env: ENABLE_METRICS] [default: true]
     #[arg(long, value_name = "BOOL")]
     pub(crate) metrics: Option<String>,

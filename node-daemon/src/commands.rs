@@ -8,9 +8,9 @@ use meshbook::types::{OrderId, Side};
 use serde::Serialize;
 
 use crate::cli::{Cli, Command, OrderArgs};
-use crate::control::{Cancelled, Control, DEPTHS, LIMITS, PlaceOrder, StatusView, count};
+use crate::control::{Cancelled, Control, DEPTHS, PlaceOrder, StatusView, count};
 use crate::failure::Failure;
-use crate::{demo, output, run, watch};
+use crate::{demo, export, history, output, run, watch};
 
 /// Runs the command to its end.
 pub(crate) fn dispatch(cli: Cli) -> Result<(), Failure> {
@@ -32,7 +32,7 @@ pub(crate) fn on_this_thread<T>(future: impl Future<Output = T>) -> Result<T, Fa
     Ok(runtime.block_on(future))
 }
 
-/// Asks the running node, after all of the command line is found to be allowed.
+/// Asks the node, running or not, after all of the command line is found to be allowed.
 async fn ask(command: Command, data_dir: &Path, json: bool) -> Result<(), Failure> {
     let open = || Control::open(data_dir);
     match command {
@@ -64,11 +64,11 @@ async fn ask(command: Command, data_dir: &Path, json: bool) -> Result<(), Failur
             let orders: Vec<Order> = open()?.get("orders", &[]).await?;
             show(&orders, json, |orders| output::orders(orders))
         }
-        Command::Trades { limit } => {
-            let limit = count("limit", &limit, &LIMITS)?;
-            let trades: Vec<Trade> = open()?.get("trades", &[("limit", limit)]).await?;
+        Command::Trades(args) => {
+            let trades: Vec<Trade> = history::trades(&args, data_dir).await?;
             show(&trades, json, |trades| output::trades(trades))
         }
+        Command::Export(args) => export::export(&args, data_dir, json).await,
         Command::Unsigned => {
             let view: UnsignedView = open()?.get("unsigned", &[]).await?;
             show(&view, json, output::unsigned)

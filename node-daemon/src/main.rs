@@ -4,7 +4,9 @@ mod cli;
 mod commands;
 mod control;
 mod demo;
+mod export;
 mod failure;
+mod history;
 mod http;
 mod logging;
 mod metrics;
@@ -12,6 +14,7 @@ mod output;
 mod run;
 mod signals;
 mod watch;
+mod when;
 
 use std::process::ExitCode;
 

@@ -61,6 +61,7 @@ fn configure(args: &RunArgs, data_dir: Option<PathBuf>) -> Result<Config, Failur
         ("--legacy", "P2P_LEGACY", &args.legacy),
         ("--max-peers", "MAX_PEERS", &args.max_peers),
         ("--self-trade", "SELF_TRADE", &args.self_trade),
+        ("--journal-sync", "JOURNAL_SYNC", &args.journal_sync),
         ("--control", "CONTROL_ADDR", &args.control),
         ("--metrics", "ENABLE_METRICS", &args.metrics),
         ("--metrics-port", "METRICS_PORT", &args.metrics_port),

@@ -18,6 +18,30 @@ fn a_value_that_is_not_allowed_ends_each_command_with_code_2_and_the_fields_name
         (&["trades", "--limit", "0"], "limit"),
         (&["trades", "--limit", "100001"], "limit"),
         (&["trades", "--limit", "1.5"], "limit"),
+        (&["trades", "--since", "yesterday"], "--since"),
+        (&["trades", "--since", "2026-02-30"], "--since"),
+        (&["trades", "--since", "-1"], "--since"),
+        (&["export", "fills"], "what"),
+        (&["export", "trades", "--format", "xml"], "--format"),
+        (&["export", "trades", "--since", "2y"], "--since"),
+        (
+            &["export", "orders", "--until", "2026-01-01T12:00"],
+            "--until",
+        ),
+        (
+            &[
+                "export",
+                "trades",
+                "--since",
+                "2026-01-02",
+                "--until",
+                "2026-01-01",
+            ],
+            "--until",
+        ),
+        (&["export", "trades", "--output", "."], "--output"),
+        (&["export", "trades", "--output", "/dev/null"], "--output"),
+        (&["run", "--journal-sync", "never"], "--journal-sync"),
         (&["buy", "0", "1"], "amount"),
         (&["buy", "-1", "1"], "amount"),
         (&["buy", "1e3", "1"], "amount"),
@@ -96,6 +120,8 @@ fn a_command_line_that_is_not_understood_ends_with_code_2() {
         &["cancel"],
         &["cancel", ID, ID],
         &["orders", "extra"],
+        &["export"],
+        &["export", "trades", "extra"],
         &["unsigned", "extra"],
         &["status", "--data-dir"],
     ];
@@ -124,6 +150,9 @@ fn without_a_node_each_client_says_so_and_ends_with_code_1() {
         &["cancel", ID],
         &["orders"],
         &["trades"],
+        &["trades", "--since", "2h"],
+        &["export", "trades"],
+        &["export", "orders", "--output", "orders.csv"],
         &["unsigned"],
     ];
     for args in cases {
@@ -136,6 +165,8 @@ fn without_a_node_each_client_says_so_and_ends_with_code_1() {
             "{args:?}: {said}"
         );
     }
+    let left = std::fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(left, 0, "a command that only reads makes nothing");
 }
 
 #[test]

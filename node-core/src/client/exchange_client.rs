@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use super::config::Config;
 use super::error::StartError;
 use super::events::{EventStream, Events};
+use super::history::History;
 use super::outbox::{BULK_MESSAGES, CONTROL_MESSAGES};
 use super::shared::Shared;
 use super::start::{self, OpenStore, Plan};
@@ -311,6 +312,15 @@ impl ExchangeClient {
     #[must_use]
     pub fn journal(&self) -> Option<JournalReader> {
         self.running()?.journal.clone()
+    }
+
+    /// The trades of the journal, beyond those that the node remembers, while the node runs. To
+    /// be kept while there is something to read: it remembers what it has read. There is none
+    /// where there is no [`journal`](Self::journal).
+    #[must_use]
+    pub fn history(&self) -> Option<History> {
+        let network = self.inner.node.network.clone();
+        Some(History::new(self.journal()?, network, self.node_id()))
     }
 
     /// Every known peer, connected ones first.

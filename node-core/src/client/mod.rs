@@ -1,5 +1,6 @@
 //! `ExchangeClient`: the async facade over a node, and the driver that moves its bytes and time.
 
+mod archive;
 mod commit;
 mod config;
 mod connection;
@@ -8,6 +9,7 @@ mod driver;
 mod error;
 mod events;
 mod exchange_client;
+mod history;
 mod outbox;
 mod saver;
 mod shared;
@@ -15,11 +17,15 @@ mod start;
 #[cfg(test)]
 mod tests;
 
+pub use archive::Archive;
 pub use config::{Config, ConfigBuilder, ConfigError, LogFormat, LogLevel, well_known_nodes};
 pub use connection::{CLOSE_TIME, DIAL_TIME, READ_BATCH, READ_BATCH_BYTES, STALL_TIME};
 pub use driver::{BATCH, INPUTS};
 pub use error::StartError;
 pub use events::{EVENTS, EventStream};
 pub use exchange_client::{ExchangeClient, SHUTDOWN_TIME};
+pub use history::{
+    Cursor, HISTORY_PAGE, History, HistoryPage, HistoryQuery, OwnSide, PastTrade, Reading,
+};
 pub use outbox::{BULK_BYTES, BULK_MESSAGES, CONTROL_BYTES, CONTROL_MESSAGES};
 pub use start::OpenStore;

@@ -28,13 +28,22 @@ impl DataDir {
         &self,
         fresh: &Zeroizing<[u8; 32]>,
     ) -> Result<Zeroizing<[u8; 32]>, StorageError> {
+        if let Some(seed) = self.load_key()? {
+            return Ok(seed);
+        }
+        create(&self.path().join(KEY_FILE), fresh)?;
+        Ok(fresh.clone())
+    }
+
+    /// The seed of the node's key, if there is one yet.
+    ///
+    /// # Errors
+    /// As [`load_or_create_key`](Self::load_or_create_key).
+    pub fn load_key(&self) -> Result<Option<Zeroizing<[u8; 32]>>, StorageError> {
         let path = self.path().join(KEY_FILE);
         match File::open(&path) {
-            Ok(file) => load(&path, file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                create(&path, fresh)?;
-                Ok(fresh.clone())
-            }
+            Ok(file) => load(&path, file).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StorageError::io("open", &path)(error)),
         }
     }
@@ -105,8 +114,10 @@ mod tests {
     #[test]
     fn the_first_key_stays_the_key() {
         let (_dir, data) = open();
+        assert_eq!(data.load_key().unwrap(), None);
         assert_eq!(data.load_or_create_key(&seed(1)).unwrap(), seed(1));
         assert_eq!(data.load_or_create_key(&seed(2)).unwrap(), seed(1));
+        assert_eq!(data.load_key().unwrap(), Some(seed(1)));
         let text = fs::read_to_string(data.path().join(KEY_FILE)).unwrap();
         assert_eq!(text, format!("{}\n", "01".repeat(32)));
     }

@@ -1,9 +1,10 @@
 //! The other end of the control address: how the commands talk to a running node.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use meshbook::client::{HistoryPage, HistoryQuery};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -15,12 +16,18 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::file::ControlFile;
+use super::history::{OrdersPage, parameters};
 use super::wire::PlaceOrder;
 use crate::failure::{ErrorBody, Failure};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An order's answer waits for the makers, who may be slow.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The node counts requests by the minute: after so long it must take one again.
+const LIMITED: Duration = Duration::from_secs(70);
+/// A request that came too early is sent again after this time.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A running node's control address.
 #[derive(Clone, Debug)]
@@ -67,6 +74,37 @@ impl Control {
     ) -> Result<T, Failure> {
         self.send(self.request(Method::GET, path).query(query))
             .await
+    }
+
+    /// One page of the node's trades.
+    pub(crate) async fn past_trades(&self, query: &HistoryQuery) -> Result<HistoryPage, Failure> {
+        self.page("history/trades", query).await
+    }
+
+    /// One page of the node's own orders.
+    pub(crate) async fn past_orders(&self, query: &HistoryQuery) -> Result<OrdersPage, Failure> {
+        self.page("history/orders", query).await
+    }
+
+    /// A page, once the node's limit of requests lets it.
+    async fn page<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &HistoryQuery,
+    ) -> Result<T, Failure> {
+        let started = Instant::now();
+        loop {
+            let request = self.request(Method::GET, path);
+            let page = self.send(request.query(&parameters(query))).await;
+            match page {
+                Err(failure)
+                    if failure.problem.code == "RATE_LIMITED" && started.elapsed() < LIMITED =>
+                {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                page => return page,
+            }
+        }
     }
 
     /// Places an order.

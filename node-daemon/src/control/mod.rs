@@ -6,10 +6,12 @@ mod auth;
 mod client;
 mod events;
 mod file;
+mod history;
 mod server;
 mod wire;
 
 pub(crate) use client::Control;
 pub(crate) use file::ControlFile;
+pub(crate) use history::OrdersPage;
 pub(crate) use server::{Server, Shared};
 pub(crate) use wire::{Cancelled, DEPTHS, LIMITS, OrderKindName, PlaceOrder, StatusView, count};

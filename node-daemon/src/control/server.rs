@@ -12,7 +12,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use meshbook::client::ExchangeClient;
+use meshbook::client::{ExchangeClient, History};
 use meshbook::node::{CancelError, OrderError};
 use meshbook::types::{InvalidValue, NetworkId, OrderId};
 use tokio::net::TcpListener;
@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 
 use super::auth::{Guard, Refusal};
 use super::events;
+use super::history::{self, READERS};
 use super::wire::{Cancelled, DEPTHS, LIMITS, PlaceOrder, StatusView, count};
 use crate::failure::{ErrorBody, Problem};
 use crate::http::{self, Stop};
@@ -42,6 +43,9 @@ pub(crate) struct Shared {
 /// What every handler has at hand.
 pub(super) struct Context {
     pub(super) shared: Shared,
+    /// Absent where the node keeps no journal.
+    pub(super) history: Option<History>,
+    pub(super) readers: Arc<Semaphore>,
     guard: Guard,
     /// The present minute's start and the requests since.
     window: Mutex<(Instant, u32)>,
@@ -84,6 +88,8 @@ impl Server {
 fn router(address: SocketAddr, token: String, shared: Shared, stop: Stop) -> Router {
     let context = Arc::new(Context {
         window: Mutex::new((shared.started, 0)),
+        history: shared.client.history(),
+        readers: Arc::new(Semaphore::new(READERS)),
         shared,
         guard: Guard::new(address, token),
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
@@ -96,6 +102,8 @@ fn router(address: SocketAddr, token: String, shared: Shared, stop: Stop) -> Rou
         .route("/v1/orders", post(place).get(orders))
         .route("/v1/orders/{id}", get(order).delete(cancel))
         .route("/v1/trades", get(trades))
+        .route("/v1/history/trades", get(history::trades))
+        .route("/v1/history/orders", get(history::orders))
         .route("/v1/unsigned", get(unsigned))
         .route("/v1/counters", get(counters))
         .route("/v1/events", get(events::upgrade))
@@ -326,7 +334,7 @@ impl From<OrderError> for ApiError {
     fn from(error: OrderError) -> Self {
         let status = match &error {
             OrderError::Invalid(_) => StatusCode::BAD_REQUEST,
-            OrderError::NotInitialized | OrderError::ShuttingDown => {
+            OrderError::NotInitialized | OrderError::ShuttingDown | OrderError::Storage { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             OrderError::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -345,7 +353,9 @@ impl From<CancelError> for ApiError {
     fn from(error: CancelError) -> Self {
         let status = match &error {
             CancelError::Unknown(_) => StatusCode::NOT_FOUND,
-            CancelError::NotInitialized => StatusCode::SERVICE_UNAVAILABLE,
+            CancelError::NotInitialized | CancelError::Storage { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             _ => StatusCode::CONFLICT,
         };
         let mut problem = Problem::new(error.code(), &error);

@@ -9,7 +9,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 pub(crate) use table::side_by_side;
-pub(crate) use views::{book, order_result, orders, peers, status, trades, unsigned};
+pub(crate) use time::iso;
+pub(crate) use views::{book, label, order_result, orders, peers, status, trades, unsigned};
 
 use crate::failure::Failure;
 
@@ -24,6 +25,11 @@ pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
 pub(crate) fn text(text: &str) -> io::Result<()> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     write(format!("{text}{end}").as_bytes())
+}
+
+/// Writes bytes to stdout as they are.
+pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
+    write(bytes)
 }
 
 /// Tells people something on stderr, if anybody is there.

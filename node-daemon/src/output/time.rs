@@ -4,11 +4,22 @@ use meshbook::types::Millis;
 
 /// A time since the epoch as `2026-01-31 23:59:59.123`, in UTC.
 pub(super) fn utc(time: Millis) -> String {
+    written(time, ' ')
+}
+
+/// A time since the epoch as `2026-01-31T23:59:59.123Z`, as in RFC 3339.
+pub(crate) fn iso(time: Millis) -> String {
+    written(time, 'T') + "Z"
+}
+
+fn written(time: Millis, between: char) -> String {
     let (days, rest) = (time.0 / 86_400_000, time.0 % 86_400_000);
     let (year, month, day) = date(days);
     let (hours, minutes) = (rest / 3_600_000, rest / 60_000 % 60);
     let (seconds, millis) = (rest / 1000 % 60, rest % 1000);
-    format!("{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{seconds:02}.{millis:03}")
+    format!(
+        "{year:04}-{month:02}-{day:02}{between}{hours:02}:{minutes:02}:{seconds:02}.{millis:03}"
+    )
 }
 
 /// The date so many days after 1970-01-01, by Howard Hinnant's `civil_from_days`: years start in
@@ -42,6 +53,7 @@ mod tests {
             (4_107_542_400_000, "2100-03-01 00:00:00.000"),
         ] {
             assert_eq!(utc(Millis(millis)), text);
+            assert_eq!(iso(Millis(millis)), text.replace(' ', "T") + "Z");
         }
         // A peer may claim any time at all.
         utc(Millis(u64::MAX));

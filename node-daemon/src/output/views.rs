@@ -11,7 +11,7 @@ use super::time::utc;
 use crate::control::StatusView;
 
 /// The name that a value has in JSON, or its text.
-fn label(value: &impl Serialize) -> String {
+pub(crate) fn label(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(text)) => text,
         Ok(serde_json::Value::Null) | Err(_) => "-".to_owned(),

@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -56,7 +57,7 @@ pub(crate) fn refused(dir: &Path, args: &[&str]) -> (i32, String, Option<String>
 /// A running node and its folder.
 pub(crate) struct Node {
     pub(crate) child: Child,
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Arc<TempDir>,
     /// Its ready line.
     pub(crate) ready: Value,
     stdout: BufReader<ChildStdout>,
@@ -65,9 +66,20 @@ pub(crate) struct Node {
 impl Node {
     /// A node on free ports that looks for nobody.
     pub(crate) fn start(args: &[&str]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let given = [QUIET, args].concat();
-        let mut child = meshbook(dir.path(), &given)
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let command = meshbook(dir.path(), &[QUIET, args].concat());
+        Self::started(dir, command)
+    }
+
+    /// The node again, after its end.
+    pub(crate) fn again(&self, args: &[&str]) -> Self {
+        let command = meshbook(self.dir.path(), &[QUIET, args].concat());
+        Self::started(Arc::clone(&self.dir), command)
+    }
+
+    /// A node that a command of the caller's starts in `dir`.
+    pub(crate) fn started(dir: Arc<TempDir>, mut command: Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

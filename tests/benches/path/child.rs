@@ -37,7 +37,7 @@ impl Child {
             address: String::new(),
             _process: process,
         };
-        let address = child.answer().await;
+        let address = child.answer("start").await;
         address
             .as_str()
             .expect("an address")
@@ -50,7 +50,7 @@ impl Child {
         let line = format!("{what}\n");
         let told = self.input.write_all(line.as_bytes()).await;
         told.expect("the child listens");
-        self.answer().await
+        self.answer(what).await
     }
 
     /// The CPU time of it so far, in microseconds.
@@ -58,10 +58,10 @@ impl Child {
         self.ask("cpu").await.as_u64().expect("a number")
     }
 
-    async fn answer(&mut self) -> Value {
+    async fn answer(&mut self, what: &str) -> Value {
         let line = tokio::time::timeout(PATIENCE, self.output.next_line()).await;
         let Ok(Ok(Some(line))) = line else {
-            panic!("the child does not answer: {line:?}");
+            panic!("the child does not answer {what:?}: {line:?}");
         };
         serde_json::from_str(&line).expect("an answer is JSON")
     }

@@ -47,7 +47,7 @@ fn frame(payload: &[u8]) -> Vec<u8> {
 }
 
 /// One way, there and back, and how many frames a second.
-pub(crate) async fn measure(options: Options) -> Vec<Figures> {
+pub(crate) async fn measure(options: &Options) -> Vec<Figures> {
     let mut child = Child::start(&["echo"]).await;
     let stream = TcpStream::connect(&child.address)
         .await
@@ -101,6 +101,7 @@ pub(crate) async fn measure(options: Options) -> Vec<Figures> {
             latencies: both_ways,
             per_second: Some(count / seconds),
             cpu_micros: Some(spent as f64 / count),
+            ..Figures::default()
         },
     ]
 }

@@ -4,11 +4,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
+use super::keeping::Keeping;
+
 /// One measurement.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Figures {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
+    /// What the nodes kept on disk, where there were nodes.
+    pub(crate) keeping: Option<Keeping>,
     /// Nanoseconds, in any order.
     pub(crate) latencies: Vec<u64>,
     pub(crate) per_second: Option<f64>,
@@ -40,15 +44,16 @@ pub(crate) fn print(all: &[Figures]) {
     let shown = |value: Option<f64>, digits| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
     };
-    let head = ["", "p50 us", "p99 us", "a second", "CPU us"];
-    let row = |cells: [&str; 5]| {
-        let [what, p50, p99, rate, cpu] = cells;
-        println!("{what:<58}{p50:>9}{p99:>9}{rate:>11}{cpu:>9}");
+    let head = ["", "journal", "p50 us", "p99 us", "a second", "CPU us"];
+    let row = |cells: [&str; 6]| {
+        let [what, journal, p50, p99, rate, cpu] = cells;
+        println!("{what:<52}{journal:<9}{p50:>9}{p99:>9}{rate:>11}{cpu:>9}");
     };
     row(head);
     for one in all {
         row([
             one.what,
+            one.keeping.map_or("-", Keeping::name),
             &shown(one.percentile(50), 0),
             &shown(one.percentile(99), 0),
             &shown(one.per_second, 0),
@@ -56,10 +61,12 @@ pub(crate) fn print(all: &[Figures]) {
         ]);
     }
     println!("CPU: of all processes together, for each order or frame");
-    let lines: Map<String, Value> = all
-        .iter()
-        .map(|one| (one.name.to_owned(), one.json()))
-        .collect();
+    println!("journal: when all nodes flush it; none keeps nothing at all");
+    let name = |one: &Figures| match one.keeping {
+        Some(keeping) => format!("{}.{}", one.name, keeping.name()),
+        None => one.name.to_owned(),
+    };
+    let lines: Map<String, Value> = all.iter().map(|one| (name(one), one.json())).collect();
     println!("{}", Value::Object(lines));
 }
 

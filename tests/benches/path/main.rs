@@ -8,25 +8,36 @@
 mod child;
 mod echo;
 mod figures;
+mod keeping;
 mod measure;
 mod peer;
 
+use std::path::{Path, PathBuf};
+
 use figures::Figures;
+use keeping::Keeping;
 
 const HELP: &str = "\
-cargo xtask bench path [--samples N] [--rate N] [--orders N]
+cargo xtask bench path [--samples N] [--rate N] [--orders N] [--journal LIST] [--folder DIR]
 
   --samples N   orders for each latency (default 1000)
   --rate N      at so many a second (default 200)
   --orders N    orders for the throughput (default 20000)
+  --journal L   what the nodes keep, each measured by itself, with commas between: always, interval
+                and off flush a journal as JOURNAL_SYNC says, none keeps nothing
+                (default none,off,interval,always)
+  --folder DIR  where their folders are made; the disk there is what is measured
+                (default: the system's folder for temporary files)
 ";
 
 /// How much to measure.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Options {
     samples: usize,
     rate: u64,
     orders: usize,
+    keeping: Vec<Keeping>,
+    folder: PathBuf,
 }
 
 fn main() {
@@ -37,14 +48,18 @@ fn main() {
         .build()
         .expect("a runtime can be made");
     match args.as_slice() {
-        ["peer", dial @ ..] => runtime.block_on(peer::run(dial)),
+        ["peer", keeping, folder, dial @ ..] => {
+            let keeping = Keeping::named(keeping).expect("one of them");
+            runtime.block_on(peer::run(keeping, Path::new(folder), dial));
+        }
         ["echo"] => runtime.block_on(echo::run()),
+        ["--help" | "-h", ..] => print!("{HELP}"),
         args => {
             let Some(options) = read(args) else {
                 eprint!("{HELP}");
                 std::process::exit(2);
             };
-            let figures: Vec<Figures> = runtime.block_on(measure::all(options));
+            let figures: Vec<Figures> = runtime.block_on(measure::all(&options));
             figures::print(&figures);
         }
     }
@@ -55,17 +70,25 @@ fn read(args: &[&str]) -> Option<Options> {
         samples: 1000,
         rate: 200,
         orders: 20_000,
+        keeping: Keeping::ALL.to_vec(),
+        folder: std::env::temp_dir(),
     };
     // Cargo tells a bench target that it is one.
     let mut args = args.iter().filter(|arg| **arg != "--bench");
     while let Some(name) = args.next() {
-        let value: usize = args.next()?.parse().ok().filter(|value| *value > 0)?;
+        let text = args.next()?;
         match *name {
-            "--samples" => options.samples = value,
-            "--rate" => options.rate = value as u64,
-            "--orders" => options.orders = value,
+            "--samples" => options.samples = count(text)?,
+            "--rate" => options.rate = count(text)? as u64,
+            "--orders" => options.orders = count(text)?,
+            "--journal" => options.keeping = Keeping::list(text)?,
+            "--folder" => options.folder = Some(PathBuf::from(text)).filter(|dir| dir.is_dir())?,
             _ => return None,
         }
     }
     Some(options)
+}
+
+fn count(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|value| *value > 0)
 }

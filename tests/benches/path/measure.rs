@@ -12,6 +12,7 @@ use super::Options;
 use super::child::Child;
 use super::echo;
 use super::figures::{Figures, clock, cpu};
+use super::keeping::Keeping;
 use super::peer::{limit, node};
 
 /// Open orders that are kept; a node may have 200.
@@ -19,6 +20,10 @@ const OPEN: usize = 64;
 
 /// Orders that are being submitted at a time.
 const AT_ONCE: usize = 64;
+
+/// So many orders, about, may be under way to the peers: a node drops what its queue for a peer
+/// has no room for, and a peer that missed the last order would be waited for in vain.
+const AHEAD: usize = 512;
 
 /// Prices of bids are this and more, in steps of a unit, each better than the last.
 const FIRST_BID: u128 = 10_000 * ONE;
@@ -39,19 +44,42 @@ fn bid_price(number: usize) -> Price {
 }
 
 /// Everything, one after the other, with nothing else running.
-pub(crate) async fn all(options: Options) -> Vec<Figures> {
+pub(crate) async fn all(options: &Options) -> Vec<Figures> {
     let mut figures = echo::measure(options).await;
-    let (client, _folder) = node(&[]).await;
-    let address = client.p2p_address().expect("it listens").to_string();
-    let mut first = Child::start(&["peer", &address]).await;
-    connected(&client, 1).await;
-    figures.push(to_book(&client, &mut first, options).await);
-    figures.push(to_fill(&client, &mut first, options).await);
-    let mut second = Child::start(&["peer", &address]).await;
-    connected(&client, 2).await;
-    figures.push(sustained(&client, [&mut first, &mut second], options).await);
-    client.shutdown().await;
+    let mut nodes = Vec::new();
+    for keeping in &options.keeping {
+        nodes.push(with_nodes(*keeping, options).await);
+    }
+    // What differs in nothing but the journal stands together.
+    let mut nodes: Vec<_> = nodes.into_iter().map(IntoIterator::into_iter).collect();
+    for _ in 0..MEASURED {
+        figures.extend(nodes.iter_mut().filter_map(Iterator::next));
+    }
     figures
+}
+
+/// What is measured of nodes that keep one thing or another.
+const MEASURED: usize = 3;
+
+async fn with_nodes(keeping: Keeping, options: &Options) -> [Figures; MEASURED] {
+    eprintln!("measuring with the journal {}", keeping.name());
+    let folder = options.folder.as_path();
+    let (client, _folder) = node(keeping, folder, &[]).await;
+    let address = client.p2p_address().expect("it listens").to_string();
+    let folder = folder.to_str().expect("a path that is text");
+    let peer = ["peer", keeping.name(), folder, &address];
+    let mut first = Child::start(&peer).await;
+    connected(&client, 1).await;
+    let to_book = to_book(&client, &mut first, options).await;
+    let to_fill = to_fill(&client, &mut first, options).await;
+    let mut second = Child::start(&peer).await;
+    connected(&client, 2).await;
+    let sustained = sustained(&client, [&mut first, &mut second], options).await;
+    client.shutdown().await;
+    [to_book, to_fill, sustained].map(|figures| Figures {
+        keeping: Some(keeping),
+        ..figures
+    })
 }
 
 async fn connected(client: &ExchangeClient, peers: usize) {
@@ -61,7 +89,7 @@ async fn connected(client: &ExchangeClient, peers: usize) {
 }
 
 /// From `submit_order` to the order standing in the other's book.
-async fn to_book(client: &ExchangeClient, peer: &mut Child, options: Options) -> Figures {
+async fn to_book(client: &ExchangeClient, peer: &mut Child, options: &Options) -> Figures {
     let mut tick = interval(Duration::from_micros(1_000_000 / options.rate));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut submitted: BTreeMap<String, u64> = BTreeMap::new();
@@ -105,7 +133,7 @@ async fn to_book(client: &ExchangeClient, peer: &mut Child, options: Options) ->
 }
 
 /// From `submit_order` to a fill that the other has confirmed.
-async fn to_fill(client: &ExchangeClient, peer: &mut Child, options: Options) -> Figures {
+async fn to_fill(client: &ExchangeClient, peer: &mut Child, options: &Options) -> Figures {
     let warm_up = options.samples / 10;
     let coins = warm_up + options.samples;
     peer.ask(&format!("sell {coins} {OFFER}")).await;
@@ -147,7 +175,7 @@ async fn to_fill(client: &ExchangeClient, peer: &mut Child, options: Options) ->
 async fn sustained(
     client: &ExchangeClient,
     mut peers: [&mut Child; 2],
-    options: Options,
+    options: &Options,
 ) -> Figures {
     for peer in &mut peers {
         peer.ask("seen").await;
@@ -159,7 +187,15 @@ async fn sustained(
     let start = clock();
     let mut under_way = JoinSet::new();
     let mut open: VecDeque<OrderId> = VecDeque::new();
-    for number in 0..options.orders {
+    // Better than all bids before, which the first peer has seen.
+    let first = 2 * options.samples;
+    for number in first..first + options.orders {
+        if number % (AHEAD / 2) == 0 && number >= first + AHEAD {
+            let price = bid_price(number - AHEAD);
+            for peer in &mut peers {
+                peer.ask(&format!("until {price}")).await;
+            }
+        }
         let order = limit(Side::Buy, one(), bid_price(number));
         let client_too = client.clone();
         under_way.spawn(async move { client_too.submit_order(order).await });
@@ -170,7 +206,7 @@ async fn sustained(
     while !under_way.is_empty() {
         settle(client, &mut under_way, &mut open).await;
     }
-    let last = bid_price(options.orders - 1);
+    let last = bid_price(first + options.orders - 1);
     let mut end = 0;
     for peer in &mut peers {
         let at = peer.ask(&format!("until {last}")).await;

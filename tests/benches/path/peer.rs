@@ -1,6 +1,7 @@
 //! A node in a process of its own.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,10 +13,15 @@ use tempfile::TempDir;
 
 use super::child::{answer, orders};
 use super::figures::{clock, cpu};
+use super::keeping::Keeping;
 
-/// A started node that knows only whom it dials, and its folder.
-pub(crate) async fn node(dial: &[&str]) -> (ExchangeClient, TempDir) {
-    let folder = TempDir::with_prefix("meshbook-bench-").expect("a folder");
+/// A started node that knows only whom it dials, and its folder in `parent`.
+pub(crate) async fn node(
+    keeping: Keeping,
+    parent: &Path,
+    dial: &[&str],
+) -> (ExchangeClient, TempDir) {
+    let folder = TempDir::with_prefix_in("meshbook-bench-", parent).expect("a folder");
     let settings = [
         ("P2P_HOST", "127.0.0.1"),
         ("P2P_PORT", "0"),
@@ -29,8 +35,14 @@ pub(crate) async fn node(dial: &[&str]) -> (ExchangeClient, TempDir) {
     for (name, text) in settings {
         builder = builder.set(name, text).expect("a setting");
     }
+    if let Keeping::Journal(sync) = keeping {
+        builder = builder.set("JOURNAL_SYNC", sync).expect("a setting");
+    }
     let config = builder.build().expect("settings");
     let client = ExchangeClient::new(config).expect("a client");
+    if keeping == Keeping::None {
+        client.keep_nothing();
+    }
     client.initialize().await.expect("a node");
     (client, folder)
 }
@@ -58,8 +70,8 @@ fn lock(seen: &Seen) -> std::sync::MutexGuard<'_, BTreeMap<Price, u64>> {
 const BURST: usize = 64;
 
 /// The child: runs a node and does what it is told.
-pub(crate) async fn run(dial: &[&str]) {
-    let (client, _folder) = node(dial).await;
+pub(crate) async fn run(keeping: Keeping, parent: &Path, dial: &[&str]) {
+    let (client, _folder) = node(keeping, parent, dial).await;
     let address = client.p2p_address().expect("it listens");
     let seen = Seen::default();
     let (noting, mut events) = (Arc::clone(&seen), client.events());
@@ -116,11 +128,11 @@ pub(crate) async fn run(dial: &[&str]) {
     client.shutdown().await;
 }
 
-/// Waits until the price was the best bid; gives the time when it became that.
+/// Waits until the best bid was this price or a better one; gives the time when it became that.
 async fn until(seen: &Seen, price: &str) -> u64 {
     let price: Price = price.parse().expect("a price");
     loop {
-        if let Some(at) = lock(seen).get(&price) {
+        if let Some((_, at)) = lock(seen).range(price..).next() {
             return *at;
         }
         tokio::time::sleep(Duration::from_millis(1)).await;

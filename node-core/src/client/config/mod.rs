@@ -9,3 +9,4 @@ mod text;
 pub use builder::ConfigBuilder;
 pub use file::ConfigError;
 pub use settings::{Config, LogFormat, LogLevel, well_known_nodes};
+pub(super) use table::networks;

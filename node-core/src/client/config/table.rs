@@ -7,7 +7,7 @@ use super::text::{addresses, boolean, choice, host, integer, path, positive, soc
 use crate::orderbook::SelfTrade;
 use crate::protocol::LegacyPolicy;
 use crate::storage::JournalSync;
-use crate::types::{InvalidValue, Millis, PeerAddress};
+use crate::types::{InvalidValue, Millis, NetworkId, PeerAddress};
 
 /// One setting.
 pub(super) struct Setting {
@@ -63,6 +63,12 @@ const NETWORKS: [(&str, &str); 3] = [
     ("testnet", "testnet"),
     ("mainnet", "mainnet"),
 ];
+
+/// The networks that there are.
+pub(in crate::client) fn networks() -> impl Iterator<Item = NetworkId> {
+    NETWORKS.iter().filter_map(|(_, name)| name.parse().ok())
+}
+
 const LEVELS: [(&str, LogLevel); 6] = [
     ("trace", LogLevel::Trace),
     ("debug", LogLevel::Debug),

@@ -1,5 +1,6 @@
 //! Whole clients in one process, over real sockets and in memory.
 
+mod history;
 mod life;
 mod peers;
 mod store;

@@ -164,7 +164,7 @@ impl Journal {
 impl Store for Journal {
     fn entries(&mut self, trades: usize) -> Result<Vec<Entry>, StorageError> {
         let reader = self.reader();
-        let mut entries = reader.newest(Table::Trades, trades)?;
+        let mut entries = reader.page_before(Table::Trades, None, trades)?.entries;
         for table in Table::ALL {
             if table != Table::Trades {
                 for entry in reader.entries(table, Bytes::new()) {

@@ -1,11 +1,13 @@
 //! Reading a journal while it is written to.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::JOURNAL_FOLDER;
 use super::mover::Shared;
 use crate::node::{Entry, Table};
 use crate::storage::StorageError;
@@ -24,9 +26,9 @@ pub struct JournalReader {
 /// Some entries of a table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Page {
-    /// In the order of their keys.
+    /// In the order in which they were asked for.
     pub entries: Vec<Entry>,
-    /// Where the next page begins, if there is more.
+    /// Where to read on, if there is more.
     pub next: Option<Bytes>,
 }
 
@@ -38,8 +40,8 @@ impl JournalReader {
         }
     }
 
-    /// Up to `limit` entries of a table from the key `first` on. There may be none of them and a
-    /// next page nevertheless.
+    /// Up to `limit` entries of a table from the key `first` on, in the order of their keys. There
+    /// may be none of them and a next page nevertheless, which begins at [`Page::next`].
     ///
     /// # Errors
     /// Where the tables can't be read, and [`StorageError::Closed`] once the journal is.
@@ -53,7 +55,8 @@ impl JournalReader {
             let pending = pending.filter(|write| write.table == table && *write.key >= *first);
             let pending = pending.map(|write| (write.key.clone(), write.value.clone()));
             let pending: BTreeMap<_, _> = pending.collect();
-            (pending, shared.tables.range(table, first)?)
+            let keys = (Included(first), Unbounded);
+            (pending, shared.tables.range(table, keys)?)
         };
         let mut page = BTreeMap::new();
         for entry in range.take(limit) {
@@ -74,47 +77,73 @@ impl JournalReader {
         if let Some(next) = &next {
             page.split_off(next);
         }
-        let entries = page.into_iter().filter_map(|(key, value)| {
-            Some(Entry {
-                table,
-                key,
-                value: value?,
-            })
-        });
-        Ok(Page {
-            entries: entries.collect(),
-            next,
-        })
+        let entries = present(table, page.into_iter());
+        Ok(Page { entries, next })
     }
 
-    /// The entries of a table with the highest keys, at most `limit` of them, in no order.
+    /// Up to `limit` entries of a table before the key `end`, or the last ones, the highest key
+    /// first. There may be none of them and a next page nevertheless, which ends at
+    /// [`Page::next`].
     ///
     /// # Errors
     /// Where the tables can't be read, and [`StorageError::Closed`] once the journal is.
-    pub(super) fn newest(&self, table: Table, limit: usize) -> Result<Vec<Entry>, StorageError> {
+    pub fn page_before(
+        &self,
+        table: Table,
+        end: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Page, StorageError> {
+        let limit = limit.max(1);
         let shared = self.shared()?;
         let (pending, range) = {
+            // Under the lock, so that nothing moves from here to there unseen.
             let state = shared.lock();
-            let pending = state.pending().filter(|write| write.table == table);
+            let before = |key: &[u8]| end.is_none_or(|end| key < end);
+            let pending = state.pending();
+            let pending = pending.filter(|write| write.table == table && before(&write.key));
             let pending = pending.map(|write| (write.key.clone(), write.value.clone()));
             let pending: BTreeMap<_, _> = pending.collect();
-            (pending, shared.tables.range(table, &[])?)
+            let keys = (Unbounded, end.map_or(Unbounded, Excluded));
+            (pending, shared.tables.range(table, keys)?)
         };
-        let mut newest = BTreeMap::new();
+        let mut page = BTreeMap::new();
         for entry in range.rev().take(limit) {
             let entry = entry?;
-            newest.insert(entry.key, Some(entry.value));
+            page.insert(entry.key, Some(entry.value));
         }
-        newest.extend(pending);
-        let there = newest.into_iter().rev();
-        let there = there.filter_map(|(key, value)| {
-            Some(Entry {
-                table,
-                key,
-                value: value?,
-            })
-        });
-        Ok(there.take(limit).collect())
+        // Below the last one that was read, other entries may come first.
+        let last = (page.len() == limit)
+            .then(|| page.first_key_value().map(|(key, _)| key.clone()))
+            .flatten();
+        page.extend(
+            pending
+                .into_iter()
+                .rev()
+                .take_while(|(key, _)| last.as_ref().is_none_or(|last| key >= last)),
+        );
+        let cut = (page.len() > limit)
+            .then(|| page.keys().nth_back(limit - 1).cloned())
+            .flatten();
+        let next = cut.or(last);
+        if let Some(next) = &next {
+            page = page.split_off(next);
+        }
+        let entries = present(table, page.into_iter().rev());
+        Ok(Page { entries, next })
+    }
+
+    /// The data directory that the journal is in.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The error for an entry that is not as this node writes it.
+    pub(crate) fn damaged(&self, problem: String) -> StorageError {
+        StorageError::DamagedJournal {
+            path: self.data_dir.join(JOURNAL_FOLDER),
+            problem,
+        }
     }
 
     fn shared(&self) -> Result<Arc<Shared>, StorageError> {
@@ -144,6 +173,15 @@ impl JournalReader {
         });
         pages.flatten()
     }
+}
+
+/// What is there of a page that also has what was removed.
+fn present(table: Table, page: impl Iterator<Item = (Bytes, Option<Bytes>)>) -> Vec<Entry> {
+    let entries = page.filter_map(|(key, value)| {
+        let value = value?;
+        Some(Entry { table, key, value })
+    });
+    entries.collect()
 }
 
 /// The first key behind this one.

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,11 +64,11 @@ impl Tables {
         applied().map_err(self.failed("read"))
     }
 
-    /// The entries of one table from `first` on, in the order of their keys, from either end.
+    /// The entries of one table with these keys, in the order of the keys, from either end.
     pub(super) fn range(
         &self,
         table: Table,
-        first: &[u8],
+        keys: (Bound<&[u8]>, Bound<&[u8]>),
     ) -> Result<
         impl DoubleEndedIterator<Item = Result<Entry, StorageError>> + Send + use<>,
         StorageError,
@@ -75,7 +76,9 @@ impl Tables {
         let database = self.database()?;
         let range = || -> Result<_, redb::Error> {
             let open = open_table(&database, table)?;
-            Ok(open.map(|open| open.range_owned(first..)).transpose()?)
+            Ok(open
+                .map(|open| open.range_owned::<&[u8]>(keys))
+                .transpose()?)
         };
         let range = range().map_err(self.failed("read"))?;
         let path = self.path.clone();
@@ -144,10 +147,10 @@ fn apply(database: &Database, number: u64, writes: &[Write]) -> Result<(), redb:
     Ok(())
 }
 
-type Bound = ReadOnlyTable<&'static [u8], &'static [u8]>;
+type Opened = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// `None` before anything was written.
-fn open_table(database: &Database, table: Table) -> Result<Option<Bound>, redb::Error> {
+fn open_table(database: &Database, table: Table) -> Result<Option<Opened>, redb::Error> {
     match database.begin_read()?.open_table(definition(table)) {
         Ok(open) => Ok(Some(open)),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
