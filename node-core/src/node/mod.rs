@@ -12,6 +12,7 @@ mod core;
 mod counters;
 mod deliver;
 mod durable;
+mod found;
 mod gossip;
 mod incoming;
 mod inspect;
