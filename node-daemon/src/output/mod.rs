@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 pub(crate) use table::side_by_side;
-pub(crate) use views::{book, order_result, orders, peers, status, trades, unsigned};
+pub(crate) use views::{book, known_peers, order_result, orders, peers, status, trades, unsigned};
 
 use crate::failure::Failure;
 
