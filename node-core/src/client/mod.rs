@@ -8,6 +8,7 @@ mod driver;
 mod error;
 mod events;
 mod exchange_client;
+mod finding;
 mod outbox;
 mod saver;
 mod shared;
