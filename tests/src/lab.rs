@@ -161,6 +161,11 @@ impl Lab {
         ip(&format!("{again} dev eth0 nodad"));
     }
 
+    /// Takes away the way past the switch by which a test talks to a host's node.
+    pub fn without_control(&self, host: usize) {
+        ip(&format!("-n host{host} link set ctl down"));
+    }
+
     /// Leaves a host nothing but IPv6 on the switch.
     pub fn without_v4(&self, host: usize) {
         ip(&format!(

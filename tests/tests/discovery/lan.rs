@@ -131,3 +131,28 @@ fn a_host_whose_network_comes_late_is_found_then() {
         assert_eq!(b.logged("a source of peers fails"), 0);
     });
 }
+
+#[test]
+fn a_host_without_any_network_says_so_once_and_is_found_when_it_has_one() {
+    let name = "lan::a_host_without_any_network_says_so_once_and_is_found_when_it_has_one";
+    lab::inside(name, async {
+        let lab = Lab::new(2);
+        let a = node(0).start().await;
+        lab.unplug(1);
+        lab.without_control(1);
+        let b = node(1).set("CONTROL_ADDR", "127.0.0.1:0").start().await;
+        let said = async |text: &str| {
+            eventually_within(INTERFACES, text, async || match b.logged(text) {
+                0 => Err(String::new()),
+                _ => Ok(()),
+            })
+            .await;
+        };
+        said("a source of peers fails").await;
+        said("a source of peers still fails").await;
+        lab.plug_in(1);
+        has_peers_within(INTERFACES, &a, 1).await;
+        said("a source of peers works again").await;
+        assert_eq!(b.logged("a source of peers fails"), 1);
+    });
+}

@@ -135,3 +135,78 @@ pub(super) fn http_client() -> Result<reqwest::Client, GrapeError> {
         .timeout(REQUEST_TIME)
         .build()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What a look-up makes of an answer, head and body.
+    async fn look_up(answer: String) -> Result<Vec<String>, GrapeError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // The whole request comes at once: it is short.
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.unwrap();
+            assert!(request[..length].starts_with(b"POST /api/lookup HTTP/1.1"));
+            // Whoever has enough of it hangs up.
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
+            let _ = stream.read(&mut request).await;
+        };
+        let grape = Grape {
+            url: format!("http://{address}/api"),
+            breaker: CircuitBreaker::new(3, Duration::from_secs(1)),
+        };
+        let http = http_client().unwrap();
+        let (found, ()) = tokio::join!(grape.look_up(&http), serve);
+        let found = found?;
+        assert_eq!(found.grape, Some(address));
+        Ok(found.addresses)
+    }
+
+    fn ok(body: &str) -> String {
+        format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{body}")
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_addresses_and_not_more_than_there_is_room_for() {
+        let found = look_up(ok(r#"["127.0.0.1:1","x"]"#)).await.unwrap();
+        assert_eq!(found, ["127.0.0.1:1", "x"]);
+        assert!(look_up(ok("[]")).await.unwrap().is_empty());
+        let many = format!("[{}]", vec![r#""1.2.3.4:5""#; 300].join(","));
+        assert_eq!(look_up(ok(&many)).await.unwrap().len(), MAX_LOOKED_UP);
+    }
+
+    #[tokio::test]
+    async fn what_no_grape_would_answer_is_an_error_that_says_so() {
+        let cases = [
+            (ok(r#""ERR_GRAPE_LOOKUP""#), "ERR_GRAPE_LOOKUP"),
+            (ok("<html>"), "no Grape's"),
+            (ok("{}"), "no Grape's"),
+            (ok("[1]"), "no Grape's"),
+            (ok(&" ".repeat(MAX_ANSWER + 1)), "more than"),
+            (
+                "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned(),
+                "404",
+            ),
+            (
+                "HTTP/1.1 307 Away\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"
+                    .to_owned(),
+                "307",
+            ),
+            ("\0\0\0\u{1}x".to_owned(), ""),
+        ];
+        for (answer, expected) in cases {
+            let error = look_up(answer.clone()).await.unwrap_err().to_string();
+            assert!(error.contains(expected), "{answer:.60}: {error}");
+        }
+        let long = format!("\"{}\"", "e".repeat(5000));
+        let error = look_up(ok(&long)).await.unwrap_err().to_string();
+        assert!(error.len() < 200, "{error}");
+    }
+}

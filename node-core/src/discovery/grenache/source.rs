@@ -263,6 +263,51 @@ mod tests {
         assert_eq!(from("9.9.9.9:30001"), [3]);
     }
 
+    #[tokio::test]
+    async fn grapes_that_failed_often_enough_are_not_asked_for_a_while() {
+        // A port that was free a moment ago.
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", nobody.local_addr().unwrap());
+        drop(nobody);
+        let mut grenache = Grenache::new(GrenacheOptions {
+            urls: vec![url.clone(), url],
+            failure_threshold: 2,
+            reset_timeout: Millis::from_secs(60),
+        });
+        let own = Announcement {
+            node_id: crate::types::NodeId([1; 32]),
+            network: "local".parse().unwrap(),
+            listen: "127.0.0.1:3000".parse().unwrap(),
+        };
+        let first = grenache.announce(&own).await.unwrap_err();
+        assert_eq!(first.retry_in(), None);
+        let second = grenache.announce(&own).await.unwrap_err();
+        assert!(second.to_string().contains("refused"), "{second}");
+        let third = grenache.announce(&own).await.unwrap_err();
+        assert!(third.to_string().contains("breaker"), "{third}");
+        for error in [second, third] {
+            let retry_in = error.retry_in().unwrap();
+            assert!(retry_in > Duration::from_secs(50), "{retry_in:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_of_this_machine_alone_is_told_to_no_grape_elsewhere() {
+        let mut grenache = Grenache::new(GrenacheOptions {
+            // Nothing is ever sent there (RFC 5737).
+            urls: vec!["http://192.0.2.1:30001".to_owned()],
+            failure_threshold: 1,
+            reset_timeout: Millis::from_secs(60),
+        });
+        let own = Announcement {
+            node_id: crate::types::NodeId([1; 32]),
+            network: "local".parse().unwrap(),
+            listen: "127.0.0.1:3000".parse().unwrap(),
+        };
+        grenache.announce(&own).await.unwrap();
+        assert_eq!(grenache.all_open_for(), None);
+    }
+
     #[test]
     fn a_grape_of_this_machine_is_known_by_its_address() {
         for here in [
