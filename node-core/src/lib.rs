@@ -13,6 +13,8 @@ pub mod node;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod client;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod discovery;
 pub mod runtime;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod storage;

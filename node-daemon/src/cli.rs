@@ -69,7 +69,11 @@ pub(crate) enum Command {
     /// Show the running node and its figures
     Status,
     /// Show connected and known peers
-    Peers,
+    Peers {
+        /// Show every address instead: who named it, when it was dialed last and what came of it
+        #[arg(long)]
+        known: bool,
+    },
     /// Show the order book
     Book {
         /// Price levels a side, 1 to 1000

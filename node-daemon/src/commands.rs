@@ -40,8 +40,12 @@ async fn ask(command: Command, data_dir: &Path, json: bool) -> Result<(), Failur
             let status: StatusView = open()?.get("status", &[]).await?;
             show(&status, json, output::status)
         }
-        Command::Peers => {
-            let peers: Vec<PeerView> = open()?.get("peers", &[]).await?;
+        Command::Peers { known } => {
+            let mut peers: Vec<PeerView> = open()?.get("peers", &[]).await?;
+            if known {
+                peers.retain(|peer| peer.address.is_some());
+                return show(&peers, json, |peers| output::known_peers(peers));
+            }
             show(&peers, json, |peers| output::peers(peers))
         }
         Command::Book { depth, watch } => {

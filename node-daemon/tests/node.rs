@@ -134,6 +134,34 @@ fn empty_lists_are_empty_in_json_and_a_sentence_for_people() {
     }
 }
 
+#[test]
+fn every_known_address_is_shown_with_what_came_of_it() {
+    // Nobody listens at port 1.
+    let node = Node::start(&["--bootstrap", "127.0.0.1:1"]);
+    let deadline = std::time::Instant::now() + common::PATIENCE;
+    let peer = loop {
+        let known = node.ask(&["peers", "--known"]);
+        if known[0]["failures"].as_u64() > Some(0) {
+            break known[0].clone();
+        }
+        assert!(std::time::Instant::now() < deadline, "{known}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    assert_eq!(peer["address"], "127.0.0.1:1");
+    assert_eq!(peer["source"], "bootstrap");
+    assert_eq!(peer["lastOutcome"], "connection_refused");
+    assert!(peer["lastTried"].as_u64().is_some(), "{peer}");
+    let text = String::from_utf8(node.call(&["peers", "--known"]).stdout).unwrap();
+    for word in [
+        "LAST DIAL",
+        "127.0.0.1:1",
+        "bootstrap",
+        "connection_refused",
+    ] {
+        assert!(text.contains(word), "{text}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn sigterm_and_sigint_end_a_node_with_code_0_and_without_control_json() {

@@ -158,9 +158,14 @@ impl Control {
         self.counters().await.get(name).copied().unwrap_or_default()
     }
 
+    /// The figures of the node.
+    pub async fn status(&self) -> Value {
+        self.get("status").await
+    }
+
     /// Sessions that are up.
     pub async fn connected(&self) -> usize {
-        let status: Value = self.get("status").await;
+        let status = self.status().await;
         let count = &status["peers"]["connectedPeers"];
         let count = count.as_u64().unwrap_or_else(|| panic!("{status}"));
         usize::try_from(count).unwrap_or(usize::MAX)

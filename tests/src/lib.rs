@@ -8,6 +8,9 @@ mod binary;
 mod control;
 mod events;
 mod eventually;
+mod grape;
+#[cfg(target_os = "linux")]
+pub mod lab;
 mod node;
 mod python;
 mod secured;
@@ -15,6 +18,7 @@ mod secured;
 pub use control::{Control, Failed, Refused};
 pub use events::Events;
 pub use eventually::{PATIENCE, eventually, eventually_within};
+pub use grape::Grape;
 pub use node::{Node, NodeBuilder, Starting};
 pub use python::{Foreign, Script};
 pub use secured::{Persona, SecuredPeer, Take, Teller, now};

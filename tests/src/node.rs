@@ -263,6 +263,13 @@ impl Node {
         }
     }
 
+    /// How many lines of its log, and of the logs of earlier nodes in its folder, have this text.
+    #[must_use]
+    pub fn logged(&self, text: &str) -> usize {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        log.lines().filter(|line| line.contains(text)).count()
+    }
+
     /// Its folder.
     #[must_use]
     pub fn data_dir(&self) -> &Path {

@@ -1,11 +1,12 @@
 //! `cargo xtask test`: every suite, each with its own set-up.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use crate::process::{answers, cargo, program, succeeds};
+use crate::process::{answers, cargo, program, root, succeeds};
 
 /// The suites to run.
 #[derive(Debug, Args)]
@@ -84,11 +85,23 @@ fn rust(skipped: &mut Vec<String>) -> bool {
     }
     let mut tests = cargo();
     tests.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+    let mut left_out: Vec<&str> = Vec::new();
     if let Err(why) = namespaces() {
-        tests.args(["-E", "not test(/^cut::/)"]);
+        left_out.extend(["cut", "lan", "avahi"]);
         skipped.push(format!(
-            "networks that are cut: no network namespaces here: {why}"
+            "networks that are cut, and local networks: no network namespaces here: {why}"
         ));
+    } else if let Err(why) = avahi() {
+        left_out.push("avahi");
+        skipped.push(format!("nodes together with Avahi: {why}"));
+    }
+    if let Err(why) = grapes() {
+        left_out.push("grapes");
+        skipped.push(format!("nodes at real Grapes: {why}"));
+    }
+    if !left_out.is_empty() {
+        let modules = left_out.join("|");
+        tests.args(["-E", &format!("not test(/^({modules})::/)")]);
     }
     // This command is built in the profile of the tests, so it lies beside the node's.
     if let Ok(this) = std::env::current_exe() {
@@ -102,11 +115,8 @@ fn namespaces() -> Result<(), String> {
     if !cfg!(target_os = "linux") {
         return Err("this is no Linux".to_owned());
     }
-    if !answers(program("ip").arg("-V")) {
-        let installed = answers(program("apt-get").args(["install", "--yes", "iproute2"]));
-        if !installed {
-            return Err("ip is not installed (package iproute2)".to_owned());
-        }
+    if !answers(program("ip").arg("-V")) && !apt_get(&["iproute2"]) {
+        return Err("ip is not installed (package iproute2)".to_owned());
     }
     let tried = "mount -t tmpfs tmpfs /run && ip netns add try";
     let works = |flags: &str| answers(program("unshare").args([flags, "--", "sh", "-c", tried]));
@@ -114,6 +124,51 @@ fn namespaces() -> Result<(), String> {
         return Ok(());
     }
     Err("unshare -rnm is refused".to_owned())
+}
+
+/// Whether there is an Avahi, with what it needs.
+fn avahi() -> Result<(), String> {
+    let there = || {
+        answers(program("avahi-daemon").arg("--version"))
+            && answers(program("avahi-browse").arg("--version"))
+            && answers(program("dbus-daemon").arg("--version"))
+    };
+    if there() || (apt_get(&["avahi-daemon", "avahi-utils", "dbus"]) && there()) {
+        return Ok(());
+    }
+    Err("it is not installed (packages avahi-daemon, avahi-utils, dbus)".to_owned())
+}
+
+/// Installs the Grape that the lock file names, if it isn't there.
+fn grapes() -> Result<(), String> {
+    let folder = root().join("tests/grenache");
+    // npm keeps this file for itself: what it has installed, as the lock file has it.
+    let (wanted, there) = (
+        folder.join("package-lock.json"),
+        folder.join("node_modules/.package-lock.json"),
+    );
+    let time = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
+    if time(&there).is_some_and(|there| time(&wanted).is_some_and(|wanted| wanted <= there)) {
+        return Ok(());
+    }
+    if !answers(program("npm").arg("--version")) {
+        return Err("npm is not installed".to_owned());
+    }
+    match succeeds(program("npm").arg("ci").current_dir(folder)) {
+        true => Ok(()),
+        false => Err("npm ci fails in tests/grenache".to_owned()),
+    }
+}
+
+/// Whether the system's packages could be installed.
+fn apt_get(packages: &[&str]) -> bool {
+    let mut install = program("apt-get");
+    let quiet = install.args(["install", "--yes", "--no-install-recommends"]);
+    answers(
+        quiet
+            .args(packages)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
 }
 
 const BINARY: &str = if cfg!(windows) {

@@ -17,10 +17,11 @@ use super::history::History;
 use super::outbox::{BULK_MESSAGES, CONTROL_MESSAGES};
 use super::shared::Shared;
 use super::start::{self, OpenStore, Plan};
+use crate::discovery::Health;
 use crate::node::{
     BookSnapshot, CancelError, DirectConnectionStats, DiscoveryStats, DiscoveryStrategies,
-    NewOrder, NodeConfig, Order, OrderError, OrderResult, P2pStats, PeerStats, PeerView,
-    RouterStats, Trade, UnsignedView,
+    NewOrder, NodeConfig, Order, OrderError, OrderResult, P2pStats, PeerSource, PeerStats,
+    PeerView, RouterStats, Trade, UnsignedView,
 };
 use crate::runtime::Clock;
 use crate::storage::JournalReader;
@@ -53,6 +54,8 @@ const KILL_TIME: Duration = Duration::from_secs(1);
 ///     .set("P2P_HOST", "127.0.0.1")?
 ///     .set("P2P_PORT", "0")?
 ///     .set("USE_WELL_KNOWN_NODES", "false")?
+/// #   .set("DISCOVERY_MDNS", "false")?
+/// #   .set("DISCOVERY_GRENACHE", "false")?
 /// #   .set("MESHBOOK_DATA_DIR", folder)?
 ///     .build()?;
 /// let client = ExchangeClient::new(config)?;
@@ -335,6 +338,18 @@ impl ExchangeClient {
         self.read(|shared| shared.node().unsigned())
     }
 
+    /// Looks for peers now: every source is asked again, every known peer that isn't connected is
+    /// dialed whatever pause it was in, and all peers are told about peers. Sources do all of this
+    /// by themselves as well; it is worth a call when the network has changed. Returns at once, and
+    /// does nothing before the start.
+    pub fn discover(&self) {
+        if let Some(shared) = self.running() {
+            shared.rounds.discover();
+            shared.node().discover(shared.clock.now());
+            shared.wake.notify_one();
+        }
+    }
+
     /// Why things were refused, ignored or dropped: one number a reason.
     #[must_use]
     pub fn counters(&self) -> BTreeMap<&'static str, u64> {
@@ -348,6 +363,15 @@ impl ExchangeClient {
             return self.stats_before_the_start();
         };
         let mut stats = shared.node().p2p_stats(shared.clock.now());
+        let health = |source| shared.rounds.health(source);
+        stats.has_grenache = health(PeerSource::Grenache) == Some(Health::Works);
+        // Without a transport nothing that is configured can happen.
+        let has_transport = shared.transport.is_some();
+        stats.discovery.is_running &= has_transport;
+        let strategies = &mut stats.discovery.strategies;
+        strategies.peer_exchange &= has_transport;
+        strategies.mdns = health(PeerSource::Mdns).is_some();
+        strategies.grenache = health(PeerSource::Grenache).is_some();
         let outboxes = shared.all_outboxes();
         let room = CONTROL_MESSAGES + BULK_MESSAGES;
         stats.router.queue_size += outboxes.iter().map(|outbox| outbox.len()).sum::<usize>();

@@ -9,6 +9,7 @@ mod driver;
 mod error;
 mod events;
 mod exchange_client;
+mod finding;
 mod history;
 mod outbox;
 mod saver;

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::events::Events;
 use super::outbox::Outbox;
+use crate::discovery::Rounds;
 use crate::ledger::Verifier;
 use crate::node::{ConnId, Input, Node, OrderResult};
 use crate::protocol::SessionConfig;
@@ -61,6 +62,7 @@ pub(super) struct Shared {
     pub(super) transport: Option<Arc<dyn Transport>>,
     pub(super) listen: Option<SocketAddr>,
     pub(super) slots: Arc<HandshakeSlots>,
+    pub(super) rounds: Rounds,
     /// Dials on their way to a session.
     pub(super) dialing: AtomicUsize,
     next_conn: AtomicU64,
@@ -83,6 +85,7 @@ pub(super) struct Parts {
     pub(super) transport: Option<Arc<dyn Transport>>,
     pub(super) listen: Option<SocketAddr>,
     pub(super) slots: Arc<HandshakeSlots>,
+    pub(super) rounds: Rounds,
 }
 
 impl Shared {
@@ -102,6 +105,7 @@ impl Shared {
             transport: parts.transport,
             listen: parts.listen,
             slots: parts.slots,
+            rounds: parts.rounds,
             dialing: AtomicUsize::new(0),
             next_conn: AtomicU64::new(1),
             stop: CancellationToken::new(),

@@ -13,8 +13,10 @@ use super::direct_connection::DirectConnectionService;
 use super::driver::{Driver, INPUTS};
 use super::error::StartError;
 use super::events::Events;
+use super::finding;
 use super::saver;
 use super::shared::{Parts, Shared};
+use crate::discovery::{Announcement, PeerDiscovery};
 use crate::ledger::Identity;
 use crate::ledger::limits::TRADES_KEPT;
 use crate::node::{Node, NodeConfig, PersistedPeer};
@@ -47,6 +49,7 @@ pub(super) struct Prepared {
     session: SessionConfig,
     network: Option<Network>,
     storage: Storage,
+    discovery: PeerDiscovery,
     clock: Clock,
     events: Arc<Events>,
 }
@@ -130,7 +133,12 @@ pub(super) async fn prepare(plan: Plan<'_>) -> Result<Prepared, StartError> {
         max_message: config.max_message_size(),
         capabilities: SessionConfig::default_capabilities(),
     };
+    let sources = match &network {
+        Some(_) => finding::sources(config, &loaded.known),
+        None => Vec::new(),
+    };
     Ok(Prepared {
+        discovery: PeerDiscovery::new(sources),
         node: loaded.node,
         known: loaded.known,
         session,
@@ -149,6 +157,7 @@ pub(super) fn run(prepared: Prepared) -> Arc<Shared> {
         session,
         network,
         storage,
+        discovery,
         clock,
         events,
     } = prepared;
@@ -181,12 +190,22 @@ pub(super) fn run(prepared: Prepared) -> Arc<Shared> {
         transport,
         listen,
         slots,
+        rounds: discovery.rounds(),
     });
     if let Some(listener) = listener {
         shared.spawn(DirectConnectionService::listen(
             Arc::clone(&shared),
             listener,
         ));
+    }
+    if let Some(listen) = listen {
+        let own = Announcement {
+            node_id: shared.node_id,
+            network: shared.session.network.clone(),
+            listen,
+        };
+        let seeker = Arc::clone(&shared) as _;
+        shared.spawn(discovery.run(own, seeker, shared.stop.clone()));
     }
     let driver = Driver::new(Arc::clone(&shared), receiver, store).run();
     let life = Arc::clone(&shared);

@@ -159,6 +159,11 @@ impl Node {
                     .dial_failed(&address, reason, plain_peer, rng, now);
                 self.chores_due = now.mono;
             }
+            Input::Found {
+                address,
+                id,
+                source,
+            } => self.on_found(&address, id, source, now),
             Input::Refused { reason } => self.counters.count(reason),
             Input::Received {
                 conn,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::durable::Write;
-use super::view::{Direction, Order, OrderResult, Trade};
+use super::view::{Direction, Order, OrderResult, PeerSource, Trade};
 use crate::ledger::{Proof, ProofKind, Statement, TradeRecord};
 use crate::protocol::{ErrorCode, Message, PeerInfo};
 use crate::types::{
@@ -43,6 +43,15 @@ pub enum Input {
         reason: &'static str,
         /// The peer is there and speaks only plainly: dial it so.
         plain_peer: bool,
+    },
+    /// A source of addresses names one where a peer may be. It may be named again at any time.
+    Found {
+        /// Where.
+        address: PeerAddress,
+        /// Who is said to be there. Nothing proves it before a session does.
+        id: Option<NodeId>,
+        /// Who named it.
+        source: PeerSource,
     },
     /// Somebody connected and was refused before a session was ready.
     Refused {

@@ -12,6 +12,7 @@ mod core;
 mod counters;
 mod deliver;
 mod durable;
+mod found;
 mod gossip;
 mod incoming;
 mod inspect;
@@ -53,6 +54,8 @@ pub use io::{
     Route, TimeInForce,
 };
 pub use peers::PersistedPeer;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use peers::{Scope, may_pass, scope};
 pub use view::{
     BookSnapshot, DirectConnectionStats, Direction, DiscoveryStats, DiscoveryStrategies,
     Distribution, Level, Order, OrderResult, OrderStatus, P2pStats, PeerCapabilities, PeerSource,

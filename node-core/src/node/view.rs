@@ -142,6 +142,12 @@ pub struct PeerView {
     pub latency: Option<Millis>,
     /// Dials that failed since one worked.
     pub failures: u32,
+    /// When it was dialed last.
+    #[serde(default)]
+    pub last_tried: Option<Millis>,
+    /// What came of the last dial: `connected`, or the label by which the failure is counted.
+    #[serde(default)]
+    pub last_outcome: Option<String>,
     /// 0 is neutral; failures and bad messages lower it, good sessions raise it.
     pub score: i32,
     /// What it can do.
@@ -218,7 +224,7 @@ pub struct TrafficStats {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct P2pStats {
-    /// Whether a Grape answers.
+    /// Whether a Grape answered when it was last asked.
     pub has_grenache: bool,
     /// Connections and traffic.
     pub peers: PeerStats,
@@ -270,9 +276,9 @@ pub struct DiscoveryStats {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DiscoveryStrategies {
-    /// Multicast DNS on the local network.
+    /// Multicast DNS on the local network is switched on and running.
     pub mdns: bool,
-    /// Look-ups at a Grape.
+    /// Look-ups at Grapes are switched on and running, whether or not one answers.
     pub grenache: bool,
     /// Lists that peers send.
     pub peer_exchange: bool,

@@ -92,7 +92,10 @@ pub(crate) fn status(view: &StatusView) -> String {
         format!(
             "mdns {}, grenache {}, peer exchange {}, {} bootstrap peers",
             on(strategies.mdns),
-            on(strategies.grenache),
+            match (strategies.grenache, stats.has_grenache) {
+                (true, false) => "on (no Grape answers)",
+                (grenache, _) => on(grenache),
+            },
             on(strategies.peer_exchange),
             stats.discovery.bootstrap_peers,
         ),
@@ -144,6 +147,41 @@ pub(crate) fn peers(list: &[PeerView]) -> String {
         ("LATENCY", Align::Right),
         ("FAILURES", Align::Right),
         ("SCORE", Align::Right),
+    ];
+    table(head, &rows)
+}
+
+/// Every known address and what is remembered of it.
+pub(crate) fn known_peers(list: &[PeerView]) -> String {
+    if list.is_empty() {
+        return "No address of a peer is known yet.\n".to_owned();
+    }
+    let rows: Vec<[String; 8]> = list
+        .iter()
+        .map(|peer| {
+            [
+                or_dash(peer.address.as_ref()),
+                peer.node_id
+                    .as_deref()
+                    .map_or_else(|| "-".to_owned(), short),
+                label(&peer.source),
+                label(&peer.status),
+                or_dash(peer.last_outcome.as_ref()),
+                or_dash(peer.last_tried.map(utc)),
+                peer.failures.to_string(),
+                or_dash(peer.last_seen.map(utc)),
+            ]
+        })
+        .collect();
+    let head = [
+        ("ADDRESS", Align::Left),
+        ("NODE", Align::Left),
+        ("SOURCE", Align::Left),
+        ("STATUS", Align::Left),
+        ("LAST DIAL", Align::Left),
+        ("DIALED (UTC)", Align::Left),
+        ("FAILURES", Align::Right),
+        ("SEEN (UTC)", Align::Left),
     ];
     table(head, &rows)
 }

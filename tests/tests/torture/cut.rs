@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use meshbook::types::Side;
+use meshbook_tests::lab::{self, Lab};
 use meshbook_tests::{Control, eventually_within};
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -10,7 +11,6 @@ use tokio::time::sleep;
 
 use super::audit;
 use super::cluster::Cluster;
-use super::lab::{self, Lab};
 use super::load::Load;
 use super::records::Records;
 use super::seed::Seed;

@@ -10,8 +10,6 @@ mod cluster;
 #[cfg(target_os = "linux")]
 mod cut;
 mod kill;
-#[cfg(target_os = "linux")]
-mod lab;
 mod load;
 mod records;
 mod seed;

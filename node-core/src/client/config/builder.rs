@@ -247,13 +247,16 @@ mod tests {
             "GRAPE_URL",
             &[
                 "http://127.0.0.1:30001",
-                "https://grape.example/api/",
+                "http://grape.example/api/, http://10.0.0.1:30001,",
                 "http://[::1]:1",
                 "http://[::1]",
             ],
             &[
                 "127.0.0.1:30001",
                 "ftp://a",
+                "https://a",
+                "http://a,b",
+                ",",
                 "http://",
                 "http://a:0",
                 "http://u@a",

@@ -50,14 +50,14 @@ pub struct Config {
     pub bootstrap_peers: Vec<PeerAddress>,
     /// `USE_WELL_KNOWN_NODES`: whether to dial [`well_known_nodes`] too.
     pub use_well_known_nodes: bool,
-    /// `DISCOVERY_MDNS`: find peers on the local network.
+    /// `DISCOVERY_MDNS`: find peers on the local network, and be found.
     pub discovery_mdns: bool,
-    /// `DISCOVERY_GRENACHE`: find peers at a Grape.
+    /// `DISCOVERY_GRENACHE`: find peers at a Grape, and be found.
     pub discovery_grenache: bool,
     /// `DISCOVERY_PEER_EXCHANGE`: send and take lists of peers.
     pub discovery_peer_exchange: bool,
-    /// `GRAPE_URL`: the HTTP API of a Grape.
-    pub grape_url: String,
+    /// `GRAPE_URL`: the HTTP APIs of Grapes, tried in turn; 1 to 8.
+    pub grape_urls: Vec<String>,
     /// `EMBEDDED_GRAPE`: run a Grape inside the node.
     pub embedded_grape: bool,
     /// `GRAPE_DHT_PORT`: the embedded Grape's DHT port.
@@ -120,7 +120,7 @@ impl Default for Config {
             discovery_mdns: true,
             discovery_grenache: true,
             discovery_peer_exchange: true,
-            grape_url: "http://127.0.0.1:30001".to_owned(),
+            grape_urls: vec!["http://127.0.0.1:30001".to_owned()],
             embedded_grape: false,
             grape_dht_port: 20001,
             grape_api_port: 30001,
@@ -192,7 +192,9 @@ impl Config {
     /// Says which settings ask for what this version does not have yet.
     pub(in crate::client) fn warn_of_what_is_not_there(&self) {
         if !self.p2p_enabled {
-            tracing::warn!("P2P_ENABLED=false: Grenache is not there yet, so no peer is reached");
+            tracing::warn!(
+                "P2P_ENABLED=false: the RPC of Grenache is not there yet, so no peer is reached"
+            );
         } else if self.legacy() == LegacyPolicy::Match {
             tracing::warn!(
                 "P2P_LEGACY=match is not there yet: unsigned orders are shown, as by observe"

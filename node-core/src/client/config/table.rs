@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::settings::{Config, LogFormat, LogLevel};
-use super::text::{addresses, boolean, choice, host, integer, path, positive, socket, url};
+use super::text::{addresses, boolean, choice, host, integer, path, positive, socket, urls};
 use crate::orderbook::SelfTrade;
 use crate::protocol::LegacyPolicy;
 use crate::storage::JournalSync;
@@ -139,7 +139,7 @@ settings! {
     "DISCOVERY_GRENACHE" discovery_grenache = boolean, |c| Some(c.discovery_grenache.to_string());
     "DISCOVERY_PEER_EXCHANGE" discovery_peer_exchange = boolean,
         |c| Some(c.discovery_peer_exchange.to_string());
-    "GRAPE_URL" grape_url = url, |c| Some(c.grape_url.clone());
+    "GRAPE_URL" grape_urls = urls, |c| Some(c.grape_urls.join(","));
     "EMBEDDED_GRAPE" embedded_grape = boolean, |c| Some(c.embedded_grape.to_string());
     "GRAPE_DHT_PORT" grape_dht_port = |t| integer(t, 1..=u16::MAX),
         |c| Some(c.grape_dht_port.to_string());

@@ -10,6 +10,8 @@ use crate::types::{InvalidValue, PeerAddress};
 
 /// The most addresses in one list.
 pub(super) const MAX_ADDRESSES: usize = 256;
+/// The most HTTP addresses in one list.
+pub(super) const MAX_URLS: usize = 8;
 
 /// Errors get the setting's name where they leave the table.
 fn refused(text: &str, allowed: impl Into<String>) -> InvalidValue {
@@ -116,12 +118,27 @@ pub(super) fn host(text: &str) -> Result<String, InvalidValue> {
     ))
 }
 
-/// The base of an HTTP address, without credentials, query or fragment.
-pub(super) fn url(text: &str) -> Result<String, InvalidValue> {
+/// Bases of HTTP addresses, separated by commas; spaces around them and a comma at the end do no
+/// harm.
+pub(super) fn urls(text: &str) -> Result<Vec<String>, InvalidValue> {
+    let parts = text.split(',').map(str::trim);
+    let list: Vec<String> = parts
+        .filter(|part| !part.is_empty())
+        .map(url)
+        .collect::<Result<_, _>>()?;
+    if list.is_empty() || list.len() > MAX_URLS {
+        return Err(refused(
+            text,
+            format!("1 to {MAX_URLS} addresses, separated by commas"),
+        ));
+    }
+    Ok(list)
+}
+
+/// The base of an HTTP address, without credentials, query or fragment. Grapes speak no TLS.
+fn url(text: &str) -> Result<String, InvalidValue> {
     let fits = || {
-        let rest = text
-            .strip_prefix("http://")
-            .or_else(|| text.strip_prefix("https://"))?;
+        let rest = text.strip_prefix("http://")?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let plain = path
             .bytes()
@@ -135,7 +152,7 @@ pub(super) fn url(text: &str) -> Result<String, InvalidValue> {
         (plain && port && host(name).is_ok() && (!name.contains(':') || name.starts_with('[')))
             .then(|| text.trim_end_matches('/').to_owned())
     };
-    fits().ok_or_else(|| refused(text, "an http or https address like http://127.0.0.1:30001"))
+    fits().ok_or_else(|| refused(text, "an http address like http://127.0.0.1:30001"))
 }
 
 /// An IP address and port to listen on; `localhost` stands for 127.0.0.1, and port 0 for a free

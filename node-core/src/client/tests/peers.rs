@@ -204,6 +204,72 @@ async fn known_peers_are_found_again_after_a_restart() {
     friend.client.shutdown().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_round_of_discovery_ends_the_pauses_before_dials() {
+    let transport: Arc<dyn Transport> = Arc::new(MemoryTransport::new());
+    let gone = start(&transport, &[]).await;
+    let (address, dir) = (gone.address(), tempfile::tempdir().unwrap());
+    gone.client.shutdown().await;
+    let mut config = quiet(&dir);
+    config.bootstrap_peers = vec![address.clone()];
+    let client = ExchangeClient::with_transport(config, Arc::clone(&transport)).unwrap();
+    // Nothing happens before the start.
+    client.discover();
+    client.initialize().await.unwrap();
+    let failures = || {
+        let peers = client.peers().into_iter();
+        peers.map(|peer| peer.failures).max().unwrap_or_default()
+    };
+    // The next pause is 16 s, less a quarter.
+    until("some dials failed", || failures() >= 6).await;
+    sleep(Duration::from_secs(2)).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = quiet(&dir);
+    config.p2p_port = address.port();
+    let back = ExchangeClient::with_transport(config, transport).unwrap();
+    back.initialize().await.unwrap();
+    let began = tokio::time::Instant::now();
+    client.discover();
+    until("connected", || {
+        client.p2p_stats().peers.connected_peers == 1
+    })
+    .await;
+    assert!(began.elapsed() < Duration::from_secs(1));
+    client.shutdown().await;
+    back.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_figures_name_the_ways_of_finding_peers_that_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = quiet(&dir);
+    config.discovery_grenache = true;
+    // Nobody answers there: nothing of this machine is asked.
+    config.grape_urls = vec!["http://127.0.0.1:1".to_owned()];
+    let strategies = |client: &ExchangeClient| {
+        let stats = client.p2p_stats();
+        let strategies = stats.discovery.strategies;
+        let on = [
+            strategies.mdns,
+            strategies.grenache,
+            strategies.peer_exchange,
+        ];
+        (stats.discovery.is_running, on, stats.has_grenache)
+    };
+    let client = ExchangeClient::new(config.clone()).unwrap();
+    assert_eq!(strategies(&client), (false, [false; 3], false));
+    client.initialize().await.unwrap();
+    assert_eq!(strategies(&client), (true, [false, true, true], false));
+    client.shutdown().await;
+    assert!(!strategies(&client).0);
+
+    config.p2p_enabled = false;
+    let client = ExchangeClient::new(config).unwrap();
+    client.initialize().await.unwrap();
+    assert_eq!(strategies(&client), (false, [false; 3], false));
+    client.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_dial_to_nobody_is_counted_by_its_reason() {
     let transport: Arc<dyn Transport> = Arc::new(TcpTransport);

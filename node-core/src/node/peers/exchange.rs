@@ -12,14 +12,14 @@ use crate::types::PeerAddress;
 
 /// How far an address reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Scope {
+pub(crate) enum Scope {
     ThisMachine,
     PrivateNetwork,
     Public,
 }
 
 /// The scope of an address; `None` where nobody can be dialed.
-fn scope(address: &PeerAddress) -> Option<Scope> {
+pub(crate) fn scope(address: &PeerAddress) -> Option<Scope> {
     let Some(ip) = address.ip() else {
         let local = address.host() == "localhost";
         return Some(if local {
@@ -49,7 +49,7 @@ fn scope(address: &PeerAddress) -> Option<Scope> {
 
 /// Whether `address` may pass, in either direction, between this node and a peer whose
 /// connection comes from or goes to `peer`.
-pub(super) fn may_pass(address: &PeerAddress, peer: &PeerAddress) -> bool {
+pub(crate) fn may_pass(address: &PeerAddress, peer: &PeerAddress) -> bool {
     match (scope(address), scope(peer)) {
         (Some(address), Some(peer)) => address >= peer,
         _ => false,

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::policy::{
-    FIRST_PAUSE, HEARSAY_FAILURES, KNOWN_LIMIT, Merit, SCORE_HALF_LIFE, SCORE_LIMIT,
+    FIRST_PAUSE, HEARSAY_FAILURES, KNOWN_LIMIT, Merit, SCORE_HALF_LIFE, SCORE_LIMIT, known_limit,
 };
 use crate::node::view::PeerSource;
-use crate::types::{Millis, Now, PeerAddress, PeerId};
+use crate::types::{Millis, NodeId, Now, PeerAddress, PeerId};
 
 /// A peer as it is written to `.peers.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub(super) struct KnownPeer {
     /// Who was there last. A name that a legacy peer claims is not a node's proved id, even if it
     /// reads the same.
     pub(super) id: Option<PeerId>,
+    /// Who is said to be there. It keeps one node from being dialed at several addresses, and
+    /// counts for nothing once a session has shown who is there.
+    pub(super) claimed: Option<NodeId>,
     pub(super) source: PeerSource,
     /// When a session with it was last up; absent while it never answered.
     pub(super) last_seen: Option<Millis>,
@@ -35,6 +38,10 @@ pub(super) struct KnownPeer {
     pub(super) failures: u32,
     /// Not to be dialed before this (monotonic).
     pub(super) next_attempt: Millis,
+    /// When it was dialed last, by both clocks.
+    pub(super) last_tried: Option<Now>,
+    /// What came of the last dial: `connected`, or why not.
+    pub(super) last_outcome: Option<&'static str>,
     /// A dial is under way since then (monotonic).
     pub(super) dialing_since: Option<Millis>,
     /// Dial it plainly until then (monotonic).
@@ -49,10 +56,13 @@ impl KnownPeer {
     fn new(source: PeerSource, now: Now) -> Self {
         Self {
             id: None,
+            claimed: None,
             source,
             last_seen: None,
             failures: 0,
             next_attempt: now.mono,
+            last_tried: None,
+            last_outcome: None,
             dialing_since: None,
             plain_until: None,
             own: false,
@@ -64,6 +74,35 @@ impl KnownPeer {
     /// Never given up: it answered once, or its user named it.
     pub(super) const fn is_lasting(&self) -> bool {
         self.last_seen.is_some() || matches!(self.source, PeerSource::Bootstrap)
+    }
+
+    /// Whether this is the peer `id`, as far as is known.
+    pub(super) fn is(&self, id: &PeerId) -> bool {
+        match &self.id {
+            Some(known) => known == id,
+            None => self.claimed.is_some() && self.claimed == id.node(),
+        }
+    }
+
+    /// Who is there, proved or said.
+    pub(super) fn node(&self) -> Option<NodeId> {
+        match &self.id {
+            Some(known) => known.node(),
+            None => self.claimed,
+        }
+    }
+
+    /// What came of the last dial, to be shown.
+    pub(super) fn outcome(&self) -> Option<String> {
+        self.last_outcome.map(str::to_owned)
+    }
+
+    /// Ends its pause, unless it was dialed in the last `lately`.
+    pub(super) fn bring_forward(&mut self, lately: Millis, now: Now) {
+        let lately = |tried: Now| now.mono.since(tried.mono) < lately;
+        if !self.last_tried.is_some_and(lately) {
+            self.next_attempt = self.next_attempt.min(now.mono);
+        }
     }
 
     /// The score now: halved for every half-life since it was set.
@@ -90,7 +129,7 @@ impl KnownPeer {
     }
 }
 
-/// All known addresses, at most [`KNOWN_LIMIT`].
+/// All known addresses, at most [`KNOWN_LIMIT`], and [`known_limit`] of each source.
 #[derive(Debug, Default)]
 pub(super) struct KnownPeers(BTreeMap<PeerAddress, KnownPeer>);
 
@@ -111,28 +150,48 @@ impl KnownPeers {
         self.0.values_mut()
     }
 
-    /// The record of `address`, made if there is room. The better source is remembered.
+    /// The record of `address`, made if there is room. The better source is remembered, as far
+    /// as that source has room.
     pub(super) fn learn(
         &mut self,
         address: &PeerAddress,
         source: PeerSource,
         now: Now,
     ) -> Option<&mut KnownPeer> {
-        if !self.0.contains_key(address) && self.0.len() >= KNOWN_LIMIT {
-            let worst = self
-                .0
-                .iter()
-                .filter(|(_, known)| !known.is_lasting() && known.dialing_since.is_none())
-                .max_by_key(|(_, known)| known.failures)
-                .map(|(address, _)| address.clone())?;
-            self.0.remove(&worst);
+        if let Some(known) = self.0.get(address) {
+            let better = source < known.source && self.has_room(source);
+            let known = self.0.get_mut(address)?;
+            if better {
+                known.source = source;
+            }
+            return Some(known);
         }
-        let known = self
+        if !self.has_room(source) {
+            self.make_room(|known| known.source == source)?;
+        }
+        if self.0.len() >= KNOWN_LIMIT {
+            self.make_room(|_| true)?;
+        }
+        let new = KnownPeer::new(source, now);
+        Some(self.0.entry(address.clone()).or_insert(new))
+    }
+
+    fn has_room(&self, source: PeerSource) -> bool {
+        let of_source = self.0.values().filter(|known| known.source == source);
+        of_source.count() < known_limit(source)
+    }
+
+    /// Forgets the worst of those that never answered.
+    fn make_room(&mut self, among: impl Fn(&KnownPeer) -> bool) -> Option<()> {
+        let worst = self
             .0
-            .entry(address.clone())
-            .or_insert_with(|| KnownPeer::new(source, now));
-        known.source = known.source.min(source);
-        Some(known)
+            .iter()
+            .filter(|(_, known)| !known.is_lasting() && known.dialing_since.is_none())
+            .filter(|(_, known)| among(known))
+            .max_by_key(|(_, known)| known.failures)
+            .map(|(address, _)| address.clone())?;
+        self.0.remove(&worst);
+        Some(())
     }
 
     /// Forgets `address` if it was only hearsay and has failed often enough.

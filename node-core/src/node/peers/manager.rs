@@ -1,13 +1,13 @@
 //! The peer manager: sessions, known addresses, limits, heartbeats, reconnection, reputation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::exchange::may_pass;
 use super::known::{KnownPeer, KnownPeers, PersistedPeer};
 use super::policy::{
     BAN_SCORE, BANS_LIMIT, CLOCKS_TO_ASK, DIAL_GIVE_UP, DIALS_AT_ONCE, EXCHANGE_EVERY,
-    EXCHANGE_LIMIT, FIRST_BAN, HEARTBEAT_EVERY, LONGEST_BAN, Merit, PERSISTED_LIMIT, PLAIN_FOR,
-    SAME_TIME, SILENCE_LIMIT,
+    EXCHANGE_LIMIT, FIRST_BAN, FOUND_AGAIN_AFTER, HEARTBEAT_EVERY, LONGEST_BAN, Merit,
+    PERSISTED_LIMIT, PLAIN_FOR, ROUND_AGAIN_AFTER, SAME_TIME, SILENCE_LIMIT,
 };
 use super::session::PeerSession;
 use crate::node::io::ConnId;
@@ -155,10 +155,12 @@ impl PeerManager {
         if let Some(known) = self.known.learn(address, source, now) {
             known.id = Some(session.id.clone());
             known.own = session.id.node() == Some(self.own_id);
+            known.claimed = None;
             known.credit(Merit::Connected, now);
             if session.direction == Direction::Outbound {
                 known.dialing_since = None;
                 known.last_seen = Some(now.wall);
+                known.last_outcome = Some("connected");
             }
         }
     }
@@ -377,6 +379,41 @@ impl PeerManager {
         self.known.learn(address, source, now);
     }
 
+    /// An address that a source names. False if there is no room for it.
+    pub(crate) fn found(
+        &mut self,
+        address: &PeerAddress,
+        id: Option<NodeId>,
+        source: PeerSource,
+        now: Now,
+    ) -> bool {
+        if id == Some(self.own_id) {
+            return true;
+        }
+        let Some(known) = self.known.learn(address, source, now) else {
+            return false;
+        };
+        if known.id.is_none() {
+            known.claimed = id.or(known.claimed);
+        }
+        known.bring_forward(FOUND_AGAIN_AFTER, now);
+        true
+    }
+
+    /// Whether there is no session, and every known address failed when it was last tried.
+    pub(crate) fn is_alone(&self) -> bool {
+        let others = || self.known.iter().filter(|(_, known)| !known.own);
+        self.sessions.is_empty() && others().all(|(_, known)| known.failures > 0)
+    }
+
+    /// Ends the pauses of all known addresses.
+    pub(crate) fn bring_forward(&mut self, now: Now) {
+        for known in self.known.values_mut() {
+            known.bring_forward(ROUND_AGAIN_AFTER, now);
+        }
+        self.exchange_due = now.mono;
+    }
+
     /// An address of this node itself.
     pub(crate) fn never_dial(&mut self, address: &PeerAddress, now: Now) {
         if let Some(known) = self.known.learn(address, PeerSource::Bootstrap, now) {
@@ -436,6 +473,7 @@ impl PeerManager {
             return;
         };
         known.dialing_since = None;
+        known.last_outcome = Some(reason);
         if reason == "self_connection" {
             known.own = true;
         } else if plain_peer {
@@ -445,6 +483,7 @@ impl PeerManager {
             if reason == "wrong_key" {
                 // Somebody else lives there now: whoever answers next is welcome.
                 known.id = None;
+                known.claimed = None;
             }
             known.credit(Merit::DialFailed, now);
             known.back_off(self.longest_pause, rng.next(), now);
@@ -487,12 +526,24 @@ impl PeerManager {
             })
             .collect();
         ready.sort();
+        // One node at one of its addresses at a time.
+        let mut nodes: BTreeSet<NodeId> = self
+            .known
+            .iter()
+            .filter(|(_, known)| known.dialing_since.is_some())
+            .filter_map(|(_, known)| known.node())
+            .collect();
+        ready.retain(|(_, address)| {
+            let node = self.known.get(address).and_then(KnownPeer::node);
+            node.is_none_or(|node| nodes.insert(node))
+        });
         ready.truncate(room);
         ready
             .into_iter()
             .filter_map(|(_, address)| {
                 let known = self.known.get_mut(&address)?;
                 known.dialing_since = Some(now.mono);
+                known.last_tried = Some(now);
                 let plain = known.plain_until.is_some_and(|until| until > now.mono);
                 // A plain session proves no key, so none can be expected.
                 let expect = known.id.as_ref().and_then(PeerId::node).filter(|_| !plain);
@@ -505,12 +556,13 @@ impl PeerManager {
             .collect()
     }
 
+    /// Whether a session is up with whoever is known at this address.
+    fn is_up(&self, address: &PeerAddress, known: &KnownPeer) -> bool {
+        self.all()
+            .any(|session| session.dialable.as_ref() == Some(address) || known.is(&session.id))
+    }
+
     fn may_dial(&self, address: &PeerAddress, known: &KnownPeer, now: Now) -> bool {
-        let connected = || {
-            self.all().any(|session| {
-                session.dialable.as_ref() == Some(address) || known.id.as_ref() == Some(&session.id)
-            })
-        };
         let banned = || {
             let id = known.id.as_ref();
             id.is_some_and(|id| self.is_banned(id, now))
@@ -518,7 +570,7 @@ impl PeerManager {
         !known.own
             && known.dialing_since.is_none()
             && known.next_attempt <= now.mono
-            && !connected()
+            && !self.is_up(address, known)
             && !banned()
     }
 
@@ -636,6 +688,8 @@ impl PeerManager {
                 healthy: session.is_healthy(now),
                 latency: session.latency,
                 failures: 0,
+                last_tried: known.and_then(|known| known.last_tried).map(|now| now.wall),
+                last_outcome: known.and_then(KnownPeer::outcome),
                 score: session.score,
                 capabilities: PeerCapabilities {
                     version: session.version.clone(),
@@ -644,17 +698,15 @@ impl PeerManager {
                 stats: session.stats,
             }
         });
-        let is_up = |address: &PeerAddress, known: &KnownPeer| {
-            self.all().any(|session| {
-                session.dialable.as_ref() == Some(address) || known.id.as_ref() == Some(&session.id)
-            })
-        };
         let others = self
             .known
             .iter()
-            .filter(|(address, known)| !known.own && !is_up(address, known))
+            .filter(|(address, known)| !known.own && !self.is_up(address, known))
             .map(|(address, known)| PeerView {
-                node_id: known.id.as_ref().map(PeerId::to_string),
+                node_id: match &known.id {
+                    Some(id) => Some(id.to_string()),
+                    None => known.claimed.map(|id| id.to_string()),
+                },
                 address: Some(address.clone()),
                 status: match known.dialing_since {
                     Some(_) => PeerStatus::Connecting,
@@ -668,6 +720,8 @@ impl PeerManager {
                 healthy: false,
                 latency: None,
                 failures: known.failures,
+                last_tried: known.last_tried.map(|now| now.wall),
+                last_outcome: known.outcome(),
                 score: known.score(now),
                 capabilities: PeerCapabilities::default(),
                 stats: TrafficStats::default(),

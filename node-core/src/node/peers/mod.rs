@@ -6,6 +6,8 @@ mod manager;
 pub(crate) mod policy;
 mod session;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use exchange::{Scope, may_pass, scope};
 pub use known::PersistedPeer;
 pub(crate) use manager::{Admission, PeerManager};
 pub(crate) use session::PeerSession;

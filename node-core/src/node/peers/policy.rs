@@ -1,5 +1,6 @@
 //! How the node treats its peers, as numbers. Each says what it bounds and why.
 
+use crate::node::view::PeerSource;
 use crate::types::Millis;
 
 /// A heartbeat goes to each peer so often.
@@ -26,6 +27,9 @@ pub(crate) const EXCHANGE_LIMIT: usize = 20;
 pub(crate) const KNOWN_LIMIT: usize = 1_000;
 /// Addresses written to disk.
 pub(crate) const PERSISTED_LIMIT: usize = 200;
+/// An address that is named again is dialed at once, unless that was done so lately: whoever
+/// can name addresses at will must not decide how often they are dialed.
+pub(crate) const FOUND_AGAIN_AFTER: Millis = Millis::from_secs(5);
 /// Dials under way at the same time.
 pub(crate) const DIALS_AT_ONCE: usize = 8;
 /// A dial that the driver never reported is given up, so that no slot is lost for ever.
@@ -49,6 +53,21 @@ pub(crate) const BANS_LIMIT: usize = 1_000;
 pub(crate) const SCORE_HALF_LIFE: Millis = Millis::from_secs(600);
 /// Scores stay within plus and minus this.
 pub(crate) const SCORE_LIMIT: i32 = 100;
+
+/// The same for all addresses in a round, which only the node's own user begins.
+pub(crate) const ROUND_AGAIN_AFTER: Millis = Millis::from_secs(1);
+
+/// The most known addresses of one source, so that none can take the room of the others. When
+/// full, the worst of the same source that never answered makes room.
+pub(crate) const fn known_limit(source: PeerSource) -> usize {
+    match source {
+        PeerSource::Persisted => PERSISTED_LIMIT,
+        // As many as can be configured, the well-known nodes and the own address among them.
+        PeerSource::Bootstrap | PeerSource::Inbound => 300,
+        PeerSource::Mdns | PeerSource::Grenache => 200,
+        PeerSource::PeerExchange => 500,
+    }
+}
 
 /// What changes a peer's score, and by how much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The node in small networks: real codecs and signatures, a virtual clock, no sockets.
 
 mod fills;
+mod found;
 mod keep_alive;
 mod net;
 mod orders;

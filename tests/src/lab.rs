@@ -6,13 +6,16 @@
 use std::env;
 use std::process::{Command, Stdio};
 
-use meshbook_tests::{Node, NodeBuilder};
+use super::{Node, NodeBuilder};
 
 /// Set in the process that runs inside.
 const INSIDE: &str = "MESHBOOK_LAB";
 
 /// Room for the names of namespaces that nobody outside sees.
 const ENTER: &str = r#"mount -t tmpfs tmpfs /run && exec "$@""#;
+
+/// Multicast leaves by the switch.
+const MULTICAST_ROUTE: &str = "route add 224.0.0.0/4 dev eth0";
 
 /// Where every node listens.
 const PORT: u16 = 3000;
@@ -22,15 +25,15 @@ const CONTROL_PORT: u16 = 7000;
 ///
 /// # Panics
 /// Where the test fails, or this machine lets nobody make networks.
-pub(crate) fn inside(name: &str, test: impl Future<Output = ()>) {
+pub fn inside(name: &str, test: impl Future<Output = ()>) {
     if env::var_os(INSIDE).is_some() {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         return runtime.block_on(test);
     }
     let mut enter = enter();
-    let this = env::current_exe().unwrap();
+    let this = env::current_exe().expect("a test knows its own path");
     enter.arg(this).args(["--exact", name, "--nocapture"]);
-    let ended = enter.env(INSIDE, "1").status().unwrap();
+    let ended = enter.env(INSIDE, "1").status().expect("unshare starts");
     assert!(ended.success(), "{name}, in namespaces of its own: {ended}");
 }
 
@@ -59,21 +62,27 @@ fn enter() -> Command {
     }
     panic!(
         "network namespaces can't be made here, and this test is about nothing else. Leave it \
-         out by: cargo nextest run -E 'not test(cut::)'{why}"
+         out by: cargo nextest run -E 'not test(/^(cut|lan|avahi)::/)'{why}"
     );
 }
 
 /// Hosts, each with a node, on one switch.
 #[derive(Debug)]
-pub(crate) struct Lab {
+pub struct Lab {
     hosts: usize,
 }
 
 impl Lab {
     /// Makes the hosts. Links are as bad as this kernel can make them: some can delay and lose.
-    pub(crate) fn new(hosts: usize) -> Self {
-        ip("link add one type bridge");
-        ip("link add other type bridge");
+    /// Every host hears what another says to all.
+    ///
+    /// # Panics
+    /// Where that isn't allowed.
+    #[must_use]
+    pub fn new(hosts: usize) -> Self {
+        // A switch that looks into multicast would keep it from those who never asked for it.
+        ip("link add one type bridge mcast_snooping 0");
+        ip("link add other type bridge mcast_snooping 0");
         ip("link set one up");
         ip("link set other up");
         let mut weather = "late and lossy";
@@ -86,7 +95,12 @@ impl Lab {
             ));
             ip(&format!("link set port{host} master one up"));
             ip(&format!("{inner} addr add {}/24 dev eth0", address(host)));
+            ip(&format!(
+                "{inner} addr add {}/64 dev eth0 nodad",
+                address_v6(host)
+            ));
             ip(&format!("{inner} link set eth0 up"));
+            ip(&format!("{inner} {MULTICAST_ROUTE}"));
             // The test talks to the node past the switch.
             ip(&format!(
                 "link add ctl{host} type veth peer ctl netns host{host}"
@@ -106,7 +120,8 @@ impl Lab {
     }
 
     /// What a host's node is started with.
-    pub(crate) fn node(host: usize) -> NodeBuilder {
+    #[must_use]
+    pub fn node(host: usize) -> NodeBuilder {
         Node::named(&format!("node{host}"))
             .inside(&format!("host{host}"))
             .set("P2P_HOST", &address(host))
@@ -116,7 +131,7 @@ impl Lab {
 
     /// Cuts the network in two: `other` and the rest. What is on its way is lost, and nobody is
     /// told.
-    pub(crate) fn cut(&self, other: &[usize]) {
+    pub fn cut(&self, other: &[usize]) {
         for host in 0..self.hosts {
             let switch = if other.contains(&host) {
                 "other"
@@ -128,13 +143,60 @@ impl Lab {
     }
 
     /// Makes the network whole again.
-    pub(crate) fn heal(&self) {
+    pub fn heal(&self) {
         self.cut(&[]);
+    }
+
+    /// Pulls a host's cable out of the switch.
+    pub fn unplug(&self, host: usize) {
+        ip(&format!("-n host{host} link set eth0 down"));
+    }
+
+    /// Plugs it in again.
+    pub fn plug_in(&self, host: usize) {
+        ip(&format!("-n host{host} link set eth0 up"));
+        ip(&format!("-n host{host} {MULTICAST_ROUTE}"));
+        // Lost with the link, unlike the other address.
+        let again = format!("-n host{host} addr replace {}/64", address_v6(host));
+        ip(&format!("{again} dev eth0 nodad"));
+    }
+
+    /// Takes away the way past the switch by which a test talks to a host's node.
+    pub fn without_control(&self, host: usize) {
+        ip(&format!("-n host{host} link set ctl down"));
+    }
+
+    /// Leaves a host nothing but IPv6 on the switch.
+    pub fn without_v4(&self, host: usize) {
+        ip(&format!(
+            "-n host{host} addr del {}/24 dev eth0",
+            address(host)
+        ));
+    }
+
+    /// Runs a program on a host: what is to follow is the program and its arguments.
+    #[must_use]
+    pub fn on(host: usize) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/host{host}"));
+        command
     }
 }
 
-fn address(host: usize) -> String {
+/// A host's address on the switch.
+#[must_use]
+pub fn address(host: usize) -> String {
     format!("10.77.0.{}", host + 1)
+}
+
+fn address_v6(host: usize) -> String {
+    format!("fd77::{}", host + 1)
+}
+
+/// Another control address of a host, for a second node there.
+#[must_use]
+pub fn control_at(host: usize, port: u16) -> String {
+    format!("{}:{port}", control(host))
 }
 
 fn control(host: usize) -> String {

@@ -1,0 +1,23 @@
+//! Finding peers: sources of addresses, and what runs them.
+//!
+//! A [`Discovery`] is one source: the peers of the last run and the configured ones ([`Listed`]),
+//! the local network ([`Mdns`]), Grapes ([`Grenache`]). [`PeerDiscovery`] runs them side by side,
+//! each failing and coming back on its own. What they name goes to the node, which decides whom to
+//! dial and remembers what came of it; lists that peers send are the node's own business.
+
+mod grenache;
+mod listed;
+mod mdns;
+mod peer_discovery;
+mod source;
+mod worker;
+
+pub use grenache::{
+    ANNOUNCE_EVERY, CircuitBreaker, GRENACHE_SERVICE, Grenache, GrenacheOptions, MAX_ANSWER,
+    MAX_LOOKED_UP,
+};
+pub use listed::Listed;
+pub use mdns::{MAX_INSTANCE_ADDRESSES, MAX_INSTANCES, MESHBOOK_SERVICE, Mdns, ORIGINAL_SERVICE};
+pub use peer_discovery::{ALONE_AFTER, Health, PeerDiscovery, Rounds, Seeker};
+pub use source::{Announcement, Candidate, Discovery, DiscoveryError};
+pub use worker::{END_TIME, LONGEST_PAUSE, TELL_AGAIN};

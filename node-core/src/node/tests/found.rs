@@ -1,0 +1,187 @@
+//! Addresses that sources name: dialed once, in order, and never more than there is room for.
+
+use super::net::Net;
+use crate::node::{Input, PeerSource, PeerView};
+use crate::types::{NodeId, PeerAddress};
+
+fn found(net: &mut Net, address: &PeerAddress, id: Option<NodeId>, source: PeerSource) {
+    let address = address.clone();
+    net.input(
+        0,
+        Input::Found {
+            address,
+            id,
+            source,
+        },
+    );
+}
+
+fn fails(net: &mut Net, address: &PeerAddress) {
+    net.input(
+        0,
+        Input::DialFailed {
+            address: address.clone(),
+            reason: "connection_refused",
+            plain_peer: false,
+        },
+    );
+}
+
+fn address(n: usize) -> PeerAddress {
+    let text = format!("10.1.{}.{}:3000", n / 250, n % 250);
+    text.parse().unwrap()
+}
+
+fn views(net: &Net, source: PeerSource) -> Vec<PeerView> {
+    let views = net.nodes[0].peers(net.now).into_iter();
+    views.filter(|view| view.source == source).collect()
+}
+
+#[test]
+fn a_found_address_is_dialed_at_once_and_what_came_of_it_is_remembered() {
+    let mut net = Net::new(1);
+    found(&mut net, &address(1), None, PeerSource::Mdns);
+    net.pass(1);
+    assert_eq!(net.dials, [(0, address(1))]);
+    fails(&mut net, &address(1));
+    let known = &views(&net, PeerSource::Mdns)[0];
+    assert_eq!(known.last_outcome.as_deref(), Some("connection_refused"));
+    assert_eq!(known.failures, 1);
+    assert!(known.last_tried.is_some_and(|tried| tried <= net.now.wall));
+    assert!(net.nodes[0].is_alone());
+}
+
+#[test]
+fn whoever_names_an_address_again_and_again_does_not_decide_how_often_it_is_dialed() {
+    let mut net = Net::new(1);
+    for _ in 0..100 {
+        found(&mut net, &address(1), None, PeerSource::Mdns);
+        net.pass(50);
+        if net.dials.len() > net.nodes[0].peers(net.now)[0].failures as usize {
+            fails(&mut net, &address(1));
+        }
+    }
+    // Pauses of 0.5, 1 and 2 s in 5 s.
+    assert!((3..=5).contains(&net.dials.len()), "{:?}", net.dials);
+}
+
+#[test]
+fn a_long_pause_ends_when_the_address_is_found_again_or_a_round_begins() {
+    let mut net = Net::with(1, |_, config| config.bootstrap_peers = vec![address(1)]);
+    net.pass(1);
+    for _ in 0..8 {
+        fails(&mut net, &address(1));
+        net.pass(40_000);
+    }
+    fails(&mut net, &address(1));
+    net.dials.clear();
+    net.pass(10_000);
+    assert!(net.dials.is_empty(), "the pause is about 30 s");
+    found(&mut net, &address(1), None, PeerSource::Grenache);
+    net.pass(1);
+    assert_eq!(net.dials.len(), 1);
+    fails(&mut net, &address(1));
+    net.pass(10_000);
+    assert_eq!(net.dials.len(), 1);
+    let now = net.now;
+    net.nodes[0].discover(now);
+    net.pass(1);
+    assert_eq!(net.dials.len(), 2);
+}
+
+#[test]
+fn one_node_is_dialed_at_one_of_its_addresses_at_a_time_and_not_once_it_is_connected() {
+    let mut net = Net::new(2);
+    let id = Some(net.nodes[1].node_id());
+    for n in 1..=3 {
+        found(&mut net, &address(n), id, PeerSource::Mdns);
+    }
+    net.pass(1);
+    assert_eq!(net.dials.len(), 1);
+    let tried = net.dials[0].1.clone();
+    fails(&mut net, &tried);
+    net.pass(1);
+    assert_eq!(net.dials.len(), 2);
+    let tried = net.dials[1].1.clone();
+    net.connect(1, 0);
+    net.run();
+    fails(&mut net, &tried);
+    net.pass(60_000);
+    assert_eq!(net.dials.len(), 2);
+}
+
+#[test]
+fn a_claim_that_turns_out_to_be_wrong_does_not_keep_anybody_out() {
+    let mut net = Net::new(3);
+    // It is node 2 that lives there.
+    let wrong = Some(net.nodes[1].node_id());
+    found(&mut net, &Net::address(2), wrong, PeerSource::Mdns);
+    net.pass(1);
+    assert_eq!(net.dials, [(0, Net::address(2))]);
+    net.connect(0, 2);
+    net.connect(1, 0);
+    net.run();
+    assert_eq!(net.nodes[0].p2p_stats(net.now).peers.connected_peers, 2);
+    let view = &views(&net, PeerSource::Mdns)[0];
+    assert_eq!(view.node_id, Some(net.nodes[2].node_id().to_string()));
+    assert_eq!(view.last_outcome.as_deref(), Some("connected"));
+}
+
+#[test]
+fn the_own_id_is_not_learned() {
+    let mut net = Net::new(1);
+    let own = Some(net.nodes[0].node_id());
+    found(&mut net, &address(1), own, PeerSource::Mdns);
+    net.pass(1_000);
+    assert!(net.dials.is_empty() && net.nodes[0].peers(net.now).is_empty());
+}
+
+#[test]
+fn a_source_that_names_without_end_takes_no_more_than_its_own_room() {
+    let mut net = Net::with(1, |_, config| config.bootstrap_peers = vec![address(9_000)]);
+    found(&mut net, &address(9_001), None, PeerSource::Grenache);
+    for n in 0..3_000 {
+        found(&mut net, &address(n), None, PeerSource::Mdns);
+    }
+    assert_eq!(views(&net, PeerSource::Mdns).len(), 200);
+    assert_eq!(views(&net, PeerSource::Grenache).len(), 1);
+    assert_eq!(views(&net, PeerSource::Bootstrap).len(), 1);
+    // A better source may name an address of a worse one, and gives it a place of its own.
+    found(&mut net, &address(9_001), None, PeerSource::Mdns);
+    assert_eq!(views(&net, PeerSource::Grenache).len(), 1);
+    found(&mut net, &address(2_999), None, PeerSource::Grenache);
+    assert_eq!(views(&net, PeerSource::Mdns).len(), 200);
+}
+
+#[test]
+fn candidates_of_better_sources_are_tried_first_and_few_at_a_time() {
+    let mut net = Net::new(1);
+    net.nodes[0].take_outputs(net.now, &mut Vec::new());
+    let sources = [
+        PeerSource::PeerExchange,
+        PeerSource::Grenache,
+        PeerSource::Mdns,
+    ];
+    for (index, source) in sources.into_iter().enumerate() {
+        for n in 0..6 {
+            let address = address(100 * index + n);
+            // All at one moment, as the driver hands them in.
+            let input = Input::Found {
+                address,
+                id: None,
+                source,
+            };
+            let now = net.now;
+            net.nodes[0].handle(input, now);
+        }
+    }
+    net.pass(1);
+    let dialed: Vec<&PeerAddress> = net.dials.iter().map(|(_, address)| address).collect();
+    assert_eq!(dialed.len(), 8);
+    for n in 0..6 {
+        assert!(dialed.contains(&&address(200 + n)), "{dialed:?}");
+    }
+    for n in 0..2 {
+        assert!(dialed.contains(&&address(100 + n)), "{dialed:?}");
+    }
+}

@@ -1,0 +1,108 @@
+//! A real Grape, from npm.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+use super::eventually;
+
+/// A running Grape that knows no other. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Grape {
+    dht_port: u16,
+    api_port: u16,
+    child: Child,
+}
+
+impl Grape {
+    /// Starts one on free ports of this machine and waits until it answers.
+    ///
+    /// # Panics
+    /// Where it doesn't, or isn't installed.
+    pub async fn start() -> Self {
+        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        // Nobody else takes them in the moment until the Grape does: the system hands free ports
+        // out in turn.
+        let tcp = TcpListener::bind(here).and_then(|socket| socket.local_addr());
+        let udp = UdpSocket::bind(here).and_then(|socket| socket.local_addr());
+        let (api, dht) = (tcp.expect("a free port"), udp.expect("a free port"));
+        Self::start_at(dht.port(), api.port()).await
+    }
+
+    async fn start_at(dht_port: u16, api_port: u16) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("grenache");
+        let program = folder.join("node_modules/grenache-grape/bin/grape.js");
+        assert!(
+            program.exists(),
+            "{} is missing: run npm ci in {}, as cargo xtask test does",
+            program.display(),
+            folder.display(),
+        );
+        let mut command = Command::new("node");
+        command.arg(program);
+        command.args([
+            "--dp",
+            &dht_port.to_string(),
+            "--aph",
+            &api_port.to_string(),
+        ]);
+        // It can't do without another one, and makes do with itself.
+        command.args(["--bn", &format!("127.0.0.1:{dht_port}")]);
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        let grape = Self {
+            dht_port,
+            api_port,
+            child: command.spawn().expect("node starts"),
+        };
+        eventually("the Grape answers", async || {
+            grape.ask("lookup", json!("nobody")).await
+        })
+        .await;
+        grape
+    }
+
+    /// Starts it again at the same ports; it has forgotten everything.
+    ///
+    /// # Panics
+    /// Where it doesn't start, or still runs.
+    pub async fn start_again(&mut self) {
+        let ended = self.child.try_wait().expect("a child can be asked");
+        assert!(ended.is_some(), "it still runs");
+        *self = Self::start_at(self.dht_port, self.api_port).await;
+    }
+
+    /// Kills it and waits for its end.
+    ///
+    /// # Panics
+    /// Where the system won't.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("a child can be killed");
+    }
+
+    /// Where its HTTP API is.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.api_port)
+    }
+
+    /// The port of its HTTP API.
+    #[must_use]
+    pub const fn api_port(&self) -> u16 {
+        self.api_port
+    }
+
+    /// Asks it something, as the original does.
+    ///
+    /// # Errors
+    /// It doesn't answer in JSON.
+    pub async fn ask(&self, path: &str, data: Value) -> Result<Value, String> {
+        let body = json!({ "rid": "test", "data": data });
+        let request = reqwest::Client::new().post(format!("{}/{path}", self.url()));
+        let answer = request.json(&body).send().await;
+        let answer = answer.map_err(|error| format!("{error:?}"))?;
+        answer.json().await.map_err(|error| format!("{error:?}"))
+    }
+}

@@ -1,0 +1,12 @@
+//! Nodes that find each other: by what they remember, by what others tell, on the local network,
+//! and at real Grapes.
+
+// Every function here is a part of a test; clippy sees that only of those that are marked.
+#![allow(clippy::unwrap_used)]
+
+#[cfg(target_os = "linux")]
+mod avahi;
+mod grapes;
+#[cfg(target_os = "linux")]
+mod lan;
+mod told;
