@@ -363,7 +363,7 @@ fn show(message: &Incoming) -> String {
     match message {
         Incoming::Plain(message) => match message {
             Message::Have(ids) | Message::Want(ids) => {
-                let ids: Vec<String> = ids.iter().map(|id| short(id)).collect();
+                let ids: Vec<String> = ids.iter().map(short).collect();
                 format!("{} {}", message.kind(), ids.join(" "))
             }
             Message::Recon(recon) | Message::ReconAnswer(recon) => {
