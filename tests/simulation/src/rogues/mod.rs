@@ -234,7 +234,11 @@ impl World {
             let party = self.network.party(End::of(**conn).other());
             self.hosts.get(party).is_some_and(|host| host.id == owner)
         };
-        conns.iter().find(is_owner).or_else(|| conns.first()).copied()
+        conns
+            .iter()
+            .find(is_owner)
+            .or_else(|| conns.first())
+            .copied()
     }
 }
 
