@@ -5,6 +5,7 @@ mod commands;
 mod control;
 mod demo;
 mod failure;
+mod grape;
 mod http;
 mod logging;
 mod metrics;
