@@ -55,6 +55,8 @@ pub(super) struct Wanted {
 impl Wanted {
     /// A peer has something that this node hasn't.
     pub(super) fn offer(&mut self, conn: ConnId, prefix: Prefix, found: Found) {
+        // Who has a line can be asked in its turn, also for what was first asked of somebody else.
+        self.lines.entry(conn).or_default();
         if self.join(conn, &prefix) {
             return;
         }
@@ -280,7 +282,6 @@ mod tests {
         }
         assert_eq!(wanted.lines[&B].queue.len(), QUEUE_LIMIT);
         // Nor is there more room for what another peer did not answer.
-        wanted.lines.entry(ConnId(3)).or_default();
         wanted.expire(NOW + PATIENCE);
         assert_eq!(wanted.lines[&B].queue.len(), QUEUE_LIMIT);
         assert_eq!(wanted.lines[&ConnId(3)].queue.len(), 1);
