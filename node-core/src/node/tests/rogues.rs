@@ -116,7 +116,7 @@ fn a_list_that_has_not_the_root_that_its_owner_signed_changes_nothing() {
     };
     net.says(0, conn, state(Vec::new()));
     assert_eq!(net.counter(0, "state_unasked"), 1);
-    net.says(0, conn, statements(&[order.clone(), ka.clone()]));
+    net.says(0, conn, statements(&[order, ka.clone()]));
     net.pass(800);
     let heard = net.take_heard(conn);
     let gets = heard
