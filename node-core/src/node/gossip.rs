@@ -304,3 +304,69 @@ fn send_bulk(conn: ConnId, message: Bytes, peers: &mut PeerManager, outputs: &mu
         message,
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Identity, Inventory, Ka, Payload};
+
+    fn keep_alive(identity: &Identity, n: u64) -> Retained {
+        let ka = Ka {
+            n,
+            ts: Millis(n),
+            live: true,
+            cnt: 0,
+            root: Inventory::new(Vec::new()).root,
+            addrs: Vec::new(),
+        };
+        let network = "local".parse().unwrap();
+        Retained::Statement(identity.sign(&network, Payload::Ka(ka)).unwrap())
+    }
+
+    #[test]
+    fn announcements_that_wait_for_one_peer_are_bounded() {
+        let identity = Identity::from_seed([1; 32]);
+        let own_id = identity.node_id();
+        let mut peers = PeerManager::new(own_id, 50, Millis(1));
+        let mut gossip = Gossip::default();
+        gossip.add_link(ConnId(1));
+        let now = Now {
+            mono: Millis(5),
+            wall: Millis(5),
+        };
+        let known = keep_alive(&identity, 1);
+        let mut outputs = Vec::new();
+        for _ in 0..ANNOUNCED + 10 {
+            gossip.tell(known.clone(), None, Reach::Announced);
+        }
+        gossip.flush(&own_id, &mut peers, &mut outputs, now);
+        assert_eq!(gossip.links[&ConnId(1)].announce.len(), ANNOUNCED);
+        assert!(outputs.is_empty());
+        assert_eq!(gossip.next_due(), Some(now.mono + ANNOUNCE_AFTER));
+        let later = Now {
+            mono: now.mono + ANNOUNCE_AFTER,
+            ..now
+        };
+        gossip.flush(&own_id, &mut peers, &mut outputs, later);
+        assert_eq!(outputs.len(), ANNOUNCED / MAX_PREFIXES);
+        assert!(gossip.links[&ConnId(1)].announce.is_empty());
+        assert_eq!(gossip.next_due(), None);
+    }
+
+    #[test]
+    fn there_is_always_a_neighbour_that_gets_news_whole() {
+        let mut gossip = Gossip::default();
+        for number in 0..10 {
+            gossip.add_link(ConnId(number));
+        }
+        let eager = |gossip: &Gossip| {
+            let eager = gossip.links.iter().filter(|(_, link)| link.eager);
+            eager.map(|(conn, _)| conn.0).collect::<Vec<_>>()
+        };
+        assert_eq!(eager(&gossip).len(), EAGER_AT_FIRST);
+        for number in 0..9 {
+            gossip.remove_link(ConnId(number));
+            assert!(!eager(&gossip).is_empty());
+        }
+    }
+}
