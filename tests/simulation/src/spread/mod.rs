@@ -48,3 +48,26 @@ impl fmt::Display for Plan {
 pub fn spread(plan: &Plan) -> Result<Tally, String> {
     Spreading::new(*plan).run()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_order_reaches_every_node_by_a_short_way_and_about_once() {
+        let plan = Plan {
+            nodes: 60,
+            connections: 50,
+            mesh: false,
+            orders: 120,
+            owners: 30,
+            seed: 1,
+        };
+        let tally = spread(&plan).unwrap_or_else(|missing| panic!("{missing}"));
+        let warm = tally.warm.figures();
+        assert_eq!(tally.warm.deliveries(), tally.warm.said * 59);
+        assert!(warm.duplicates < 2.0, "{warm:?}");
+        assert!(warm.hops[1] <= 6, "{warm:?}");
+        assert_eq!(tally, spread(&plan).unwrap_or_default());
+    }
+}
