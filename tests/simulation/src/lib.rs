@@ -17,6 +17,7 @@ mod random;
 mod rogues;
 mod scenario;
 mod shrink;
+pub mod spread;
 mod trace;
 mod wires;
 mod world;

@@ -16,7 +16,7 @@ use crate::scenario::Fault;
 use crate::world::{Happening, World};
 
 /// Where every host listens.
-const PORT: u16 = 3000;
+pub(crate) const PORT: u16 = 3000;
 
 /// The address of a party.
 pub(crate) fn address(party: usize) -> PeerAddress {
