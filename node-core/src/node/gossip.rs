@@ -392,7 +392,7 @@ mod tests {
         let mut gossip = Gossip::default();
         gossip.add_link(ConnId(1));
         let now = Now {
-            mono: Millis(5),
+            mono: STEP,
             wall: Millis(5),
         };
         let known = keep_alive(&identity, 1);

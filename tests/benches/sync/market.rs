@@ -26,8 +26,6 @@ const ONE: u128 = 100_000_000;
 struct Open {
     id: OrderId,
     amt: Amount,
-    /// The number and the time of its `place`.
-    placed: (u64, Millis),
     /// The newest number that was used for it.
     n: u64,
     /// The time after it is used: an owner uses a number once.
@@ -43,31 +41,17 @@ struct Owner {
     side: Side,
 }
 
-/// When it was that something happened which a node did not hear of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
-    /// Just now.
-    Recently,
-    /// At any time since the oldest order; the owners' newest keep-alives tell of it.
-    AnyTime,
-}
-
 /// All owners and what they have open.
 #[derive(Debug)]
 pub(crate) struct Market {
     owners: Vec<Owner>,
-    /// The time between two orders of an owner.
-    pause: u64,
 }
 
 impl Market {
     /// The owners, and all that they have to say, in parts.
     pub(crate) fn new(options: Options) -> (Self, Vec<Vec<RawStatement>>) {
         let pause = AGE.0 / options.orders as u64;
-        let mut market = Self {
-            owners: Vec::new(),
-            pause,
-        };
+        let mut market = Self { owners: Vec::new() };
         let mut said = Vec::new();
         for number in 0..options.owners {
             let mut owner = Owner {
@@ -106,8 +90,7 @@ impl Market {
     }
 
     /// Orders of so many owners change: a third is new, a third cancelled, a third shrunk.
-    pub(crate) fn change(&mut self, count: usize, when: When) -> Vec<RawStatement> {
-        let pause = self.pause;
+    pub(crate) fn change(&mut self, count: usize) -> Vec<RawStatement> {
         let mut said = Vec::new();
         for index in 0..count {
             // Spread over the owners, and over the ages of their orders.
@@ -120,13 +103,8 @@ impl Market {
                 .expect("an order that nothing has happened to");
             let open = &mut owner.open[order];
             open.touched = true;
-            let (n, ts) = match when {
-                When::Recently => {
-                    owner.n += 1;
-                    (owner.n, now().wall)
-                }
-                When::AnyTime => (open.placed.0 + 1, Millis(open.placed.1.0 + pause / 2)),
-            };
+            owner.n += 1;
+            let (n, ts) = (owner.n, now().wall);
             said.push(match index % 3 {
                 0 => owner.place(n, ts, index),
                 1 => {
@@ -140,9 +118,6 @@ impl Market {
                     owner.order(n, ts, shrunk.id, Some(shrunk.amt))
                 }
             });
-            if when == When::AnyTime {
-                said.push(owner.alive());
-            }
         }
         said
     }
@@ -177,7 +152,6 @@ impl Owner {
         self.open.push(Open {
             id,
             amt: amount(ONE),
-            placed: (n, ts),
             n,
             // What is new has no time after it.
             touched: n >= NOW,

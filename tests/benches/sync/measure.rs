@@ -8,7 +8,7 @@ use meshbook_tests::{Control, Node, NodeBuilder, Persona, SecuredPeer, Teller, e
 
 use super::Options;
 use super::figures::Figures;
-use super::market::{Market, When};
+use super::market::Market;
 use super::proxy::Proxy;
 
 /// How long any one step may take.
@@ -40,26 +40,20 @@ pub(crate) async fn all(options: Options) -> Vec<Figures> {
         let what = "a late joiner gets the whole book";
         figures.push(measured("late_joiner", what, start, &proxy));
 
-        for when in [When::Recently, When::AnyTime] {
-            let (name, what) = match when {
-                When::Recently => ("missed_recent", "back after a cut: recent changes"),
-                When::AnyTime => ("missed_any_time", "back after a cut: changes of every age"),
-            };
-            tell(&mut teller, &market.alive()).await;
-            proxy.is_quiet().await;
-            proxy.cut();
-            joiner.has_peers(0).await;
-            tell(&mut teller, &market.change(options.missed, when)).await;
-            shows(&source.control, &market).await;
-            let start = Instant::now();
-            proxy.heal();
-            shows(&joiner.control, &market).await;
-            figures.push(measured(name, what, start, &proxy));
-            assert_eq!(
-                levels(source.control.book().await),
-                levels(joiner.control.book().await)
-            );
-        }
+        tell(&mut teller, &market.alive()).await;
+        proxy.is_quiet().await;
+        proxy.cut();
+        joiner.has_peers(0).await;
+        tell(&mut teller, &market.change(options.missed)).await;
+        shows(&source.control, &market).await;
+        let start = Instant::now();
+        proxy.heal();
+        shows(&joiner.control, &market).await;
+        figures.push(measured("missed", "back after a cut", start, &proxy));
+        assert_eq!(
+            levels(source.control.book().await),
+            levels(joiner.control.book().await)
+        );
     }
     figures
 }

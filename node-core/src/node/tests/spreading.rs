@@ -68,7 +68,7 @@ fn what_several_announce_is_asked_for_once_and_of_the_next_if_the_first_is_silen
 fn a_neighbour_that_only_brings_known_things_is_told_to_be_lazy() {
     let mut net = Net::new(1);
     let [first, second] = [50, 51].map(|seed| net.stranger(0, seed, Direction::Inbound));
-    let orders: Vec<_> = (1..=5)
+    let orders: Vec<_> = (1..=8)
         .map(|n| net.signed_order(60, n, Side::Sell, "100"))
         .collect();
     net.says(0, first, statements(&orders));
@@ -77,11 +77,11 @@ fn a_neighbour_that_only_brings_known_things_is_told_to_be_lazy() {
         let heard = net.take_heard(conn);
         heard.iter().any(|message| matches!(message, Message::Lazy))
     };
-    for order in &orders[..3] {
+    for order in &orders[..7] {
         net.says(0, second, statements(std::slice::from_ref(order)));
         assert!(!told(&mut net, second));
     }
-    net.says(0, second, statements(&orders[3..4]));
+    net.says(0, second, statements(&orders[7..8]));
     assert!(told(&mut net, second));
     assert!(!told(&mut net, first));
 }
