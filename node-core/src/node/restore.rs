@@ -134,8 +134,14 @@ impl Node {
                 self.answers
                     .keep_fill(trade.take_id(), trade.fill().clone());
             }
+            // It was not too early when it was written down, whatever the clock shows now. Were it
+            // set aside, its piece would be free until it is due.
+            let signed = [trade.maker(), trade.taker(), trade.req(), trade.fill()];
+            let latest = signed.map(Statement::ts).into_iter().max();
+            let wall = now.wall.max(latest.unwrap_or_default());
             let own = &self.own;
-            self.market.apply_trade(trade, |id| own.contains(id), now);
+            self.market
+                .apply_trade(trade, |id| own.contains(id), Now { wall, ..now });
         }
     }
 
