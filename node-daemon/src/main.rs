@@ -6,6 +6,7 @@ mod control;
 mod demo;
 mod export;
 mod failure;
+mod grape;
 mod history;
 mod http;
 mod logging;

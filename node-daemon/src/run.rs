@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use meshbook::client::{Config, ExchangeClient, StartError};
 use meshbook::types::InvalidValue;
+use meshbook_grape::Grape;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
@@ -18,7 +19,7 @@ use crate::control::{Control, ControlFile, Server, Shared, StatusView};
 use crate::failure::{Failure, Problem};
 use crate::http::Stop;
 use crate::signals::Signals;
-use crate::{logging, metrics, output};
+use crate::{grape, logging, metrics, output};
 
 /// How long the goodbye may take, so that the whole ends within 10 s.
 const GOODBYE: Duration = Duration::from_secs(8);
@@ -98,6 +99,10 @@ struct Ready {
     control_address: SocketAddr,
     /// Absent if metrics are off, or their port was taken.
     metrics_address: Option<SocketAddr>,
+    /// The HTTP API of the embedded Grape; absent without one.
+    grape_api_address: Option<SocketAddr>,
+    /// The embedded Grape's DHT, by UDP; absent without one.
+    grape_dht_address: Option<SocketAddr>,
     data_dir: PathBuf,
 }
 
@@ -107,11 +112,12 @@ impl Ready {
             address.map_or_else(|| "off".to_owned(), |address| address.to_string())
         };
         format!(
-            "ready node={} p2p={} control={} metrics={} data-dir={}",
+            "ready node={} p2p={} control={} metrics={} grape={} data-dir={}",
             self.node_id,
             or_off(self.p2p_address),
             self.control_address,
             or_off(self.metrics_address),
+            or_off(self.grape_api_address),
             self.data_dir.display(),
         )
     }
@@ -120,6 +126,7 @@ impl Ready {
 /// A running node and what is around it.
 struct Node {
     client: Arc<ExchangeClient>,
+    grape: Option<Grape>,
     data_dir: PathBuf,
     control: ControlFile,
     stop: watch::Sender<bool>,
@@ -174,6 +181,8 @@ impl Node {
         let control = ControlFile::new(address).map_err(unusable)?;
 
         let client = Arc::new(ExchangeClient::new(config.clone())?);
+        // Before the node, which may look for peers at it. What fails after it drops it.
+        let grape = grape::start(&config).await?;
         client
             .initialize()
             .await
@@ -200,8 +209,10 @@ impl Node {
             None => None,
         };
 
+        let grape_addresses = grape.as_ref().map(Grape::addresses);
         let node = Self {
             client,
+            grape,
             data_dir,
             control,
             stop,
@@ -223,6 +234,8 @@ impl Node {
             p2p_address: node.client.p2p_address(),
             control_address: address,
             metrics_address,
+            grape_api_address: grape_addresses.map(|addresses| addresses.api),
+            grape_dht_address: grape_addresses.map(|addresses| addresses.dht),
             data_dir: node.data_dir.clone(),
         };
         let printed = if json {
@@ -247,6 +260,9 @@ impl Node {
         let goodbye = async {
             while self.servers.join_next().await.is_some() {}
             self.client.shutdown().await;
+            if let Some(grape) = self.grape {
+                grape.shutdown().await;
+            }
         };
         if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
             let message = "the node could not say goodbye to all peers in time";

@@ -309,6 +309,14 @@ impl Own {
         taken.first_gap(self.amt, amount("0.00000001"))
     }
 
+    /// The refusals that freed this piece, if they are few enough to be shown.
+    fn shown_for(&self, piece: &Piece) -> Option<Vec<super::RawStatement>> {
+        let freed = self.rejected.iter();
+        let freed = freed.filter(|(freed, _)| freed.overlaps(piece));
+        let freed: Vec<_> = freed.map(|(_, rej)| rej.raw()).collect();
+        (freed.len() <= super::limits::MAX_FREED).then_some(freed)
+    }
+
     /// The end of the last piece that is given away, or may be.
     fn least(&self) -> Amount {
         self.burned.end().max(self.held.end())
@@ -488,14 +496,9 @@ impl World {
         };
         let qty = gap.len().min(units(1 + a % 4));
         let piece = Piece::at(gap.start(), qty).unwrap();
-        let freed = own
-            .rejected
-            .iter()
-            .filter(|(freed, _)| freed.overlaps(&piece));
-        let freed: Vec<_> = freed.map(|(_, rej)| rej.raw()).collect();
-        if freed.len() > 8 {
+        let Some(freed) = own.shown_for(&piece) else {
             return Vec::new();
-        }
+        };
         let taker = own.place.clone();
         let maker = self.hostile_place(true);
         let (n, ts) = self.next();
@@ -559,6 +562,10 @@ impl World {
             return Vec::new();
         };
         let qty = gap.len().min(units(1 + a % 4));
+        let burned = Piece::at(gap.start(), qty).unwrap();
+        let Some(freed) = self.disk.orders[at].shown_for(&burned) else {
+            return Vec::new();
+        };
         let (n, ts) = self.next();
         let fill = Fill {
             n,
@@ -569,10 +576,9 @@ impl World {
             qty,
             px: maker.as_place().unwrap().px,
             open: amount("0"),
-            freed: Vec::new(),
+            freed,
         };
         let fill = sign(HONEST, Payload::Fill(fill));
-        let burned = Piece::at(gap.start(), qty).unwrap();
         self.disk.orders[at].burned.insert(burned);
         let trade = TradeRecord::new(maker, taker, req, fill).unwrap();
         vec![Item::Trade(trade)]
@@ -616,19 +622,21 @@ fn the_generated_histories_hold_what_the_property_is_about() {
     use proptest::test_runner::TestRunner;
 
     let mut runner = TestRunner::deterministic();
-    let (mut trades, mut frees, mut hostile) = (0, 0, 0);
+    let (mut trades, mut frees, mut sold, mut hostile) = (0, 0, 0, 0);
     for _ in 0..100 {
         let items = history(steps().new_tree(&mut runner).unwrap().current());
         for item in &items {
             if let Item::Trade(trade) = item {
                 trades += 1;
                 frees += usize::from(!trade.req().freed().is_empty());
+                sold += usize::from(!trade.fill().freed().is_empty());
             }
         }
         hostile += usize::from(found_against(&items).contains(&identity(HOSTILE).node_id()));
     }
-    let counts = format!("{trades} {frees} {hostile}");
+    let counts = format!("{trades} {frees} {sold} {hostile}");
     assert!(trades > 300 && frees > 30 && hostile > 20, "{counts}");
+    assert!(sold > 5, "{counts}");
 }
 
 proptest! {
@@ -648,7 +656,7 @@ proptest! {
             Item::Proof(_) => Vec::new(),
             Item::Trade(trade) => {
                 let parts = [trade.maker(), trade.taker(), trade.req(), trade.fill()];
-                let shown = trade.req().freed().iter();
+                let shown = trade.freed().map(|(rej, _)| rej);
                 parts.into_iter().chain(shown).cloned().collect()
             }
         };

@@ -14,6 +14,8 @@ mod heads;
 mod heads_tests;
 mod identity;
 mod inventory;
+#[cfg(test)]
+mod inventory_tests;
 pub mod limits;
 mod order_set;
 mod order_state;

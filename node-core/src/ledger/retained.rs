@@ -59,9 +59,9 @@ impl Ledger {
 
 fn is_compared(order: &OrderState) -> bool {
     let said = order.published() || order.closing().is_some();
-    let follows = order.expired()
-        || order.revoked()
-        || order.withdrawn()
-        || order.status() == OrderStatus::Filled;
+    // Whether a list left a closed order out as well depends on what was known first.
+    let withdrawn = order.withdrawn() && order.closing().is_none();
+    let follows =
+        order.expired() || order.revoked() || withdrawn || order.status() == OrderStatus::Filled;
     said && !follows
 }

@@ -257,6 +257,52 @@ fn a_trade_whose_taker_shows_the_makers_refusal_is_void() {
     assert_eq!(ledgers[0].digest(), ledgers[1].digest());
 }
 
+/// The first trade of [`freed_pair`], and one in which the `owner` of the freed piece sells it as a
+/// maker; the `fill` shows the refusal. `owner` is 2, who made the first request, or somebody else.
+fn sold_after_refusal(owner: u8) -> (TradeRecord, TradeRecord) {
+    let (first, taken) = freed_pair();
+    let mut draft = Draft::new();
+    (draft.maker, draft.taker) = (draft.taker, draft.maker);
+    (draft.fill.at, draft.fill.n) = (amount("1"), 3);
+    draft.fill.freed = vec![taken.req().freed()[0].raw()];
+    draft.keys = [owner, 3, 3, owner];
+    (first, draft.trade().unwrap())
+}
+
+#[test]
+fn a_trade_is_void_too_if_its_taker_shows_the_refusal_where_it_sells_the_piece() {
+    let (void, stands) = sold_after_refusal(2);
+    let id = void.taker_order();
+    assert_eq!(stands.maker_order(), id);
+    assert_eq!(stands.maker_piece(), void.taker_piece());
+    let mut ledgers = [Ledger::new(), Ledger::new()];
+    for (ledger, order) in ledgers.iter_mut().zip([[&void, &stands], [&stands, &void]]) {
+        for trade in order {
+            assert!(ledger.apply_trade(trade.clone(), WALL).is_new());
+        }
+        assert!(ledger.is_void(&void) && !ledger.is_void(&stands));
+        assert_eq!(ledger.order(&id).unwrap().filled(), amount("4"));
+        let refused = ledger.order(&void.maker_order()).unwrap();
+        assert_eq!(refused.filled(), Amount::ZERO);
+        assert_eq!(ledger.trades(10).collect::<Vec<_>>(), [&stands]);
+        // The maker cheated, who filled what it had refused; not who believed the refusal.
+        let found = ledger.take_found_proofs();
+        let owners: Vec<_> = found.iter().map(super::Proof::owner).collect();
+        assert_eq!(owners, [void.fill().owner()]);
+    }
+    assert_eq!(ledgers[0].digest(), ledgers[1].digest());
+}
+
+#[test]
+fn a_refusal_that_somebody_else_shows_with_a_fill_makes_no_trade_void() {
+    let (first, other) = sold_after_refusal(4);
+    let mut ledger = Ledger::new();
+    for trade in [&first, &other] {
+        assert!(ledger.apply_trade(trade.clone(), WALL).is_new());
+    }
+    assert!(!ledger.is_void(&first) && !ledger.is_void(&other));
+}
+
 #[test]
 fn an_order_ends_with_its_time_and_is_forgotten_later() {
     let mut ledger = Ledger::new();

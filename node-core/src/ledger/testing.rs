@@ -159,6 +159,19 @@ pub(super) fn any_payload() -> impl Strategy<Value = Payload> {
             let (low, high) = (a.min(b), a.max(b));
             let bit = |i: u8| choice & (1 << i) != 0;
             let take = TakeId(take);
+            let freed = (0..choice % 3)
+                .map(|i| {
+                    let mut take = take;
+                    take.0[0] = i;
+                    let rej = Rej {
+                        ts,
+                        take,
+                        why: "gone".parse().unwrap(),
+                        open: bit(5).then_some(low),
+                    };
+                    sign(i, Payload::Rej(rej)).raw()
+                })
+                .collect();
             match kind {
                 0 => Payload::Place(Place {
                     n,
@@ -200,19 +213,7 @@ pub(super) fn any_payload() -> impl Strategy<Value = Payload> {
                     min: low,
                     lim: b_px,
                     maker: OrderId(other.map(|b| b ^ 1)),
-                    freed: (0..choice % 3)
-                        .map(|i| {
-                            let mut take = take;
-                            take.0[0] = i;
-                            let rej = Rej {
-                                ts,
-                                take,
-                                why: "gone".parse().unwrap(),
-                                open: bit(5).then_some(low),
-                            };
-                            sign(i, Payload::Rej(rej)).raw()
-                        })
-                        .collect(),
+                    freed,
                 }),
                 3 => Payload::Fill(Fill {
                     n,
@@ -223,7 +224,7 @@ pub(super) fn any_payload() -> impl Strategy<Value = Payload> {
                     qty: b,
                     px: a_px,
                     open: low,
-                    freed: Vec::new(),
+                    freed,
                 }),
                 4 => Payload::Ka(Ka {
                     n,

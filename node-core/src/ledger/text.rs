@@ -509,7 +509,8 @@ impl RawStatement {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{any_payload, place};
+    use super::super::Verifier;
+    use super::super::testing::{Draft, any_payload, identity, network, place, sign};
     use super::*;
 
     fn parse(text: &str) -> Result<Payload, PayloadError> {
@@ -651,6 +652,38 @@ mod tests {
                 error => panic!("{error} for {text}"),
             }
         }
+    }
+
+    #[test]
+    fn a_fill_shows_up_to_sixteen_refusals_and_no_more() {
+        let rej = |number: usize| {
+            let rej = Rej {
+                ts: Millis(MAX_INTEGER - 1),
+                take: crate::types::TakeId([number as u8; 32]),
+                why: "gone".parse().unwrap(),
+                open: Some("999999999999999.99999999".parse().unwrap()),
+            };
+            sign(1, Payload::Rej(rej)).raw()
+        };
+        let fill = |count: usize| {
+            let [.., fill] = Draft::new().statements();
+            let mut fill = fill.as_fill().unwrap().clone();
+            fill.freed = (0..count).map(rej).collect();
+            Payload::Fill(fill)
+        };
+        let bare = fill(0).to_string();
+        assert!(!bare.contains("freed"));
+        let empty = bare.replacen(r#""open":"6""#, r#""open":"6","freed":[]"#, 1);
+        assert!(empty != bare && parse(&empty).is_err());
+        let most = fill(MAX_FREED);
+        assert_eq!(parse(&most.to_string()).as_ref(), Ok(&most));
+        let verifier = Verifier::new(network());
+        let signed = identity(1).sign(&network(), most.clone()).unwrap();
+        assert_eq!(verifier.verify(signed.raw()).unwrap().payload(), &most);
+        let more = fill(MAX_FREED + 1);
+        let error = parse(&more.to_string()).unwrap_err();
+        assert!(error.to_string().contains("at most 16 refusals"), "{error}");
+        assert!(identity(1).sign(&network(), more).is_err());
     }
 
     /// A small change of a text, such as a careless or hostile writer might make.

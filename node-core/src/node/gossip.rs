@@ -26,15 +26,26 @@ use crate::protocol::{
 use crate::types::{Millis, NodeId, Now};
 
 /// This node's own word goes whole to so many peers.
-const OWN_EAGER: usize = 8;
+const OWN_EAGER: usize = 32;
 /// Others' word goes whole to so many peers at most.
-const PASSED_EAGER: usize = 4;
+const PASSED_EAGER: usize = 8;
 /// So many connections are eager before anything is known about them.
 const EAGER_AT_FIRST: usize = 3;
-/// A neighbour that brought known things so much oftener than new ones is told to be lazy.
-const LAZY_AFTER: i32 = 4;
+/// A neighbour is told to be lazy once its merit is so far below zero.
+const LAZY_AFTER: i32 = 8;
+/// What something new adds to the merit of who brought it; something known takes one away. So who
+/// is first in one of three cases stays eager, and a node keeps two or three that bring it all:
+/// with a single one the ways are long, and different owners' trees fight over it.
+const NEW_MERIT: i32 = 3;
 /// Announcements wait so long: most of what they would tell arrives meanwhile by itself.
 const ANNOUNCE_AFTER: Millis = Millis(100);
+/// To so many peers something is announced as soon as that, each thing to others.
+const PROMPT: usize = 4;
+/// To the others it is announced after this time and at most twice it, together with what came
+/// meanwhile: most have it by then, and of two neighbours one announces it to the other.
+const ANNOUNCE_LATER: Millis = Millis(500);
+/// Announcements are due at multiples of this, so that few moments serve all peers.
+const STEP: Millis = Millis(50);
 /// Announcements that may wait for one peer. What is beyond that is found by reconciliation.
 const ANNOUNCED: usize = 1 << 16;
 
@@ -64,9 +75,40 @@ struct News {
 struct Link {
     /// Others' word goes to it whole.
     eager: bool,
-    /// How much oftener it brought something new than something known, lately.
+    /// How useful was what it brought lately.
     merit: i32,
-    announce: Vec<Prefix>,
+    announce: Vec<Waiting>,
+    /// When the first of these has to go out.
+    due: Option<Millis>,
+}
+
+/// Something that is still to be announced to a neighbour.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    prefix: Prefix,
+    /// It may go out with others from then on, and has to at `due`.
+    from: Millis,
+    due: Millis,
+}
+
+impl Link {
+    fn announce(&mut self, waiting: Waiting) {
+        if self.announce.len() < ANNOUNCED {
+            self.announce.push(waiting);
+            self.due = Some(self.due.map_or(waiting.due, |due| due.min(waiting.due)));
+        }
+    }
+
+    /// What goes out now: all that may, if something has to.
+    fn take_announcements(&mut self, now: Millis) -> Vec<Prefix> {
+        if self.due.is_none_or(|due| due > now) {
+            return Vec::new();
+        }
+        let ripe = self.announce.extract_if(.., |waiting| waiting.from <= now);
+        let ripe = ripe.map(|waiting| waiting.prefix).collect();
+        self.due = self.announce.iter().map(|waiting| waiting.due).min();
+        ripe
+    }
 }
 
 /// The news of the present batch, and what is known of the neighbours.
@@ -75,7 +117,6 @@ pub(super) struct Gossip {
     news: Vec<News>,
     links: BTreeMap<ConnId, Link>,
     recent: Recent,
-    announce_at: Option<Millis>,
 }
 
 impl Gossip {
@@ -106,9 +147,10 @@ impl Gossip {
     /// Announces to one peer what came since then.
     pub(super) fn announce_since(&mut self, conn: ConnId, since: Millis, now: Now) {
         if let Some(link) = self.links.get_mut(&conn) {
-            link.announce
-                .extend(self.recent.since(since).take(ANNOUNCED));
-            self.announce_at = Some(now.mono);
+            for prefix in self.recent.since(since).take(ANNOUNCED) {
+                let (from, due) = (now.mono, now.mono);
+                link.announce(Waiting { prefix, from, due });
+            }
         }
     }
 
@@ -131,7 +173,7 @@ impl Gossip {
     /// Takes up something that changed the store.
     pub(super) fn tell(&mut self, what: Retained, from: Option<ConnId>, reach: Reach) {
         if let Some(link) = from.and_then(|conn| self.links.get_mut(&conn)) {
-            link.merit = (link.merit + 1).min(LAZY_AFTER);
+            link.merit = (link.merit + NEW_MERIT).min(LAZY_AFTER);
         }
         self.news.push(News { what, from, reach });
     }
@@ -165,8 +207,8 @@ impl Gossip {
     }
 
     /// When announcements have to go out.
-    pub(super) const fn next_due(&self) -> Option<Millis> {
-        self.announce_at
+    pub(super) fn next_due(&self) -> Option<Millis> {
+        self.links.values().filter_map(|link| link.due).min()
     }
 
     /// Sends the news, and the announcements that are due.
@@ -181,8 +223,7 @@ impl Gossip {
         if !self.news.is_empty() {
             self.flush_news(&from, peers, outputs, now);
         }
-        if self.announce_at.is_some_and(|due| due <= now.mono) {
-            self.announce_at = None;
+        if self.next_due().is_some_and(|due| due <= now.mono) {
             self.flush_announcements(&from, peers, outputs, now);
         }
     }
@@ -208,18 +249,14 @@ impl Gossip {
                 Retained::Trade(_) | Retained::Proof(_) => None,
             };
             let owner = owner.map(|peer| peer.conn);
-            let eager = self.eager_links(*reach, [*from, owner]);
+            let eager = self.eager_links(&prefix, *reach, [*from, owner]);
             for conn in &eager {
                 whole.entry(*conn).or_default().push(place);
                 self.recent.note(&prefix, *conn);
             }
-            for (conn, link) in &mut self.links {
-                let passed_over = [*from, owner].contains(&Some(*conn)) || eager.contains(conn);
-                if !passed_over && link.announce.len() < ANNOUNCED {
-                    link.announce.push(prefix);
-                    self.announce_at.get_or_insert(now.mono + ANNOUNCE_AFTER);
-                }
-            }
+            let straight = from.is_some() && *from == owner;
+            let passed_over: Vec<ConnId> = eager.into_iter().chain(*from).chain(owner).collect();
+            self.announce(&prefix, &passed_over, straight, now.mono);
         }
         // Messages are encoded once for all peers that get the same.
         let mut encoded: HashMap<&[usize], Vec<Bytes>> = HashMap::new();
@@ -234,12 +271,36 @@ impl Gossip {
         }
     }
 
+    /// Puts something in line for those that did not get it whole: for a few others each time as
+    /// news, for the rest later. What came straight from its owner went to its other neighbours
+    /// as well, and those are the first to have it: for all of them later.
+    fn announce(&mut self, prefix: &Prefix, but: &[ConnId], straight: bool, now: Millis) {
+        let links = self.links.iter_mut();
+        let mut others: Vec<_> = links.filter(|(conn, _)| !but.contains(conn)).collect();
+        let chance = prefix.iter().fold(0_u64, |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
+        });
+        let first = chance.checked_rem(others.len() as u64).unwrap_or(0);
+        others.rotate_left(first as usize);
+        for (place, (conn, link)) in others.into_iter().enumerate() {
+            let from = now + ANNOUNCE_AFTER;
+            // Each end of a connection has another number for it, and so most often another time.
+            let more = (chance ^ conn.0.wrapping_mul(0x9e37_79b9)) % ANNOUNCE_LATER.0;
+            let due = match place < PROMPT && !straight {
+                true => from,
+                false => now + ANNOUNCE_LATER + Millis(more),
+            };
+            let due = Millis(due.0.next_multiple_of(STEP.0));
+            let prefix = *prefix;
+            link.announce(Waiting { prefix, from, due });
+        }
+    }
+
     /// The peers that get something whole.
-    fn eager_links(&self, reach: Reach, but: [Option<ConnId>; 2]) -> Vec<ConnId> {
-        let others = self
-            .links
-            .iter()
-            .filter(|(conn, _)| !but.contains(&Some(**conn)));
+    fn eager_links(&self, prefix: &Prefix, reach: Reach, but: [Option<ConnId>; 2]) -> Vec<ConnId> {
+        let others = self.links.iter().filter(|(conn, _)| {
+            !but.contains(&Some(**conn)) && !self.recent.is_known_to(prefix, **conn)
+        });
         let eager = others.clone().filter(|(_, link)| link.eager);
         let lazy = others.filter(|(_, link)| !link.eager);
         let (most_lazy, most) = match reach {
@@ -260,7 +321,7 @@ impl Gossip {
         now: Now,
     ) {
         for (conn, link) in &mut self.links {
-            let mut prefixes = std::mem::take(&mut link.announce);
+            let mut prefixes = link.take_announcements(now.mono);
             prefixes.retain(|prefix| !self.recent.is_known_to(prefix, *conn));
             for part in prefixes.chunks(MAX_PREFIXES) {
                 let message = Message::Have(part.to_vec());
@@ -303,4 +364,70 @@ fn send_bulk(conn: ConnId, message: Bytes, peers: &mut PeerManager, outputs: &mu
         class,
         message,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Identity, Inventory, Ka, Payload};
+
+    fn keep_alive(identity: &Identity, n: u64) -> Retained {
+        let ka = Ka {
+            n,
+            ts: Millis(n),
+            live: true,
+            cnt: 0,
+            root: Inventory::new(Vec::new()).root,
+            addrs: Vec::new(),
+        };
+        let network = "local".parse().unwrap();
+        Retained::Statement(identity.sign(&network, Payload::Ka(ka)).unwrap())
+    }
+
+    #[test]
+    fn announcements_that_wait_for_one_peer_are_bounded() {
+        let identity = Identity::from_seed([1; 32]);
+        let own_id = identity.node_id();
+        let mut peers = PeerManager::new(own_id, 50, Millis(1));
+        let mut gossip = Gossip::default();
+        gossip.add_link(ConnId(1));
+        let now = Now {
+            mono: Millis(5),
+            wall: Millis(5),
+        };
+        let known = keep_alive(&identity, 1);
+        let mut outputs = Vec::new();
+        for _ in 0..ANNOUNCED + 10 {
+            gossip.tell(known.clone(), None, Reach::Announced);
+        }
+        gossip.flush(&own_id, &mut peers, &mut outputs, now);
+        assert_eq!(gossip.links[&ConnId(1)].announce.len(), ANNOUNCED);
+        assert!(outputs.is_empty());
+        assert_eq!(gossip.next_due(), Some(now.mono + ANNOUNCE_AFTER));
+        let later = Now {
+            mono: now.mono + ANNOUNCE_AFTER,
+            ..now
+        };
+        gossip.flush(&own_id, &mut peers, &mut outputs, later);
+        assert_eq!(outputs.len(), ANNOUNCED / MAX_PREFIXES);
+        assert!(gossip.links[&ConnId(1)].announce.is_empty());
+        assert_eq!(gossip.next_due(), None);
+    }
+
+    #[test]
+    fn there_is_always_a_neighbour_that_gets_news_whole() {
+        let mut gossip = Gossip::default();
+        for number in 0..10 {
+            gossip.add_link(ConnId(number));
+        }
+        let eager = |gossip: &Gossip| {
+            let eager = gossip.links.iter().filter(|(_, link)| link.eager);
+            eager.map(|(conn, _)| conn.0).collect::<Vec<_>>()
+        };
+        assert_eq!(eager(&gossip).len(), EAGER_AT_FIRST);
+        for number in 0..9 {
+            gossip.remove_link(ConnId(number));
+            assert!(!eager(&gossip).is_empty());
+        }
+    }
 }

@@ -11,6 +11,9 @@ use crate::types::Millis;
 /// How many things are remembered; the oldest go first. Each keeps a statement or a trade in
 /// memory for so long: some 10 MB, or 40 MB of nothing but trades.
 const LIMIT: usize = 16_384;
+/// So many connections are remembered to have one thing; the first of them go first. They outlive
+/// the connections themselves, so that a peer that comes and goes must not make them more and more.
+const KNOWS: usize = 64;
 
 /// The first bytes of a name.
 pub(super) fn prefix_of(id: &[u8; 32]) -> Prefix {
@@ -22,7 +25,7 @@ pub(super) fn prefix_of(id: &[u8; 32]) -> Prefix {
 #[derive(Debug)]
 struct Entry {
     what: Retained,
-    /// Connections over which it came or went; at most one for each peer.
+    /// Connections over which it came or went; at most [`KNOWS`].
     knows: Vec<ConnId>,
 }
 
@@ -72,6 +75,9 @@ impl Recent {
             return false;
         };
         if !entry.knows.contains(&conn) {
+            if entry.knows.len() >= KNOWS {
+                entry.knows.remove(0);
+            }
             entry.knows.push(conn);
         }
         true
@@ -81,5 +87,61 @@ impl Recent {
     pub(super) fn is_known_to(&self, prefix: &Prefix, conn: ConnId) -> bool {
         let entry = self.entries.get(prefix);
         entry.is_some_and(|entry| entry.knows.contains(&conn))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Identity, Inventory, Ka, Payload};
+
+    fn anything() -> Retained {
+        let ka = Ka {
+            n: 1,
+            ts: Millis(1),
+            live: true,
+            cnt: 0,
+            root: Inventory::new(Vec::new()).root,
+            addrs: Vec::new(),
+        };
+        let network = "local".parse().unwrap();
+        let signed = Identity::from_seed([1; 32]).sign(&network, Payload::Ka(ka));
+        Retained::Statement(signed.unwrap())
+    }
+
+    #[test]
+    fn the_oldest_things_go_first_and_never_more_are_remembered() {
+        let mut recent = Recent::default();
+        let what = anything();
+        let most = LIMIT as u64;
+        for number in 0..most + 10 {
+            let prefix = number.to_be_bytes();
+            recent.insert(prefix, what.clone(), Millis(number));
+            // What comes again keeps its turn.
+            recent.insert(0u64.to_be_bytes(), what.clone(), Millis(number));
+            assert!(recent.order.len() <= LIMIT + 1);
+        }
+        assert_eq!((recent.entries.len(), recent.order.len()), (LIMIT, LIMIT));
+        assert!(!recent.contains(&5u64.to_be_bytes()));
+        assert!(recent.contains(&most.to_be_bytes()));
+        let latest: Vec<Prefix> = recent.since(Millis(most + 8)).collect();
+        let expected = [most + 9, most + 8].map(u64::to_be_bytes);
+        assert!(latest.starts_with(&expected[..1]) && latest.contains(&expected[1]));
+    }
+
+    #[test]
+    fn only_the_last_connections_that_have_something_are_remembered() {
+        let mut recent = Recent::default();
+        let prefix = Prefix::default();
+        assert!(!recent.note(&prefix, ConnId(0)));
+        recent.insert(prefix, anything(), Millis(1));
+        let more = KNOWS as u64 + 5;
+        for number in 0..more {
+            assert!(recent.note(&prefix, ConnId(number)));
+            assert!(recent.note(&prefix, ConnId(number)));
+        }
+        assert_eq!(recent.entries[&prefix].knows.len(), KNOWS);
+        assert!(!recent.is_known_to(&prefix, ConnId(4)));
+        assert!((5..more).all(|number| recent.is_known_to(&prefix, ConnId(number))));
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct Wanted {
 impl Wanted {
     /// A peer has something that this node hasn't.
     pub(super) fn offer(&mut self, conn: ConnId, prefix: Prefix, found: Found) {
+        // Who has a line can be asked in its turn, also for what was first asked of somebody else.
+        self.lines.entry(conn).or_default();
         if self.join(conn, &prefix) {
             return;
         }
@@ -169,7 +171,9 @@ impl Wanted {
         }
         // All of them are put in line: the first to have its turn is asked.
         for other in asked.others {
-            if let Some(line) = self.lines.get_mut(&other) {
+            if let Some(line) = self.lines.get_mut(&other)
+                && line.queue.len() < QUEUE_LIMIT
+            {
                 line.queue.push_front((*prefix, asked.found));
             }
         }
@@ -261,5 +265,29 @@ mod tests {
         let asked = wanted.take_asks(|known| *known == prefix(1), NOW);
         assert_eq!(asked, [(A, vec![prefix(2)])]);
         assert_eq!(wanted.arrived(&prefix(1)), None);
+    }
+
+    #[test]
+    fn what_waits_for_one_peer_and_who_else_has_it_is_bounded() {
+        let mut wanted = Wanted::default();
+        let most = QUEUE_LIMIT as u64;
+        wanted.offer(A, prefix(u64::MAX), Found::Announced);
+        assert_eq!(asks(&mut wanted, NOW).len(), 1);
+        for number in 2..20 {
+            wanted.offer(ConnId(number), prefix(u64::MAX), Found::Announced);
+        }
+        assert_eq!(wanted.asked[&prefix(u64::MAX)].others.len(), OTHERS);
+        for number in 0..most + 10 {
+            wanted.offer(B, prefix(number), Found::Announced);
+        }
+        assert_eq!(wanted.lines[&B].queue.len(), QUEUE_LIMIT);
+        // Nor is there more room for what another peer did not answer.
+        wanted.expire(NOW + PATIENCE);
+        assert_eq!(wanted.lines[&B].queue.len(), QUEUE_LIMIT);
+        assert_eq!(wanted.lines[&ConnId(3)].queue.len(), 1);
+        assert!(wanted.asked.is_empty() && wanted.until.is_empty());
+        let asked = asks(&mut wanted, NOW);
+        assert!(asked.iter().all(|(_, ask)| ask.len() <= ASKED_AT_ONCE));
+        assert_eq!(wanted.asked.len(), wanted.until.len());
     }
 }

@@ -275,3 +275,53 @@ proptest! {
         hold_to_model(seed, 100_000, commands, WIDE, 200);
     }
 }
+
+/// Goes on from every price, and from every order of a listing as a reader of pages does.
+fn listings_go_on(commands: Vec<Command>, domain: Domain) {
+    let mut book = OrderBook::with_sink(BookConfig::with_seed(7), Vec::new());
+    for command in commands {
+        run(&mut book, command);
+    }
+    for side in [Side::Buy, Side::Sell] {
+        let all: Vec<_> = book.orders(side).collect();
+        let prices = (0..=domain.prices).map(|step| step * domain.price_step);
+        let prices = prices.chain([1, MAX_UNITS]);
+        for price in prices.map(|units| Price::from_units(units).unwrap()) {
+            let worse = |order: &&super::OrderRef| match side {
+                Side::Buy => order.price <= price,
+                Side::Sell => order.price >= price,
+            };
+            let from: Vec<_> = book.orders_from(side, price).collect();
+            assert_eq!(from, all.iter().filter(worse).copied().collect::<Vec<_>>());
+        }
+        for (place, stop) in all.iter().enumerate() {
+            let seen = |order: &super::OrderRef| {
+                order.price == stop.price && (order.time, order.id) <= (stop.time, stop.id)
+            };
+            let rest = book.orders_from(side, stop.price).skip_while(seen);
+            assert!(rest.eq(all[place + 1..].iter().copied()));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn a_listing_goes_on_exactly_where_it_stopped(
+        small in commands(SMALL, 60),
+        large in commands(LARGE, 60),
+    ) {
+        listings_go_on(small, SMALL);
+        listings_go_on(large, LARGE);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20))]
+
+    #[test]
+    fn a_long_listing_goes_on_exactly_where_it_stopped(commands in commands(WIDE, 1_000)) {
+        listings_go_on(commands, WIDE);
+    }
+}

@@ -20,6 +20,7 @@ mod rogues;
 mod scenario;
 mod show;
 mod shrink;
+pub mod spread;
 mod trace;
 mod wires;
 mod world;

@@ -15,7 +15,7 @@ use crate::show::is_chatter;
 use crate::world::{Happening, World};
 
 /// Where every host listens.
-const PORT: u16 = 3000;
+pub(crate) const PORT: u16 = 3000;
 
 /// The address of a party.
 pub(crate) fn address(party: usize) -> PeerAddress {

@@ -1,6 +1,7 @@
-//! Benchmarks: each is a bench target, built as a release is.
+//! Benchmarks: bench targets, built as a release is; what is only counted runs as CI builds it.
 
 mod engine;
+mod gossip;
 mod path;
 mod sync;
 
@@ -13,6 +14,8 @@ use clap::Subcommand;
 pub(crate) enum Bench {
     /// The order book engine: see `cargo xtask bench engine --help`.
     Engine(engine::EngineArgs),
+    /// How news spreads among a thousand nodes: see `cargo xtask bench gossip --help`.
+    Gossip(gossip::GossipArgs),
     /// An order's way through two and three processes: see `cargo xtask bench path --help`.
     Path(path::PathArgs),
     /// How a node gets a large book, and what it missed: see `cargo xtask bench sync --help`.
@@ -23,6 +26,7 @@ impl Bench {
     pub(crate) fn run(&self) -> ExitCode {
         match self {
             Self::Engine(args) => args.run(),
+            Self::Gossip(args) => args.run(),
             Self::Path(args) => args.run(),
             Self::Sync(args) => args.run(),
         }

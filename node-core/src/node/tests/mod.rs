@@ -1,10 +1,14 @@
 //! The node in small networks: real codecs and signatures, a virtual clock, no sockets.
 
+mod cheats;
 mod fills;
 mod found;
+mod healing;
 mod keep_alive;
 mod net;
 mod orders;
 mod peers;
 mod relay;
 mod restarts;
+mod rogues;
+mod spreading;

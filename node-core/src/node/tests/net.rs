@@ -1,17 +1,17 @@
 //! A network of nodes in one thread: messages are delivered in order, time moves when told.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::ledger::{Identity, Verifier};
+use crate::ledger::{Identity, Payload, Place, PlaceTif, Statement, Verifier};
 use crate::node::{
-    ConnId, Direction, Entry, Event, Input, NewOrder, Node, NodeConfig, OrderKind, OrderResult,
-    Output, Table, TimeInForce, Trade, verify_message,
+    ConnId, Direction, Entry, Event, Incoming, Input, NewOrder, Node, NodeConfig, OrderKind,
+    OrderResult, Output, Table, TimeInForce, Trade, verify_message,
 };
 use crate::orderbook::SelfTrade;
-use crate::protocol::{Dialect, LegacyPolicy, PeerInfo, decode};
+use crate::protocol::{Dialect, LegacyPolicy, Message, PeerInfo, decode};
 use crate::types::{Amount, Millis, Now, OrderId, PeerAddress, PeerId, Price, Side};
 
 /// Settings for tests; `change` adjusts them.
@@ -59,6 +59,21 @@ pub(super) fn sell(amount: &str, price: &str) -> NewOrder {
     limit(Side::Sell, amount, price)
 }
 
+/// What the key of this seed signs.
+pub(super) fn signed(seed: u8, payload: Payload) -> Statement {
+    let network = "local".parse().unwrap();
+    let identity = Identity::from_seed([seed; 32]);
+    identity.sign(&network, payload).unwrap()
+}
+
+/// Statements as they come from a peer that checked them.
+pub(super) fn statements(valid: &[Statement]) -> Incoming {
+    Incoming::Statements {
+        valid: valid.to_vec(),
+        refused: Vec::new(),
+    }
+}
+
 struct Wire {
     to: usize,
     conn: ConnId,
@@ -83,6 +98,9 @@ pub(super) struct Net {
     /// Each end of a link, and the other end.
     links: BTreeMap<(usize, ConnId), (usize, ConnId)>,
     wires: VecDeque<Wire>,
+    /// Connections whose other end the test plays itself, and what came there.
+    strangers: BTreeSet<ConnId>,
+    heard: Vec<(ConnId, Message)>,
     pub(super) now: Now,
     pub(super) results: BTreeMap<OrderId, OrderResult>,
     pub(super) events: Vec<(usize, Event)>,
@@ -123,6 +141,8 @@ impl Net {
                 .collect(),
             links: BTreeMap::new(),
             wires: VecDeque::new(),
+            strangers: BTreeSet::new(),
+            heard: Vec::new(),
             now,
             results: BTreeMap::new(),
             events: Vec::new(),
@@ -225,6 +245,77 @@ impl Net {
             );
         }
         (ends[0], ends[1])
+    }
+
+    /// A peer of a node that the test plays itself, with the key of this seed.
+    pub(super) fn stranger(&mut self, node: usize, seed: u8, direction: Direction) -> ConnId {
+        let conn = ConnId(self.next_conn);
+        self.next_conn += 1;
+        self.strangers.insert(conn);
+        let info = PeerInfo {
+            id: PeerId::Node(Identity::from_seed([seed; 32]).node_id()),
+            ..self.info(node)
+        };
+        let remote = format!("10.0.1.{seed}:3000").parse().unwrap();
+        self.input(
+            node,
+            Input::Connected {
+                conn,
+                info,
+                direction,
+                remote,
+            },
+        );
+        conn
+    }
+
+    /// Such a peer says something, and all is delivered that follows.
+    pub(super) fn says(&mut self, node: usize, conn: ConnId, message: Incoming) {
+        let bytes = 100;
+        self.input(
+            node,
+            Input::Received {
+                conn,
+                bytes,
+                message,
+            },
+        );
+        self.run();
+    }
+
+    /// What such a peer heard since the last call.
+    pub(super) fn take_heard(&mut self, conn: ConnId) -> Vec<Message> {
+        let heard = std::mem::take(&mut self.heard);
+        let (its, others): (Vec<_>, Vec<_>) = heard.into_iter().partition(|(of, _)| *of == conn);
+        self.heard = others;
+        its.into_iter().map(|(_, message)| message).collect()
+    }
+
+    /// An order that the key of this seed signs now, good for an hour.
+    pub(super) fn signed_order(&self, seed: u8, n: u64, side: Side, at: &str) -> Statement {
+        let place = Place {
+            n,
+            ts: self.now.wall,
+            pair: "BTC/USD".parse().unwrap(),
+            side,
+            px: price(at),
+            amt: amount("1"),
+            exp: self.now.wall + Millis::from_secs(3_600),
+            tif: PlaceTif::Gtc,
+            u: "alice".parse().unwrap(),
+            rest: true,
+            replaces: None,
+        };
+        signed(seed, Payload::Place(place))
+    }
+
+    /// Every link between `a` and `b` stops to carry anything, and neither end notices.
+    pub(super) fn break_silently(&mut self, a: usize, b: usize) {
+        self.links
+            .retain(|(from, _), (to, _)| (*from, *to) != (a, b) && (*from, *to) != (b, a));
+        let links = &self.links;
+        self.wires
+            .retain(|wire| links.contains_key(&(wire.to, wire.conn)));
     }
 
     /// Every link between `a` and `b` breaks; what is on its way is lost.
@@ -342,6 +433,9 @@ impl Net {
                     if let Some((to, conn)) = self.links.get(&(node, conn)).copied() {
                         let message = Some(message);
                         self.wires.push_back(Wire { to, conn, message });
+                    } else if self.strangers.contains(&conn) {
+                        let message = decode(&message, Dialect::Secured).unwrap();
+                        self.heard.push((conn, message));
                     }
                 }
                 Output::Close { conn, reason, .. } => {

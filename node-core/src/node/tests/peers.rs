@@ -81,6 +81,39 @@ fn of_two_simultaneous_dials_both_ends_keep_the_same_one() {
 }
 
 #[test]
+fn of_two_sessions_that_one_end_dialed_at_the_same_time_one_is_left() {
+    let mut net = Net::new(2);
+    net.connect(0, 1);
+    net.connect(0, 1);
+    net.run();
+    for node in 0..2 {
+        assert_eq!(net.nodes[node].p2p_stats(net.now).peers.connected_peers, 1);
+    }
+    net.submit(0, sell("1", "100"));
+    net.assert_agreement();
+}
+
+#[test]
+fn a_session_that_comes_long_after_the_first_replaces_it() {
+    let mut net = Net::mesh(2);
+    net.pass(6_000);
+    net.break_silently(0, 1);
+    // Neither end has noticed; what is said now is lost.
+    net.submit(0, sell("1", "100"));
+    assert_eq!(net.book(1).1, Vec::<String>::new());
+    net.connect(1, 0);
+    net.run();
+    for node in 0..2 {
+        assert_eq!(net.nodes[node].p2p_stats(net.now).peers.connected_peers, 1);
+        assert!(net.closed.contains(&(node, "duplicate")));
+    }
+    assert_eq!(net.book(1).1.len(), 1);
+    net.submit(1, buy("1", "100"));
+    net.assert_agreement();
+    assert_eq!(net.trades(0).len(), 1);
+}
+
+#[test]
 fn inbound_and_outbound_limits_together_keep_max_peers() {
     let mut net = Net::with(8, |_, config| config.max_peers = 4);
     for i in 1..8 {

@@ -1,0 +1,15 @@
+//! Grenache's HTTP peer RPC, as `grenache-nodejs-http` speaks it.
+//!
+//! A request is a POST of `[rid, key, payload]`, an answer is `[rid, error or null, result]`, both
+//! compressed where the header `grc-compress` says `gzip`.
+
+mod client;
+mod gzip;
+mod server;
+mod wire;
+
+pub use client::{RpcClient, RpcClientConfig, RpcError};
+pub use server::{RpcAnswer, RpcRequest, RpcServer, RpcServerConfig};
+
+/// The header that tells whether bodies are compressed.
+const COMPRESS_HEADER: &str = "grc-compress";
