@@ -131,45 +131,33 @@ impl Ledger {
         Ok(changed)
     }
 
-    /// Learns what the newest keep-alive of an owner lists, if exactly that is held here: all that
-    /// counts as open, or that and all that an older list left out. Adds the orders that changed.
-    pub(super) fn match_inventory(&mut self, owner: &NodeId, changed: &mut BTreeSet<OrderId>) {
+    /// Learns what the newest keep-alive of an owner lists, if exactly that is held here.
+    pub(super) fn match_inventory(&mut self, owner: &NodeId) {
         let head = self.heads.get(owner).and_then(Statement::as_ka);
         let Some(ka) = head.filter(|_| self.heads.list(owner).is_none()) else {
             return;
         };
-        let (n, ts, root) = (ka.n, ka.ts, ka.root);
-        let withdrawn = self.orders.withdrawn_of(owner);
         // While an owner's orders come in one by one, counting saves most of the hashing.
-        let most = self.orders.listed_len(owner) + withdrawn.len();
-        if (most as u64) < ka.cnt {
+        if (self.orders.listed_len(owner) as u64) < ka.cnt {
             return;
         }
-        let held = self.inventory_before(owner, n, ts);
+        let root = ka.root;
+        let held = self.inventory_before(owner, ka.n, ka.ts);
         if held.root == root {
             self.heads.set_list(owner, held.entries);
-        } else if !withdrawn.is_empty() {
-            let left_out = withdrawn.iter().filter_map(|id| self.orders.get(id));
-            let left_out = left_out.filter(|order| order.place().exp > ts && order.place().n < n);
-            let left_out = left_out.map(|order| (order.id(), order.newest_sign().0));
-            let all = Inventory::new(held.entries.into_iter().chain(left_out).collect());
-            if all.root == root {
-                self.heads.set_list(owner, all.entries);
-                changed.extend(withdrawn.into_iter().filter(|id| self.follow_list(id)));
-            }
         }
     }
 
     /// Does so for the owners of orders that changed, and withdraws those of them that their
     /// owners' lists leave out.
-    pub(super) fn follow_inventories(&mut self, changed: &mut BTreeSet<OrderId>) {
-        for id in changed.iter() {
+    pub(super) fn follow_inventories(&mut self, changed: &BTreeSet<OrderId>) {
+        for id in changed {
             self.follow_list(id);
         }
         let orders = changed.iter().filter_map(|id| self.orders.get(id));
         let owners: BTreeSet<NodeId> = orders.map(OrderState::owner).collect();
         for owner in owners {
-            self.match_inventory(&owner, changed);
+            self.match_inventory(&owner);
         }
     }
 

@@ -18,8 +18,6 @@ struct Holdings {
     by_n: BTreeSet<(u64, OrderId)>,
     /// Those that are listed in its inventory while their time is not over.
     listed: BTreeSet<OrderId>,
-    /// Those that would be, if a list of its had not left them out.
-    withdrawn: BTreeSet<OrderId>,
     open: usize,
 }
 
@@ -28,7 +26,6 @@ struct Holdings {
 struct Facts {
     n: u64,
     listed: bool,
-    withdrawn: bool,
     open: bool,
 }
 
@@ -37,7 +34,6 @@ impl Facts {
         Self {
             n: order.newest_sign().0,
             listed: order.listed(),
-            withdrawn: order.withdrawn() && order.standing(),
             open: order.status() == OrderStatus::Open,
         }
     }
@@ -106,12 +102,6 @@ impl OrderSet {
     pub(super) fn listed_len(&self, owner: &NodeId) -> usize {
         let holdings = self.owners.get(owner);
         holdings.map_or(0, |holdings| holdings.listed.len())
-    }
-
-    /// An owner's orders that would be listed if an earlier list had not left them out.
-    pub(super) fn withdrawn_of(&self, owner: &NodeId) -> Vec<OrderId> {
-        let holdings = self.owners.get(owner).into_iter();
-        holdings.flat_map(|it| &it.withdrawn).copied().collect()
     }
 
     /// An owner's open orders.
@@ -193,11 +183,6 @@ impl OrderSet {
         } else {
             holdings.listed.remove(id);
         }
-        if now.withdrawn {
-            holdings.withdrawn.insert(*id);
-        } else {
-            holdings.withdrawn.remove(id);
-        }
         let before = before.map(|before| before.open);
         if before == Some(now.open) {
             return;
@@ -231,7 +216,6 @@ impl OrderSet {
         if let Some(holdings) = self.owners.get_mut(&order.owner()) {
             holdings.by_n.remove(&(order.newest_sign().0, *id));
             holdings.listed.remove(id);
-            holdings.withdrawn.remove(id);
             holdings.open = holdings.open.saturating_sub(usize::from(was_open));
             if holdings.by_n.is_empty() {
                 self.owners.remove(&order.owner());

@@ -203,12 +203,7 @@ impl OrderState {
     /// Whether its owner has it in its inventory, until its time is over: published, not closed,
     /// not wholly burned, and not withdrawn.
     pub(super) fn listed(&self) -> bool {
-        self.standing() && !self.withdrawn()
-    }
-
-    /// Whether its owner published it and has not closed it, and something of it is left.
-    pub(super) fn standing(&self) -> bool {
-        self.published() && self.filled() < self.amt()
+        self.published() && self.filled() < self.amt() && !self.withdrawn()
     }
 
     /// Whether its owner left it out of its newest inventory without closing it, as far as anybody

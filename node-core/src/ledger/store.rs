@@ -72,13 +72,13 @@ impl Ledger {
             Payload::Ord(_) => self.claim(&statement, &mut changed),
             Payload::Ka(_) => {
                 let joined = self.heads.join(&statement, wall);
-                self.match_inventory(&statement.owner(), &mut changed);
+                self.match_inventory(&statement.owner());
                 joined
             }
             Payload::Req(_) | Payload::Fill(_) | Payload::Rej(_) => Err(Refusal::NotReplicated),
         };
         if matches!(result, Ok(Joined::Changed)) {
-            self.follow_inventories(&mut changed);
+            self.follow_inventories(&changed);
             self.refresh(statement.owner(), wall, &mut changed);
         }
         self.outcome(result, changed)
