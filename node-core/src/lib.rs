@@ -5,6 +5,12 @@
 
 pub mod types;
 
+#[cfg(feature = "mutations")]
+pub mod mutations;
+#[cfg(not(feature = "mutations"))]
+#[expect(unreachable_pub, reason = "it is public with the feature")]
+mod mutations;
+
 pub mod ledger;
 pub mod orderbook;
 pub mod protocol;

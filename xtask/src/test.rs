@@ -8,6 +8,10 @@ use clap::{Args, ValueEnum};
 
 use crate::process::{answers, cargo, program, root, succeeds};
 
+/// What one build must have so that no other has to build any of it again.
+pub(crate) const EVERYTHING: [&str; 5] =
+    ["--workspace", "--lib", "--bins", "--tests", "--examples"];
+
 /// The suites to run.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
@@ -20,6 +24,8 @@ pub(crate) struct Test {
 enum Suite {
     /// The Rust tests, foreign clients and separate processes among them.
     Rust,
+    /// Networks of nodes that break one safety rule: the simulator must notice each.
+    Mutations,
     /// The examples in the documentation.
     Doc,
 }
@@ -30,6 +36,7 @@ impl Suite {
     fn passes(self, skipped: &mut Vec<String>) -> bool {
         match self {
             Self::Rust => rust(skipped),
+            Self::Mutations => mutations(),
             Self::Doc => succeeds(cargo().args(["test", "--workspace", "--doc"])),
         }
     }
@@ -77,10 +84,7 @@ fn rust(skipped: &mut Vec<String>) -> bool {
         eprintln!("python3 is not installed");
         return false;
     }
-    let nextest = answers(cargo().args(["nextest", "--version"]))
-        || succeeds(cargo().args(["install", "cargo-nextest", "--locked", "--debug"]));
-    let everything = ["--workspace", "--lib", "--bins", "--tests", "--examples"];
-    if !nextest || !succeeds(cargo().arg("build").args(everything)) {
+    if !nextest() || !succeeds(cargo().arg("build").args(EVERYTHING)) {
         return false;
     }
     let mut tests = cargo();
@@ -108,6 +112,20 @@ fn rust(skipped: &mut Vec<String>) -> bool {
         tests.env("MESHBOOK_BIN", this.with_file_name(BINARY));
     }
     succeeds(&mut tests)
+}
+
+/// Builds the core apart, with rules that can be switched off; what it depends on is built already.
+fn mutations() -> bool {
+    let mut tests = cargo();
+    tests.args(["nextest", "run", "--workspace", "--test", "mutations"]);
+    tests.args(["--features", "meshbook-simulation/mutations"]);
+    tests.args(["--no-fail-fast", "--success-output", "immediate"]);
+    nextest() && succeeds(&mut tests)
+}
+
+fn nextest() -> bool {
+    answers(cargo().args(["nextest", "--version"]))
+        || succeeds(cargo().args(["install", "cargo-nextest", "--locked", "--debug"]))
 }
 
 /// Whether tests can make networks of their own, as root or as a root of their own making.

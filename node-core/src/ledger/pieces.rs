@@ -3,6 +3,7 @@
 //! Which parts of an order are burned is a set of positions, not a counter: a union does not
 //! care for order or repetition, so no trade can ever be counted twice.
 
+use crate::mutations::Mutation;
 use crate::types::{Amount, InvalidValue};
 
 /// A half-open piece `[start, end)` of an order's segment. Never empty.
@@ -105,7 +106,10 @@ impl Pieces {
     pub fn insert(&mut self, piece: Piece) -> Amount {
         // Everything that overlaps or touches becomes one piece.
         let first = self.sorted.partition_point(|p| p.end < piece.start);
-        let behind = self.sorted.partition_point(|p| p.start <= piece.end);
+        let behind = match Mutation::PiecesAddUp.is_on() {
+            true => first,
+            false => self.sorted.partition_point(|p| p.start <= piece.end),
+        };
         let merged = self.sorted.get(first..behind).unwrap_or_default();
         let before = total(merged);
         let whole = merged.iter().fold(piece, |whole, p| Piece {

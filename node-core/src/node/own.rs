@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::io::TimeInForce;
 use crate::ledger::limits::MAX_FREED;
 use crate::ledger::{OrderState, Piece, Pieces, Place, Statement, TradeRecord};
+use crate::mutations::Mutation;
 use crate::types::{Amount, Millis, OrderId, TakeId};
 
 /// Closed orders that stay readable; the oldest go first.
@@ -98,7 +99,7 @@ impl OwnOrder {
     pub(super) fn freed_for(&self, piece: &Piece) -> Vec<Statement> {
         self.rejected
             .iter()
-            .filter(|(freed, _)| freed.overlaps(piece))
+            .filter(|(freed, _)| freed.overlaps(piece) && !Mutation::NothingFreed.is_on())
             .map(|(_, rej)| rej.clone())
             .collect()
     }

@@ -6,6 +6,7 @@ use super::own::{OwnOrder, REJECTED_LIMIT, Stage};
 use super::takes::{FAILED_AFTER, IN_FLIGHT_LIMIT, Take, doubled};
 use crate::ledger::limits::VALID;
 use crate::ledger::{OrdWhy, Payload, Piece, Req, Statement, TradeRecord};
+use crate::mutations::Mutation;
 use crate::orderbook::{OrderRef, SelfTrade};
 use crate::protocol::{ForwardBody, TakeRequest};
 use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};
@@ -266,6 +267,9 @@ impl Node {
             if attempt == FAILED_AFTER {
                 self.counters.count("take_unanswered");
                 self.takes.failed(owner, now);
+                if Mutation::HoldsTimeOut.is_on() {
+                    self.resolve(&take_id, None, now);
+                }
                 // The rest of the order looks elsewhere.
                 self.match_own(order, now);
             }

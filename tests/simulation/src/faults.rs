@@ -1,6 +1,6 @@
 //! What goes wrong, when, and how it gets well.
 
-use crate::host::{Crash, CrashPoint, Finds};
+use crate::host::{Crash, CrashPoint, Finds, Moment};
 use crate::random::Random;
 use crate::scenario::Fault;
 use crate::world::{Happening, World};
@@ -105,21 +105,46 @@ impl World {
 
     fn plan_crash(&mut self, at: u64, host: usize, finds: Finds, random: &mut Random) {
         let point = match random.below(10) {
-            0..=2 => CrashPoint::Now,
-            3..=4 => CrashPoint::BeforeCommit,
-            5..=7 => CrashPoint::AfterCommit(0),
-            _ => CrashPoint::AfterCommit(random.between(1, 8) as usize),
+            0..=1 => CrashPoint::Now,
+            2..=3 => CrashPoint::BeforeCommit,
+            4..=5 => CrashPoint::InCommit,
+            6..=7 => CrashPoint::AfterCommit(0),
+            _ => CrashPoint::AfterCommit(random.next() as usize),
+        };
+        let moment = random.pick(&[
+            Moment::Any,
+            Moment::Take,
+            Moment::Fill,
+            Moment::Refusal,
+            Moment::Refusal,
+        ]);
+        // Who is down for long meets nothing any more that was on its way.
+        let down = match moment {
+            Moment::Refusal => random.pick(&[1, 50, 500, 2_000]),
+            _ => random.pick(&[1, 50, 2_000, LONGEST_DOWN]),
         };
         let crash = Crash {
             point,
+            moment,
             finds,
-            down: random.pick(&[1, 50, 2_000, LONGEST_DOWN]),
+            down,
             silent: random.percent(20),
         };
-        let trouble = Trouble::Crash { host, crash };
-        self.queue.add(at, Happening::Trouble(trouble));
-        let anyway = Trouble::CrashAnyway { host };
-        self.queue.add(at + 5_000, Happening::Trouble(anyway));
+        let patience = match moment {
+            Moment::Any => 5_000,
+            _ => random.below(30_000),
+        };
+        // Refusals that matter are rare: whoever gives one next dies, if not all die at once.
+        let hosts = match (moment, point) {
+            (Moment::Refusal, point) if point != CrashPoint::Now => 0..self.hosts.len(),
+            _ => host..host + 1,
+        };
+        for host in hosts {
+            let trouble = Trouble::Crash { host, crash };
+            self.queue.add(at, Happening::Trouble(trouble));
+            let anyway = Trouble::CrashAnyway { host };
+            self.queue.add(at + patience, Happening::Trouble(anyway));
+        }
     }
 
     fn skew(&mut self, random: &mut Random) {
@@ -137,6 +162,10 @@ impl World {
         }
         match trouble {
             Trouble::Break { which, silent } => {
+                self.judge.counts.one(match silent {
+                    true => "faults: silent breaks",
+                    false => "faults: breaks",
+                });
                 let alive = self.network.alive();
                 if let Some(at) = which.checked_rem(alive.len() as u64) {
                     let link = alive[at as usize];
@@ -148,6 +177,7 @@ impl World {
                 }
             }
             Trouble::Divide { groups } => {
+                self.judge.counts.one("faults: partitions");
                 self.trace
                     .say(self.now, || format!("the network falls into {groups:?}"));
                 for link in self.network.divide(groups) {
@@ -161,23 +191,33 @@ impl World {
             }
             Trouble::Unite => self.unite(),
             Trouble::Jump { host, by } => {
+                self.judge.counts.one(match by < 0 {
+                    true => "faults: clocks jump back",
+                    false => "faults: clocks jump ahead",
+                });
                 self.trace.say(self.now, || {
                     format!("the clock of node {host} jumps by {by} ms")
                 });
                 self.hosts[host].clock.ahead += by;
             }
             Trouble::Stall { host, time } => {
+                self.judge.counts.one("faults: stalls");
                 self.trace
                     .say(self.now, || format!("node {host} stalls for {time} ms"));
                 let it = &mut self.hosts[host];
                 it.busy_until = it.busy_until.max(self.now + time);
             }
             Trouble::Crash { host, crash } => match crash.point {
-                CrashPoint::Now => self.crash(host, crash),
+                CrashPoint::Now => {
+                    self.judge.counts.one("crashes: at once");
+                    self.crash(host, crash);
+                }
                 _ => self.hosts[host].crash = Some(crash),
             },
             Trouble::CrashAnyway { host } => {
-                if let Some(crash) = self.hosts[host].crash.take() {
+                let crash = self.hosts[host].crash.take();
+                if let Some(crash) = crash.filter(|crash| crash.moment != Moment::Refusal) {
+                    self.judge.counts.one("crashes: as no fit batch came");
                     self.crash(host, crash);
                 }
             }
@@ -186,6 +226,9 @@ impl World {
                     let what = if fails { "breaks" } else { "works" };
                     format!("the disk of node {host} {what}")
                 });
+                if fails {
+                    self.judge.counts.one("faults: disks that fail");
+                }
                 self.hosts[host].disk_fails = fails;
             }
             Trouble::BackUp { host } => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use meshbook::ledger::{Identity, TradeRecord};
-use meshbook::node::{Input, NewOrder, Node, NodeConfig, Output, PersistedPeer, Write};
+use meshbook::node::{Input, NewOrder, Node, NodeConfig, Output, PersistedPeer, Table, Write};
 use meshbook::types::{NodeId, OrderId};
 
 use crate::clock::Clock;
@@ -41,9 +41,54 @@ pub(crate) enum CrashPoint {
     Now,
     /// With the next batch that writes something: nothing of it is written.
     BeforeCommit,
+    /// With the next batch that writes something, in the middle of the record's bytes.
+    InCommit,
     /// With the next batch that writes something: all is written, and so many of its other
-    /// outputs are carried out.
+    /// outputs are carried out, modulo their count and one.
     AfterCommit(usize),
+}
+
+/// With which batch it dies, unless it dies at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// The next one that has to be flushed.
+    Any,
+    /// The next one with a request.
+    Take,
+    /// The next one with a trade of its own.
+    Fill,
+    /// The next one that refuses a request for a reason that can pass, after all of it: nothing
+    /// is written of a refusal.
+    Refusal,
+}
+
+/// Reasons that can pass, as they are in a refusal: text within text.
+const PASSING: [&[u8]; 3] = [
+    br#"\"why\":\"gone"#,
+    br#"\"why\":\"busy"#,
+    br#"\"why\":\"boot"#,
+];
+
+impl Moment {
+    /// Whether it is this batch.
+    pub(crate) fn is(self, batch: &Batch) -> bool {
+        if self == Self::Refusal {
+            let refuses = |output: &Output| match output {
+                Output::Send { message, .. } => PASSING.iter().any(|why| holds(message, why)),
+                _ => false,
+            };
+            return batch.outputs.iter().any(refuses);
+        }
+        batch.writes.iter().any(|write| match self {
+            Self::Any | Self::Refusal => !write.lazy,
+            Self::Take => write.table == Table::Takes && write.value.is_some(),
+            Self::Fill => write.table == Table::Fills && write.value.is_some(),
+        })
+    }
+}
+
+fn holds(message: &[u8], text: &[u8]) -> bool {
+    message.windows(text.len()).any(|window| window == text)
 }
 
 /// What a new process finds.
@@ -63,6 +108,7 @@ pub(crate) enum Finds {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crash {
     pub(crate) point: CrashPoint,
+    pub(crate) moment: Moment,
     pub(crate) finds: Finds,
     /// Until it starts again (ms).
     pub(crate) down: u64,

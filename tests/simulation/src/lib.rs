@@ -5,23 +5,28 @@
 //! driver does: connections, clocks, disks, processes.
 
 mod clock;
+mod counts;
 mod disk;
 mod faults;
 mod host;
 mod judge;
 mod load;
+mod mutation;
 mod network;
 mod process;
 mod queue;
 mod random;
 mod rogues;
 mod scenario;
+mod show;
 mod shrink;
 pub mod spread;
 mod trace;
 mod wires;
 mod world;
 
+pub use counts::Counts;
+pub use mutation::Mutation;
 pub use scenario::{Fault, Scenario};
 pub use shrink::shrink;
 pub use trace::Trace;
@@ -37,7 +42,9 @@ use world::World;
 /// The first rule that did not hold.
 pub fn run(scenario: &Scenario, trace: &Trace) -> Result<Summary, Box<Violation>> {
     let (scenario, trace) = (scenario.clone(), trace.clone());
-    let run = AssertUnwindSafe(|| World::new(scenario, trace).run());
+    let mutation = scenario.mutation;
+    let run = || mutation::with(mutation, || World::new(scenario, trace).run());
+    let run = AssertUnwindSafe(run);
     catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());

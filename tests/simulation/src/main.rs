@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use meshbook_simulation::{Fault, Scenario, Summary, Trace, Violation, run, shrink};
+use meshbook_simulation::{Fault, Mutation, Scenario, Summary, Trace, Violation, run, shrink};
 
 /// Runs networks of nodes under a virtual clock, with faults, and checks that the rules hold.
 #[derive(Debug, Parser)]
@@ -42,6 +42,12 @@ struct Cli {
     /// For so long users act and faults happen (virtual ms).
     #[arg(long)]
     time: Option<u64>,
+    /// Nodes that break this rule, to see what is noticed: for `cargo xtask sim` alone.
+    #[arg(long)]
+    mutation: Option<Mutation>,
+    /// Begins no more runs after so many seconds.
+    #[arg(long)]
+    within: Option<u64>,
     /// Goes on after a failure, until there are so many.
     #[arg(long, default_value_t = 1)]
     failures: usize,
@@ -72,6 +78,9 @@ fn faults(text: &str) -> Result<Faults, String> {
 impl Cli {
     fn scenario(&self, seed: u64) -> Scenario {
         let mut scenario = Scenario::draw(seed, self.nodes.clone());
+        if let Some(mutation) = self.mutation {
+            mutation.provoke(&mut scenario);
+        }
         if let Some(Faults(faults)) = &self.faults {
             scenario.faults.clone_from(faults);
         }
@@ -94,7 +103,17 @@ impl Cli {
         }
         match result {
             Ok(summary) => {
-                println!("{scenario}: all rules hold: {summary:?}");
+                println!("{scenario}: all rules hold");
+                print!("{}", summary.counts);
+                println!(
+                    "{} trades, {} statements, {} messages; all agreed {} ms after the last \
+                     fault; fingerprint {:016x}",
+                    summary.trades,
+                    summary.statements,
+                    summary.messages,
+                    summary.agreed_after,
+                    summary.fingerprint
+                );
                 ExitCode::SUCCESS
             }
             Err(violation) => {
@@ -120,6 +139,10 @@ impl Cli {
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let enough = |tally: &Tally| tally.failed.len() >= self.failures;
+                        let late = |most| begin.elapsed().as_secs() >= most;
+                        if self.within.is_some_and(late) {
+                            break;
+                        }
                         if index >= self.seeds || tally.lock().is_ok_and(|tally| enough(&tally)) {
                             break;
                         }
@@ -134,6 +157,7 @@ impl Cli {
         });
         let tally = tally.into_inner().unwrap_or_default();
         let taken = begin.elapsed();
+        print!("{}", tally.sum.counts);
         tally.report();
         let runs = tally.passed + tally.failed.len() as u64;
         let a_minute = runs as f64 * 60.0 / taken.as_secs_f64().max(0.001);
@@ -168,6 +192,7 @@ impl Tally {
                 self.sum.statements += summary.statements;
                 self.sum.messages += summary.messages;
                 self.sum.agreed_after = self.sum.agreed_after.max(summary.agreed_after);
+                self.sum.counts.add(summary.counts);
             }
             Err(violation) => self.failed.push((scenario, *violation)),
         }
@@ -194,8 +219,9 @@ impl Tally {
 
 /// How many seeds are named that broke one rule.
 const SEEDS: usize = 20;
-/// How many of the last lines of a failed run are shown.
-const LINES: usize = 40;
+/// How many of the last lines of a failed run are shown, and of those before that name something
+/// of what was found.
+const LINES: usize = 25;
 
 fn report(scenario: &Scenario, violation: &Violation) {
     println!("FAILED: {violation}");
@@ -203,21 +229,45 @@ fn report(scenario: &Scenario, violation: &Violation) {
     let (scenario, violation) = shrink(scenario, violation);
     println!("smaller: {violation}");
     println!("replay: cargo xtask sim {scenario} --trace");
-    let trace = Trace::last(LINES);
+    let trace = Trace::last(usize::MAX);
     let again = run(&scenario, &trace);
-    if again.is_ok() {
+    if again != Err(Box::new(violation.clone())) {
         println!("The run is not repeatable: that is a fault of the simulator or of the node.");
     }
-    for line in trace.lines() {
+    // What was said of what the violation names, who died, and how it ended.
+    let ids: Vec<&str> = ids(&violation.found).collect();
+    let lines = trace.lines();
+    let end = lines.len().saturating_sub(LINES);
+    let named = |line: &&String| {
+        let dies = line.contains(" dies, ") || line.ends_with(" starts");
+        dies || ids.iter().any(|id| line.contains(id))
+    };
+    let before: Vec<&String> = lines[..end].iter().filter(named).collect();
+    let skipped = before.len().saturating_sub(LINES);
+    for line in &before[skipped..] {
+        println!("    {line}");
+    }
+    println!("    ... the last of {} lines:", lines.len());
+    for line in &lines[end..] {
         println!("    {line}");
     }
     println!();
+}
+
+/// The ids in a text, as they are shown: by their first 8 digits.
+fn ids(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    words.filter(|word| word.len() == 8 && word.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 fn main() -> ExitCode {
     // A node that panics is reported as a broken rule, with its words.
     std::panic::set_hook(Box::new(|_| {}));
     let cli = Cli::parse();
+    if cli.mutation.is_some() && !cfg!(feature = "mutations") {
+        eprintln!("these nodes can break no rule: the feature `mutations` is off");
+        return ExitCode::FAILURE;
+    }
     match cli.seed {
         Some(seed) => cli.one(seed),
         None => cli.many(),

@@ -3,8 +3,11 @@
 use meshbook::node::{Event, Input, Node, Output};
 use meshbook::types::{OrderId, TradeId};
 
-use crate::host::{Batch, Crash, CrashPoint, Finds, Task};
+use crate::faults::Trouble;
+use crate::host::{Batch, Crash, CrashPoint, Finds, Moment, Task};
 use crate::judge::rules;
+use crate::mutation::Mutation;
+use crate::show::show_order;
 use crate::world::{Happening, World};
 
 /// A batch that could not be written is tried again after so long.
@@ -90,6 +93,26 @@ impl World {
     }
 
     fn commit(&mut self, host: usize, mut batch: Batch) {
+        if self.scenario.mutation == Some(Mutation::SendsBeforeWriting) {
+            let writes = std::mem::take(&mut batch.writes);
+            self.carry_out(host, batch, usize::MAX);
+            batch = Batch {
+                writes,
+                ..Batch::default()
+            };
+        }
+        let it = &mut self.hosts[host];
+        let refuses =
+            |crash: &mut Crash| crash.moment == Moment::Refusal && Moment::Refusal.is(&batch);
+        if !it.disk_fails
+            && let Some(crash) = it.crash.take_if(refuses)
+        {
+            self.judge.counts.one("crashes: after a refusal");
+            it.disk.commit(std::mem::take(&mut batch.writes));
+            self.carry_out(host, batch, usize::MAX);
+            self.crash(host, crash);
+            return;
+        }
         if batch.writes.is_empty() {
             self.carry_out(host, batch, usize::MAX);
             return;
@@ -103,6 +126,9 @@ impl World {
             }
             self.trace
                 .say(self.now, || format!("node {host} can't write"));
+            self.judge
+                .counts
+                .one("faults: batches that can't be written");
             it.kept = Some(batch);
             let reason = "no space left on device".to_owned();
             it.inbox
@@ -114,14 +140,44 @@ impl World {
             return;
         }
         let flush = batch.writes.iter().any(|write| !write.lazy);
-        if flush && let Some(crash) = it.crash.take() {
+        let due = |crash: &mut Crash| crash.moment.is(&batch);
+        let crash = it.crash.take_if(due);
+        if let Some(crash) = crash.filter(|crash| crash.point == CrashPoint::InCommit)
+            && it.flush_time > 0
+        {
+            // Not at once, so that more comes meanwhile.
+            let at = self.now + it.random.below(it.flush_time);
+            let point = CrashPoint::Now;
+            let trouble = Trouble::Crash {
+                host,
+                crash: Crash { point, ..crash },
+            };
+            self.queue.add(at, Happening::Trouble(trouble));
+            let wait = it.flush_time;
+            self.wait_for_disk(host, batch, wait);
+            return;
+        }
+        if let Some(crash) = crash {
             match crash.point {
                 CrashPoint::Now | CrashPoint::BeforeCommit => {}
+                CrashPoint::InCommit => it.disk.tear(),
                 CrashPoint::AfterCommit(outputs) => {
                     it.disk.commit(std::mem::take(&mut batch.writes));
-                    self.carry_out(host, batch, outputs);
+                    let limit = outputs % (batch.outputs.len() + 1);
+                    self.carry_out(host, batch, limit);
                 }
             }
+            self.judge.counts.one(match crash.point {
+                CrashPoint::Now | CrashPoint::BeforeCommit => "crashes: before a commit",
+                CrashPoint::InCommit => "crashes: in a commit",
+                CrashPoint::AfterCommit(0) => "crashes: after a commit, before its outputs",
+                CrashPoint::AfterCommit(_) => "crashes: after a commit, among its outputs",
+            });
+            self.judge.counts.one(match crash.moment {
+                Moment::Any | Moment::Refusal => "crashes: with any batch",
+                Moment::Take => "crashes: with a request's batch",
+                Moment::Fill => "crashes: with a trade's batch",
+            });
             self.crash(host, crash);
             return;
         }
@@ -133,6 +189,11 @@ impl World {
             self.write(host, batch);
             return;
         }
+        self.wait_for_disk(host, batch, wait);
+    }
+
+    fn wait_for_disk(&mut self, host: usize, batch: Batch, wait: u64) {
+        let it = &mut self.hosts[host];
         it.busy_until = it.busy_until.max(self.now + wait);
         it.committing = Some(batch);
         let boot = it.boot;
@@ -260,10 +321,30 @@ impl World {
         });
         it.boot += 1;
         it.inbox.clear();
-        it.committing = None;
+        if let Some(batch) = it.committing.take() {
+            // It dies while a batch is on its way: how far that came is chance.
+            let counts = &mut self.judge.counts;
+            match it.random.below(3) {
+                0 => counts.one("crashes: on the way to the disk, nothing written"),
+                1 => {
+                    counts.one("crashes: on the way to the disk, torn");
+                    it.disk.tear();
+                }
+                _ => {
+                    counts.one("crashes: on the way to the disk, all written");
+                    it.disk.commit(batch.writes);
+                }
+            }
+        }
         it.kept = None;
         it.crash = None;
         it.busy_until = 0;
+        self.judge.counts.one(match crash.finds {
+            Finds::Everything => "crashes: of a process",
+            Finds::Flushed => "crashes: of a machine",
+            Finds::Backup => "crashes: that leave an older copy",
+            Finds::Nothing => "crashes: that leave nothing",
+        });
         match crash.finds {
             Finds::Everything => {}
             Finds::Flushed => it.disk.lose_power(it.random.next()),
@@ -311,18 +392,4 @@ impl World {
         self.judge_restored(host);
         self.poke(host, self.now);
     }
-}
-
-fn show_order(order: &meshbook::node::NewOrder) -> String {
-    let meshbook::node::NewOrder {
-        side,
-        amount,
-        kind,
-        time_in_force,
-        user,
-        lifetime,
-    } = order;
-    let user = user.as_ref().map_or("", |user| user.as_str());
-    let lifetime = lifetime.map_or_else(String::new, |l| format!(" for {l}"));
-    format!("{side:?} {amount} {kind:?} {time_in_force:?}{lifetime} of {user}")
 }

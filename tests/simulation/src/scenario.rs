@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use clap::ValueEnum;
 
+use crate::mutation::Mutation;
 use crate::random::Random;
 
 /// A class of faults.
@@ -87,6 +88,8 @@ pub struct Scenario {
     pub trouble_time: u64,
     /// What goes wrong.
     pub faults: BTreeSet<Fault>,
+    /// Which safety rule no node keeps.
+    pub mutation: Option<Mutation>,
 }
 
 impl Scenario {
@@ -115,6 +118,7 @@ impl Scenario {
             actions,
             trouble_time,
             faults,
+            mutation: None,
         }
     }
 
@@ -137,6 +141,10 @@ impl fmt::Display for Scenario {
             f,
             "--seed {} --nodes {} --actions {} --time {} --faults {names}",
             self.seed, self.nodes, self.actions, self.trouble_time
-        )
+        )?;
+        match self.mutation {
+            Some(mutation) => write!(f, " --mutation {}", mutation.name()),
+            None => Ok(()),
+        }
     }
 }

@@ -5,14 +5,13 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use meshbook::node::{Class, ConnId, Direction, Incoming, Input, verify_message};
-use meshbook::protocol::{
-    Dialect, ErrorCode, Message, PeerInfo, Prefix, SessionConfig, decode, encode,
-};
+use meshbook::protocol::{Dialect, ErrorCode, Message, PeerInfo, SessionConfig, decode, encode};
 use meshbook::types::{NodeId, PeerAddress, PeerId};
 
 use crate::judge::rules;
 use crate::network::{Cargo, End, Packet, Quality, Sent};
 use crate::scenario::Fault;
+use crate::show::is_chatter;
 use crate::world::{Happening, World};
 
 /// Where every host listens.
@@ -38,7 +37,7 @@ impl World {
     }
 
     /// The rogue that a party is, if it is one.
-    fn rogue_of(&self, party: usize) -> Option<usize> {
+    pub(crate) fn rogue_of(&self, party: usize) -> Option<usize> {
         party.checked_sub(self.hosts.len())
     }
 
@@ -78,16 +77,22 @@ impl World {
                 self.judge.fail(rules::MESSAGES, found);
                 return;
             };
-            match message {
+            let message = match message {
                 // What it carries is read as its receiver will.
                 Incoming::Forward(Message::Forward(forward)) => {
                     let to = forward.to;
                     let message = Message::Forward(forward);
-                    let carried = verify_message(message, to, &self.verifier);
-                    self.judge.said(&carried);
+                    verify_message(message, to, &self.verifier)
                 }
-                message => self.judge.said(&message),
+                message => message,
+            };
+            // Whether or not it ever arrives: what is said of a piece counts.
+            if let Incoming::Take { .. } | Incoming::Answer { .. } = &message {
+                self.trace.say(self.now, || {
+                    format!("{} sends {}", self.name(from), self.show(&message))
+                });
             }
+            self.judge.said(&message);
             packets.push(Rc::clone(&packet));
             packet
         };
@@ -98,6 +103,11 @@ impl World {
             .send(end, class, bytes, &mut self.luck, self.now);
         match sent {
             Sent::Arrives(times) => {
+                match times.len() {
+                    0 => self.judge.counts.one("messages: lost in a session"),
+                    1 => {}
+                    _ => self.judge.counts.one("messages: doubled in a session"),
+                }
                 for at in times {
                     let cargo = Cargo::Message(Rc::clone(&packet));
                     let end = end.other();
@@ -105,6 +115,7 @@ impl World {
                 }
             }
             Sent::Dropped => {
+                self.judge.counts.one("messages: dropped by a full queue");
                 let messages = 1;
                 self.input(from, Input::Dropped { conn, messages });
             }
@@ -126,6 +137,9 @@ impl World {
 
     pub(crate) fn arrival(&mut self, end: End, cargo: Cargo) {
         if !self.network.arrives(end, &cargo) {
+            self.judge
+                .counts
+                .one("messages: held up, or lost with a connection");
             return;
         }
         let packet = match cargo {
@@ -151,10 +165,15 @@ impl World {
             }
             incoming => incoming,
         };
+        let message = match self.rogue_of(party) {
+            None => self.unverified(message, &packet),
+            Some(_) => message,
+        };
         if !is_chatter(&message) {
             self.trace.say(self.now, || {
                 let from = self.network.party(end.other());
-                format!("node {party} hears from {from}: {}", show(&message))
+                let (to, from) = (self.name(party), self.name(from));
+                format!("{to} hears from {from}: {}", self.show(&message))
             });
         }
         let conn = end.conn();
@@ -168,6 +187,31 @@ impl World {
             message,
         };
         self.input(party, input);
+    }
+
+    /// What a node that breaks the rule takes instead: also what nobody has signed.
+    #[cfg(feature = "mutations")]
+    fn unverified(&self, message: Incoming, packet: &Packet) -> Incoming {
+        if self.scenario.mutation != Some(crate::Mutation::RelaysUnverified) {
+            return message;
+        }
+        match decode(&packet.bytes, Dialect::Secured) {
+            Ok(Message::Statements(raw)) => {
+                // Not the judge's own verifier, which must not believe them as well.
+                let verifier = meshbook::ledger::Verifier::new(crate::world::network_id());
+                let valid = meshbook::mutations::believe(raw, &verifier);
+                let refused = Vec::new();
+                Incoming::Statements { valid, refused }
+            }
+            _ => message,
+        }
+    }
+
+    /// Without the feature every node verifies.
+    #[cfg(not(feature = "mutations"))]
+    #[expect(clippy::unused_self, reason = "the other one uses it")]
+    fn unverified(&self, message: Incoming, _: &Packet) -> Incoming {
+        message
     }
 
     pub(crate) fn close(
@@ -189,7 +233,7 @@ impl World {
         let at = self.network.last_arrival(end, self.now);
         if self.network.shut(end) {
             self.trace.say(self.now, || {
-                let other = self.network.party(end.other());
+                let other = self.name(self.network.party(end.other()));
                 format!("node {host} closes its connection to {other}: {reason}")
             });
             let (end, cargo) = (end.other(), Cargo::End);
@@ -203,8 +247,9 @@ impl World {
         if self.network.shut(end) {
             let party = self.network.party(end);
             self.trace.say(self.now, || {
-                let other = self.network.party(end.other());
-                format!("node {party} loses its connection to {other}: {reason}")
+                let other = self.name(self.network.party(end.other()));
+                let party = self.name(party);
+                format!("{party} loses its connection to {other}: {reason}")
             });
             let conn = end.conn();
             match self.rogue_of(party) {
@@ -330,7 +375,8 @@ impl World {
             }
         };
         self.trace.say(self.now, || {
-            format!("node {party} has a session with {other} ({direction:?})")
+            let (party, other) = (self.name(party), self.name(other));
+            format!("{party} has a session with {other} ({direction:?})")
         });
         if self.rogue_of(party).is_some() {
             return;
@@ -343,59 +389,4 @@ impl World {
         };
         self.input(party, connected);
     }
-}
-
-/// Whether a message says nothing about the market.
-fn is_chatter(message: &Incoming) -> bool {
-    match message {
-        Incoming::Plain(message) => !message.kind().starts_with("x_"),
-        _ => false,
-    }
-}
-
-fn short(prefix: &Prefix) -> String {
-    let [a, b, c, d, ..] = prefix;
-    format!("{a:02x}{b:02x}{c:02x}{d:02x}")
-}
-
-/// A message in a few words.
-fn show(message: &Incoming) -> String {
-    match message {
-        Incoming::Plain(message) => match message {
-            Message::Have(ids) | Message::Want(ids) => {
-                let ids: Vec<String> = ids.iter().map(short).collect();
-                format!("{} {}", message.kind(), ids.join(" "))
-            }
-            Message::Recon(recon) | Message::ReconAnswer(recon) => {
-                let (count, bytes) = (recon.count, recon.data.len());
-                format!("{} of {count} items in {bytes} bytes", message.kind())
-            }
-            message => format!("{message:?}"),
-        },
-        Incoming::Statements { valid, refused } => {
-            let valid: Vec<String> = valid.iter().map(show_statement).collect();
-            format!("{} {refused:?}", valid.join(", "))
-        }
-        Incoming::Trades { valid, refused } => {
-            let valid: Vec<String> = valid.iter().map(|trade| trade.id().short()).collect();
-            format!("trades {} {refused:?}", valid.join(", "))
-        }
-        Incoming::Proofs { valid, refused } => {
-            let valid: Vec<String> = valid.iter().map(|proof| format!("{proof:?}")).collect();
-            format!("proofs {} {refused:?}", valid.join(", "))
-        }
-        Incoming::Take { req, .. } => format!("take {}", show_statement(req)),
-        Incoming::Answer { answer, .. } => format!("answer {}", show_statement(answer)),
-        Incoming::Forward(message) => format!("{} for somebody else", message.kind()),
-        Incoming::Invalid { reason } => format!("nonsense: {reason}"),
-    }
-}
-
-fn show_statement(statement: &meshbook::ledger::Statement) -> String {
-    let owner = statement.owner().short();
-    let hash = statement.hash().short();
-    // What a request embeds is long, and was seen before.
-    let said = statement.payload().to_string();
-    let said = said.split(r#","freed":"#).next().unwrap_or_default();
-    format!("{hash} {said} of {owner}")
 }

@@ -6,6 +6,7 @@ use meshbook::ledger::Verifier;
 use meshbook::node::{Input, NewOrder};
 use meshbook::types::{NetworkId, PeerAddress};
 
+use crate::counts::Counts;
 use crate::faults::Trouble;
 use crate::host::{Host, Task};
 use crate::judge::Judge;
@@ -18,6 +19,9 @@ use crate::trace::Trace;
 
 /// For how long after the last fault the nodes may disagree (ms).
 const PATIENCE: u64 = 240_000;
+
+/// Of a hundred runs so many are judged by what their statements make in other orders.
+const PERMUTED: u64 = 25;
 
 /// What happens at its time.
 #[derive(Debug)]
@@ -58,7 +62,7 @@ pub(crate) enum Happening {
 }
 
 /// A run that went to its end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Trades, over all nodes.
     pub trades: usize,
@@ -70,6 +74,8 @@ pub struct Summary {
     pub agreed_after: u64,
     /// A fingerprint of everything that happened: equal for equal runs.
     pub fingerprint: u64,
+    /// How often things happened.
+    pub counts: Counts,
 }
 
 /// A rule that did not hold.
@@ -150,10 +156,22 @@ impl World {
                 return Err(violation);
             }
             if let Some(agreed_after) = self.agreed_after {
-                return Ok(self.judge.summary(agreed_after, self.messages));
+                return self.end(agreed_after);
             }
         }
-        Ok(self.judge.summary(0, self.messages))
+        self.end(0)
+    }
+
+    /// What can only be judged of the whole.
+    fn end(mut self, agreed_after: u64) -> Result<Summary, Box<Violation>> {
+        let mut random = Random::stream(self.scenario.seed, "permutations");
+        if random.percent(PERMUTED) {
+            self.judge.permute(&mut random);
+        }
+        match self.judge.violation.take() {
+            Some(violation) => Err(violation),
+            None => Ok(self.judge.summary(agreed_after, self.messages)),
+        }
     }
 
     fn happen(&mut self, what: Happening) {

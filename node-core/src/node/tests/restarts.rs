@@ -182,6 +182,19 @@ fn a_node_whose_clock_went_far_back_places_nothing() {
 }
 
 #[test]
+fn what_was_bought_is_known_after_a_start_even_if_the_clock_went_back() {
+    let mut net = Net::durable(2);
+    net.submit(0, sell("1", "100"));
+    let bid = net.submit(1, buy("2", "100"));
+    assert_eq!(net.filled(1, bid), "1");
+    net.now.wall.0 -= 3_600_000;
+    net.crash(1);
+    assert_eq!((net.filled(1, bid), net.trades(1).len()), ("1".into(), 1));
+    let burned = net.nodes[1].ledger().order(&bid).unwrap().filled();
+    assert_eq!(burned.to_string(), "1");
+}
+
+#[test]
 fn a_restored_backup_is_recognised_and_its_orders_are_closed() {
     let mut net = Net::durable(2);
     let old = net.submit(0, sell("2", "100"));

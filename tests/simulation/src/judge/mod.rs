@@ -4,6 +4,7 @@
 //! written it down, a view when it changes, agreement when everything is well again.
 
 mod agreement;
+mod permuted;
 mod said;
 mod trades;
 mod views;
@@ -15,7 +16,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use meshbook::ledger::Statement;
 use meshbook::types::{Millis, NodeId, OrderId, StatementHash, TakeId, TradeId};
 
+use self::permuted::Item;
 use self::trades::Burned;
+use crate::counts::Counts;
 use crate::host::Host;
 use crate::world::{Summary, Violation};
 
@@ -27,6 +30,10 @@ pub(crate) struct Judge {
     honest: BTreeMap<NodeId, usize>,
     /// Every statement that was sent.
     seen: HashSet<StatementHash>,
+    /// All that nodes can have taken in.
+    items: Vec<Item>,
+    /// The trades and proofs among them.
+    shown: HashSet<String>,
     /// By honest owner and number: what it signed, and when.
     numbers: HashMap<NodeId, BTreeMap<u64, (StatementHash, Millis)>>,
     places: HashMap<OrderId, Statement>,
@@ -50,6 +57,7 @@ pub(crate) struct Judge {
     /// Hosts that lost what was written. A request that they wait for may be long answered.
     forgetful: BTreeSet<usize>,
     fingerprint: u64,
+    pub(crate) counts: Counts,
 }
 
 impl Judge {
@@ -126,13 +134,18 @@ impl Judge {
         self.places.contains_key(order)
     }
 
-    pub(crate) fn summary(&self, agreed_after: u64, messages: u64) -> Summary {
+    pub(crate) fn summary(&mut self, agreed_after: u64, messages: u64) -> Summary {
+        let answered = |take| self.fills.contains_key(take) || self.refusals.contains(take);
+        let open = self.requests.keys().filter(|take| !answered(take)).count();
+        let unanswered = "takes: never answered by an honest maker";
+        self.counts.more(unanswered, open as u64);
         Summary {
             trades: self.trades.len(),
             statements: self.seen.len(),
             messages,
             agreed_after,
             fingerprint: self.fingerprint ^ messages ^ self.now << 32,
+            counts: std::mem::take(&mut self.counts),
         }
     }
 }

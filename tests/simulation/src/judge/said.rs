@@ -7,6 +7,7 @@ use meshbook::node::Incoming;
 use meshbook::types::{OrderId, Side, TakeId};
 
 use super::{Judge, rules};
+use crate::show::shorten;
 
 impl Judge {
     /// A node sends this message.
@@ -21,6 +22,7 @@ impl Judge {
             Incoming::Trades { valid, refused } => {
                 self.held(refused);
                 for trade in valid {
+                    self.keep_trade(trade);
                     for statement in [trade.maker(), trade.taker(), trade.req(), trade.fill()] {
                         self.signed(statement);
                     }
@@ -30,6 +32,7 @@ impl Judge {
                 self.held(refused);
                 for proof in valid {
                     self.accused(proof);
+                    self.keep_proof(proof);
                 }
             }
             Incoming::Take { req, place, .. } => {
@@ -56,21 +59,21 @@ impl Judge {
     }
 
     /// Somebody says that an owner cheats, and can prove it.
-    fn accused(&mut self, proof: &Proof) {
+    pub(super) fn accused(&mut self, proof: &Proof) {
         let owner = proof.owner();
         if self.is_honest(&owner) {
-            let (owner, wire) = (owner.short(), proof.wire());
-            self.fail(rules::REVOKED, format!("{owner} is honest: {wire}"));
+            let (owner, proof) = (owner.short(), shorten(&proof.wire()));
+            self.fail(rules::REVOKED, format!("{owner} is honest: {proof}"));
         }
     }
 
     fn held(&mut self, refused: &[&'static str]) {
-        if !refused.is_empty() {
-            self.fail(
-                rules::MESSAGES,
-                format!("statements are refused: {refused:?}"),
-            );
-        }
+        let rule = match refused {
+            [] => return,
+            refused if refused.contains(&"bad_signature") => rules::SIGNED,
+            _ => rules::MESSAGES,
+        };
+        self.fail(rule, format!("statements are refused: {refused:?}"));
     }
 
     /// Somebody has signed this, and it left its node.
@@ -80,6 +83,7 @@ impl Judge {
         }
         let mix = u64::from_le_bytes(statement.hash().0[..8].try_into().unwrap_or_default());
         self.fingerprint = (self.fingerprint.rotate_left(5) ^ mix).wrapping_mul(0x9e37_79b9);
+        self.keep(statement);
         let honest = self.is_honest(&statement.owner());
         if honest {
             self.in_sequence(statement);
@@ -102,11 +106,16 @@ impl Judge {
                 self.closed.entry(ord.id).or_insert(ord.n);
             }
             Payload::Req(_) => {
+                self.counts.one("takes: asked");
+                if !statement.freed().is_empty() {
+                    self.counts.one("takes: asked, showing refusals");
+                }
                 self.requests
                     .insert(statement.hash().into(), statement.clone());
             }
             Payload::Fill(fill) if honest => self.filled(statement, fill),
             Payload::Rej(rej) if honest => {
+                self.counts.one(format!("takes: refused, {}", rej.why));
                 self.refusals.insert(rej.take);
                 if self.fills.contains_key(&rej.take) {
                     let found = format!("take {} is refused after its fill", rej.take.short());
@@ -137,6 +146,7 @@ impl Judge {
     }
 
     fn filled(&mut self, statement: &Statement, fill: &Fill) {
+        self.counts.one("takes: filled");
         let take: TakeId = fill.take;
         if self.refusals.contains(&take) {
             let found = format!("take {} is filled after its refusal", take.short());

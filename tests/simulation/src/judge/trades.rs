@@ -37,6 +37,7 @@ impl Judge {
         if self.trades.insert(trade.id(), by).is_some() {
             return;
         }
+        self.keep_trade(trade);
         for (rej, by) in trade.freed() {
             if let Some(answer) = rej.as_rej() {
                 self.void.insert((answer.take, rej.owner(), by));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use meshbook::ledger::TradeRecord;
 use meshbook::node::{Event, Node, Output};
-use meshbook::types::OrderId;
+use meshbook::types::{OrderId, TradeId};
 
 use super::rules;
 use crate::host::Batch;
@@ -54,9 +54,22 @@ impl World {
             return;
         };
         let trades: Vec<TradeRecord> = node.ledger().trades(usize::MAX).cloned().collect();
+        let has = |trade: &TradeId| node.ledger().trade(trade).is_some();
+        if let Some(lost) = self.judge.told[host].iter().find(|trade| !has(trade)) {
+            let found = format!("node {host} has forgotten its trade {}", lost.short());
+            self.judge.fail(rules::TOLD, found);
+        }
+        let open = node.user_orders().len() as u64;
+        let in_doubt = node.takes_in_flight().count() as u64;
         for trade in &trades {
             self.judge.trade(trade);
         }
+        let counts = &mut self.judge.counts;
+        if open > 0 {
+            counts.one("restarts: with open orders");
+            counts.more("restarts: open orders", open);
+        }
+        counts.more("restarts: takes in doubt", in_doubt);
     }
 }
 

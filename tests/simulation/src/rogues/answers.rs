@@ -61,6 +61,14 @@ impl World {
             })
         };
         let choice = it.random.below(10);
+        self.judge.counts.one(match choice {
+            0..=2 => "rogues: answer with a piece that may be gone",
+            3 => "rogues: answer with a refusal",
+            4 | 5 => "rogues: refuse and trade",
+            6 => "rogues: fill and refuse",
+            7 | 8 => "rogues: answer late",
+            _ => "rogues: never answer",
+        });
         self.trace.say(self.now, || {
             format!("rogue {rogue} answers {} by way {choice}", take.short())
         });
@@ -118,6 +126,10 @@ impl World {
             }),
             _ => return,
         };
+        self.judge.counts.one(match lie {
+            true => "rogues: lie to who compares",
+            false => "rogues: tell nothing to who compares",
+        });
         self.rogue_says(rogue, conn, &answer);
     }
 }

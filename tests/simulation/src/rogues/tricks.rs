@@ -18,23 +18,26 @@ impl World {
         if self.healed_at.is_some() {
             return;
         }
-        let choice = self.rogues[rogue].random.below(24);
+        let choice = self.rogues[rogue].random.below(25);
+        let (name, trick): (_, fn(&mut Self, usize)) = match choice {
+            0..=6 => ("rest", Self::rests),
+            7..=8 => ("equivocate", Self::equivocates),
+            9..=12 => ("take twice", Self::takes_twice),
+            13 => ("date back", Self::dates_back),
+            14 => ("reopen", Self::reopens),
+            15 => ("grow", Self::grows),
+            16 => ("date ahead", Self::dates_ahead),
+            17 => ("flood", Self::floods),
+            18 => ("alter", Self::alters),
+            19 => ("repeat", Self::repeats),
+            20 => ("talk nonsense", Self::talks_nonsense),
+            21 => ("forge", Self::forges),
+            _ => ("cancel", Self::cancels),
+        };
+        self.judge.counts.one(format!("rogues: {name}"));
         self.trace
-            .say(self.now, || format!("rogue {rogue} plays trick {choice}"));
-        match choice {
-            0..=6 => self.rests(rogue),
-            7..=8 => self.equivocates(rogue),
-            9..=12 => self.takes_twice(rogue),
-            13 => self.dates_back(rogue),
-            14 => self.reopens(rogue),
-            15 => self.grows(rogue),
-            16 => self.dates_ahead(rogue),
-            17 => self.floods(rogue),
-            18 => self.alters(rogue),
-            19 => self.repeats(rogue),
-            20 => self.talks_nonsense(rogue),
-            _ => self.cancels(rogue),
-        }
+            .say(self.now, || format!("rogue {rogue} tries to {name}"));
+        trick(self, rogue);
     }
 
     fn tells(&mut self, rogue: usize, statements: &[Statement]) {
@@ -222,6 +225,28 @@ impl World {
         let Signature(mut signature) = raw.s;
         signature[3] ^= 1;
         raw.s = Signature(signature);
+        self.rogue_tells(rogue, &Message::Statements(vec![raw]));
+    }
+
+    /// Says something in another's name: with its own signature, or with the other's under other
+    /// words.
+    fn forges(&mut self, rogue: usize) {
+        let ts = truth(self.now);
+        let it = &mut self.rogues[rogue];
+        let victim = it.random.index(self.hosts.len());
+        let victim = self.hosts[victim].id;
+        let n = it.next();
+        let heard = it.random.index(it.heard.len());
+        let signature = it.heard.get(heard).map(|heard| heard.raw().s);
+        let (own, rest) = (it.random.percent(50), it.random.percent(80));
+        let Some(place) = it.place(n, ts, rest) else {
+            return;
+        };
+        let mut raw: RawStatement = place.raw();
+        raw.k = victim;
+        if let Some(signature) = signature.filter(|_| !own) {
+            raw.s = signature;
+        }
         self.rogue_tells(rogue, &Message::Statements(vec![raw]));
     }
 

@@ -329,7 +329,7 @@ impl Spreading {
                         Rc::new(Packet { bytes, incoming })
                     });
                     let packet = Rc::clone(packet);
-                    self.send(party, conn, class, packet);
+                    self.send(party, conn, class, &packet);
                 }
                 Output::Close { conn, error, .. } => {
                     let error = error.map(|(code, message)| Message::Error { code, message });
@@ -348,9 +348,9 @@ impl Spreading {
         }
     }
 
-    fn send(&mut self, from: usize, conn: ConnId, class: Class, packet: Rc<Packet>) {
+    fn send(&mut self, from: usize, conn: ConnId, class: Class, packet: &Rc<Packet>) {
         let fresh = packet.incoming.get().is_none();
-        if fresh && let Incoming::Statements { valid, .. } = self.read(&packet) {
+        if fresh && let Incoming::Statements { valid, .. } = self.read(packet) {
             let own_id = self.parties[from].id;
             for statement in valid.iter().filter(|it| it.owner() == own_id) {
                 self.said(from, statement);
@@ -363,7 +363,7 @@ impl Spreading {
             .send(end, class, bytes, &mut self.luck, self.now);
         if let Sent::Arrives(times) = sent {
             for at in times {
-                let (end, cargo) = (end.other(), Cargo::Message(Rc::clone(&packet)));
+                let (end, cargo) = (end.other(), Cargo::Message(Rc::clone(packet)));
                 self.queue.add(at, Happening::Arrival { end, cargo });
             }
         }
@@ -492,7 +492,7 @@ impl Spreading {
             if let Ok(bytes) = encode(error, Dialect::Secured, &from, wall) {
                 let incoming = OnceCell::new();
                 let packet = Rc::new(Packet { bytes, incoming });
-                self.send(party, conn, Class::Control, packet);
+                self.send(party, conn, Class::Control, &packet);
             }
         }
         let at = self.network.last_arrival(end, self.now);

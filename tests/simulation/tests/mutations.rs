@@ -1,0 +1,60 @@
+//! What the judge is worth: with each safety rule switched off, some run must fail, and by a rule
+//! that says why.
+
+use meshbook_simulation::{Mutation, Scenario, Trace, run};
+
+/// The runs that may pass before one fails.
+const SEEDS: u64 = 4_000;
+
+/// Looks for the first run that fails, and says which it is.
+fn caught(mutation: Mutation, rules: &[&str]) {
+    for seed in 0..SEEDS {
+        let mut scenario = Scenario::draw(seed, 3..=7);
+        mutation.provoke(&mut scenario);
+        let Err(violation) = run(&scenario, &Trace::off()) else {
+            continue;
+        };
+        println!(
+            "{}: caught by run {}: {violation}",
+            mutation.name(),
+            seed + 1
+        );
+        let fits = rules.iter().any(|rule| violation.rule.starts_with(rule));
+        assert!(fits, "{scenario}: {violation} says nothing of the fault");
+        return;
+    }
+    panic!("{}: {SEEDS} runs pass", mutation.name());
+}
+
+#[test]
+fn a_hold_that_times_out_is_caught() {
+    caught(Mutation::HoldsTimeOut, &["1 "]);
+}
+
+#[test]
+fn sending_before_writing_is_caught() {
+    caught(
+        Mutation::SendsBeforeWriting,
+        &["1 ", "3 ", "6 ", "what a user was told"],
+    );
+}
+
+#[test]
+fn trading_at_once_after_a_start_is_caught() {
+    caught(Mutation::NoBootBarrier, &["1 ", "3 ", "6 "]);
+}
+
+#[test]
+fn a_request_that_does_not_show_refusals_is_caught() {
+    caught(Mutation::NothingFreed, &["1 ", "6 "]);
+}
+
+#[test]
+fn relaying_what_is_not_signed_is_caught() {
+    caught(Mutation::RelaysUnverified, &["nobody passes on"]);
+}
+
+#[test]
+fn adding_pieces_up_is_caught() {
+    caught(Mutation::PiecesAddUp, &["2 "]);
+}
