@@ -3,6 +3,7 @@
 mod fills;
 mod found;
 mod keep_alive;
+mod legacy;
 mod net;
 mod orders;
 mod peers;
