@@ -233,6 +233,9 @@ impl Node {
 
     /// Marks how much of each shown level is unsigned.
     pub(super) fn mark_unsigned(&self, snapshot: &mut BookSnapshot) {
+        if !self.unsigned.are_matched() {
+            return;
+        }
         let mut open: BTreeMap<(bool, Price), u128> = BTreeMap::new();
         for (key, order) in self.unsigned.orders() {
             if self.market.book().get(*key).is_some() {

@@ -90,7 +90,8 @@ impl Unsigned {
         let is_closed = matches!(order.status.as_str(), "filled" | "cancelled");
         let order = order.check(default_pair)?;
         let key = self.key(from, &order.id);
-        if self.are_matched() && !self.is_first(key) || is_closed {
+        let is_new = !self.are_matched() || self.is_first(key);
+        if !is_new || is_closed {
             return Ok(Added::Known);
         }
         self.orders.remove(&key);
@@ -125,7 +126,7 @@ impl Unsigned {
 
     /// Notes an order's key; says whether it is new.
     fn is_first(&mut self, key: OrderId) -> bool {
-        if !self.seen.insert(key) {
+        if self.orders.contains_key(&key) || !self.seen.insert(key) {
             return false;
         }
         self.seen_order.push_back(key);
