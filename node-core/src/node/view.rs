@@ -82,7 +82,6 @@ pub struct Level {
     pub unsigned: u128,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 const fn is_zero(units: &u128) -> bool {
     *units == 0
 }
