@@ -214,6 +214,7 @@ mod tests {
         let level = |price: &str, count| Level {
             price: price.parse().unwrap(),
             amount: 1,
+            unsigned: 0,
             count,
         };
         let mut page = Page::default();

@@ -200,6 +200,7 @@ impl History {
                 price: trade.price(),
                 timestamp: trade.ts(),
                 taker_side,
+                unsigned: false,
             },
             pair: trade.pair().clone(),
             own_side,

@@ -3,6 +3,7 @@
 use super::core::Node;
 use super::gossip::Reach;
 use super::io::{ConnId, Event};
+use super::market::UNSIGNED;
 use super::own::{OwnOrder, Stage};
 use super::reads::show_trade;
 use super::recent::prefix_of;
@@ -133,6 +134,10 @@ impl Node {
             }
         }
         self.remember_trade(trade, involved);
+        if involved {
+            let [buy, sell] = [trade.buy_order(), trade.sell_order()].map(|id| id.to_string());
+            self.tell_plain_trade(&show_trade(trade), buy, sell, now);
+        }
         if *trade.pair() == self.config.pair {
             self.event(Event::Trade {
                 trade: show_trade(trade),
@@ -172,7 +177,8 @@ impl Node {
                 .filter_map(|mine| {
                     let own = self.own.get(&mine.id)?;
                     let newer = (mine.time, mine.id) > (arrived.time, arrived.id);
-                    let must_yield = own.place.tif == PlaceTif::Post && newer;
+                    let signed = arrived.owner != UNSIGNED;
+                    let must_yield = signed && own.place.tif == PlaceTif::Post && newer;
                     Some((mine.id, must_yield))
                 })
                 .collect();

@@ -22,7 +22,7 @@ use super::sequence::Sequence;
 use super::sync::Sync;
 use super::takes::{Answers, Takes};
 use super::unsigned::Unsigned;
-use super::view::PeerSource;
+use super::view::{PeerSource, Trade};
 use super::wanted::Wanted;
 use crate::ledger::{Identity, Proof, TradeRecord};
 use crate::types::{Millis, NodeId, Now, OrderId, PeerAddress};
@@ -70,6 +70,8 @@ pub struct Node {
     pub(super) fresh_proofs: Vec<Proof>,
     /// Own trades that are written down with the present batch, and with the one before.
     pub(super) uncommitted: [Vec<TradeRecord>; 2],
+    /// The same for trades of own orders with unsigned ones.
+    pub(super) uncommitted_unsigned: [Vec<(OrderId, Trade)>; 2],
     chores_due: Millis,
 }
 
@@ -103,7 +105,7 @@ impl Node {
             takes: Takes::default(),
             answers: Answers::default(),
             postponed: Vec::new(),
-            unsigned: Unsigned::default(),
+            unsigned: Unsigned::new(config.legacy),
             keep_alive: KeepAlive::default(),
             rate: RateLimit::new(config.order_rate),
             counters: Counters::default(),
@@ -115,6 +117,7 @@ impl Node {
             fresh_trades: Vec::new(),
             fresh_proofs: Vec::new(),
             uncommitted: Default::default(),
+            uncommitted_unsigned: Default::default(),
             chores_due: now.mono,
             rng,
             config,
@@ -196,6 +199,7 @@ impl Node {
         let undelivered = self.router.expire(now);
         self.counters.add("undeliverable", undelivered);
         self.unsigned.expire(now);
+        self.follow_unsigned();
         self.answers.expire(now);
     }
 

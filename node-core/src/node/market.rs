@@ -8,12 +8,14 @@ use crate::ledger::{
     Applied, InventoryError, Ledger, OrderState, Proof, Released, Statement, TradeRecord,
 };
 use crate::orderbook::{BookConfig, OrderBook, OwnerId, RestingOrder};
-use crate::types::{Millis, NodeId, Now, OrderId, Pair, Price, StatementHash};
+use crate::types::{Amount, Millis, NodeId, Now, OrderId, Pair, Price, Side, StatementHash};
 
 /// Orders of this node in the book.
 pub(super) const OWN: OwnerId = OwnerId(0);
 /// Orders of other nodes in the book.
 pub(super) const FOREIGN: OwnerId = OwnerId(1);
+/// Orders of legacy peers in the book, which nobody signed.
+pub(super) const UNSIGNED: OwnerId = OwnerId(2);
 
 /// What all nodes agree on, and the view of it for one pair.
 #[derive(Debug)]
@@ -172,6 +174,44 @@ impl Market {
         }
     }
 
+    /// Enters an unsigned order of a legacy peer into the book; the ledger knows nothing of it.
+    pub(super) fn rest_unsigned(
+        &mut self,
+        id: OrderId,
+        side: Side,
+        price: Price,
+        amount: Amount,
+        now: Now,
+    ) {
+        let order = RestingOrder {
+            id,
+            owner: UNSIGNED,
+            side,
+            price,
+            amount,
+            time: now.wall,
+        };
+        // Refused only when the book's arenas are full.
+        if self.book.rest(order).is_ok() {
+            self.arrived.insert(id);
+            self.changed = true;
+        }
+    }
+
+    /// Has an unsigned order show what is open of it.
+    pub(super) fn set_unsigned(&mut self, id: OrderId, open: Amount) {
+        if open.is_zero() {
+            self.drop_unsigned(id);
+        } else {
+            self.changed |= self.book.set_open(id, open).is_ok();
+        }
+    }
+
+    /// Takes an unsigned order out of the book.
+    pub(super) fn drop_unsigned(&mut self, id: OrderId) {
+        self.changed |= self.book.remove(id).is_some();
+    }
+
     /// Orders that came to stand in the book, or grew there, since the last call.
     pub(super) fn take_arrived(&mut self) -> BTreeSet<OrderId> {
         std::mem::take(&mut self.arrived)
@@ -193,6 +233,7 @@ impl Market {
                 price: level.price,
                 amount: level.amount.units(),
                 count: level.count as usize,
+                unsigned: 0,
             };
             levels.into_iter().map(show).collect()
         };

@@ -18,6 +18,7 @@ mod incoming;
 mod inspect;
 mod io;
 mod keep_alive;
+mod legacy;
 mod maker;
 mod market;
 mod news;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::io::TimeInForce;
+use super::view::Trade;
 use crate::ledger::limits::MAX_FREED;
 use crate::ledger::{OrderState, Piece, Pieces, Place, Statement, TradeRecord};
 use crate::mutations::Mutation;
@@ -27,6 +28,14 @@ pub(super) enum Stage {
 /// Refusals kept of one order. With so many it only makes, and asks for nothing more.
 pub(super) const REJECTED_LIMIT: usize = 64;
 
+/// A piece of an own order that went to an unsigned order.
+#[derive(Clone, Debug)]
+pub(super) struct UnsignedFill {
+    /// Nothing else may burn it.
+    pub(super) piece: Piece,
+    pub(super) trade: Trade,
+}
+
 /// One own order.
 #[derive(Debug)]
 pub(super) struct OwnOrder {
@@ -41,6 +50,8 @@ pub(super) struct OwnOrder {
     pub(super) rejected: Vec<(Piece, Statement)>,
     /// Confirmed trades, oldest first.
     pub(super) trades: Vec<crate::types::TradeId>,
+    /// What unsigned orders got of it, oldest first.
+    pub(super) unsigned: Vec<UnsignedFill>,
     /// While placing: publish (or give up waiting) then, whatever is in flight (monotonic).
     pub(super) patience: Option<Millis>,
     /// It crosses a newer order whose owner has until then to act (monotonic).
@@ -70,11 +81,28 @@ impl OwnOrder {
         }
     }
 
-    /// Burned or held: what nothing else may burn.
+    /// What unsigned orders got of it, in all.
+    pub(super) fn filled_unsigned(&self) -> Amount {
+        let amounts = self.unsigned.iter().map(|fill| fill.piece.len());
+        amounts.fold(Amount::ZERO, |sum, amount| {
+            sum.checked_add(amount).unwrap_or(Amount::MAX)
+        })
+    }
+
+    /// What is filled of it, by signed orders and by unsigned ones.
+    pub(super) fn filled_in(&self, state: &OrderState) -> Amount {
+        let filled = state.filled().checked_add(self.filled_unsigned());
+        filled.unwrap_or(Amount::MAX)
+    }
+
+    /// Burned, held or sold to unsigned orders: what nothing else may burn.
     pub(super) fn taken(&self, state: &OrderState) -> Pieces {
         let mut taken = state.burned().clone();
         for piece in self.held.iter() {
             taken.insert(piece);
+        }
+        for fill in &self.unsigned {
+            taken.insert(fill.piece);
         }
         taken
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::core::Node;
 use super::io::{Event, Output};
 use super::stored;
+use super::view::Trade;
 use crate::ledger::{Proof, TradeRecord};
 use crate::types::{Amount, Now, OrderId, TradeId};
 
@@ -31,6 +32,13 @@ impl Node {
         }
     }
 
+    /// Notes a new trade with an unsigned order, which is written down with the own one.
+    pub(super) fn remember_unsigned(&mut self, order: OrderId, trade: &Trade) {
+        if self.boot.is_some() && self.store_failure.is_none() {
+            self.uncommitted_unsigned[0].push((order, trade.clone()));
+        }
+    }
+
     /// Has a new proof written down.
     pub(super) fn remember_proof(&mut self, proof: &Proof) {
         if self.boot.is_some() && self.store_failure.is_none() {
@@ -41,21 +49,29 @@ impl Node {
     /// Whether a trade is not yet written down, and so may still come to nothing.
     pub(super) fn is_uncommitted(&self, trade: &TradeId) -> bool {
         let mut uncommitted = self.uncommitted.iter().flatten();
+        let mut unsigned = self.uncommitted_unsigned.iter().flatten();
         uncommitted.any(|known| known.id() == *trade)
+            || unsigned.any(|(_, known)| known.id == *trade)
     }
 
     /// What of an own order is filled by trades that are not yet written down.
     pub(super) fn uncommitted_of(&self, order: &OrderId) -> Amount {
         let uncommitted = self.uncommitted.iter().flatten();
-        uncommitted
+        let signed = uncommitted
             .filter(|trade| [trade.maker_order(), trade.taker_order()].contains(order))
-            .fold(Amount::ZERO, |sum, trade| {
-                sum.checked_add(trade.amount()).unwrap_or(Amount::MAX)
+            .map(TradeRecord::amount);
+        let unsigned = self.uncommitted_unsigned.iter().flatten();
+        let unsigned = unsigned.filter(|(own, _)| own == order);
+        signed
+            .chain(unsigned.map(|(_, trade)| trade.amount))
+            .fold(Amount::ZERO, |sum, amount| {
+                sum.checked_add(amount).unwrap_or(Amount::MAX)
             })
     }
 
     pub(super) fn on_committed(&mut self) {
         self.uncommitted[1].clear();
+        self.uncommitted_unsigned[1].clear();
     }
 
     /// Writes down what changed since the last batch.
@@ -75,6 +91,8 @@ impl Node {
             return;
         }
         let [fresh, written] = &mut self.uncommitted;
+        written.append(fresh);
+        let [fresh, written] = &mut self.uncommitted_unsigned;
         written.append(fresh);
         let mut writes = Vec::new();
         if let Some((n, ts)) = self.sequence.take_unsaved() {

@@ -19,6 +19,7 @@ pub(super) fn show_trade(trade: &TradeRecord) -> Trade {
         price: trade.price(),
         timestamp: trade.ts(),
         taker_side: trade.taker_side(),
+        unsigned: false,
     }
 }
 
@@ -32,7 +33,9 @@ impl Node {
     /// The best `depth` levels of each side.
     #[must_use]
     pub fn order_book(&self, depth: usize, now: Now) -> BookSnapshot {
-        self.market.snapshot(depth, now.wall)
+        let mut snapshot = self.market.snapshot(depth, now.wall);
+        self.mark_unsigned(&mut snapshot);
+        snapshot
     }
 
     /// This node's open orders, newest first.
@@ -79,7 +82,8 @@ impl Node {
         let state = self.market.ledger().order(id);
         // What the ledger forgot was closed long ago.
         let filled = state.map_or(own.filled, |state| state.filled());
-        let filled = filled.saturating_sub(pending);
+        let filled = filled.checked_add(own.filled_unsigned());
+        let filled = filled.unwrap_or(Amount::MAX).saturating_sub(pending);
         Order {
             id: *id,
             user_id: own.place.u.clone(),
@@ -102,12 +106,21 @@ impl Node {
     #[must_use]
     pub fn trades(&self, limit: usize) -> Vec<Trade> {
         let trades = self.market.ledger().trades(usize::MAX);
-        trades
+        let signed = trades
             .filter(|trade| *trade.pair() == self.config.pair)
             .filter(|trade| !self.is_uncommitted(&trade.id()))
             .take(limit)
-            .map(show_trade)
-            .collect()
+            .map(show_trade);
+        let unsigned = self.unsigned.fills();
+        let unsigned = unsigned.filter(|trade| !self.is_uncommitted(&trade.id));
+        let unsigned: Vec<Trade> = unsigned.take(limit).cloned().collect();
+        if unsigned.is_empty() {
+            return signed.collect();
+        }
+        let mut trades: Vec<Trade> = signed.chain(unsigned).collect();
+        trades.sort_by_key(|trade| std::cmp::Reverse(trade.timestamp));
+        trades.truncate(limit);
+        trades
     }
 
     /// The figures of `getP2PStats()`; the driver fills in what it alone knows of the listener.

@@ -92,30 +92,16 @@ impl Node {
                 tracing::debug!(peer = %from, ?code, message, "the peer reports an error");
                 self.counters.count("peer_reported_error");
             }
-            Message::Order(order) => {
-                let kept = self
-                    .unsigned
-                    .add_order(&from.to_string(), &order, &self.config.pair);
-                self.on_unsigned(conn, kept.map_err(|error| error.to_string()), now);
-            }
-            Message::Trade(trade) => {
-                let kept = self.unsigned.add_trade(&from.to_string(), &trade);
-                self.on_unsigned(conn, kept.map_err(|error| error.to_string()), now);
-            }
+            Message::Order(order) => self.on_unsigned_order(conn, from, &order, now),
+            Message::Trade(trade) => self.on_unsigned_trade(conn, from, &trade, now),
             Message::CancelOrder { order_id } => {
                 self.unsigned.cancel_order(&from.to_string(), &order_id);
+                self.follow_unsigned();
             }
-            Message::OrderbookSyncRequest => {
-                // A legacy peer would match what it gets by itself, so it gets nothing.
-                let nothing = Message::OrderbookSyncResponse(Vec::new());
-                self.send(conn, Class::Control, &nothing, now);
-            }
+            Message::OrderbookSyncRequest => self.answer_sync_request(conn, now),
             Message::OrderbookSyncResponse(orders) => {
                 for order in orders {
-                    let kept =
-                        self.unsigned
-                            .add_order(&from.to_string(), &order, &self.config.pair);
-                    self.on_unsigned(conn, kept.map_err(|error| error.to_string()), now);
+                    self.on_unsigned_order(conn, from, &order, now);
                 }
             }
             Message::Ignored { .. } => self.counters.count("unknown_message_type"),
@@ -144,7 +130,7 @@ impl Node {
     }
 
     /// After something unsigned came in: counts it, or tells the peer why it was refused.
-    fn on_unsigned(&mut self, conn: ConnId, kept: Result<(), String>, now: Now) {
+    pub(super) fn on_unsigned(&mut self, conn: ConnId, kept: Result<(), String>, now: Now) {
         match kept {
             Ok(()) => self.counters.count("unsigned_kept"),
             Err(message) => {

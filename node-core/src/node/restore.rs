@@ -116,6 +116,9 @@ impl Node {
     fn restore_orders(&mut self, orders: Vec<RestoredOrder>, now: Now) {
         for RestoredOrder { id, own, said } in orders {
             let place = own.statement.clone();
+            for fill in &own.unsigned {
+                self.unsigned.add_fill(fill.trade.clone());
+            }
             self.own.restore(id, own);
             for statement in std::iter::once(place).chain(said) {
                 // What is over by now is refused, and remembered as own all the same.
@@ -123,6 +126,7 @@ impl Node {
                 self.market.apply(statement, |id| own.contains(id), now);
             }
         }
+        self.unsigned.sort_fills();
     }
 
     fn restore_trades(&mut self, trades: impl Iterator<Item = TradeRecord>, now: Now) {

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::durable::{Entry, Table, Write};
 use super::io::TimeInForce;
-use super::own::{OwnOrder, Stage};
+use super::own::{OwnOrder, Stage, UnsignedFill};
 use super::takes::Take;
+use super::view::Trade;
 use crate::ledger::Verifier;
 use crate::ledger::{
     OrderState, Piece, Pieces, Proof, RawProof, RawStatement, RawTrade, Statement, TradeRecord,
@@ -31,6 +32,16 @@ struct StoredOrder {
     stage: StoredStage,
     filled: Amount,
     rejected: Vec<StoredRejection>,
+    /// What unsigned orders got of it. Each trade's amount is its piece's length.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unsigned: Vec<StoredUnsigned>,
+}
+
+/// A trade with an unsigned order, and where in the own order its piece starts.
+#[derive(Serialize, Deserialize)]
+struct StoredUnsigned {
+    at: Amount,
+    trade: Trade,
 }
 
 /// A refusal, and the piece that it freed.
@@ -116,6 +127,10 @@ pub(super) fn write_order(id: &OrderId, own: &OwnOrder, state: Option<&OrderStat
         qty: piece.len(),
         rej: rej.raw(),
     });
+    let unsigned = own.unsigned.iter().map(|fill| StoredUnsigned {
+        at: fill.piece.start(),
+        trade: fill.trade.clone(),
+    });
     let stored = StoredOrder {
         place: own.statement.raw(),
         said: said.map(Statement::raw).collect(),
@@ -133,6 +148,7 @@ pub(super) fn write_order(id: &OrderId, own: &OwnOrder, state: Option<&OrderStat
         },
         filled: own.filled,
         rejected: rejected.collect(),
+        unsigned: unsigned.collect(),
     };
     upsert(Table::Orders, &id.0, &stored)
 }
@@ -157,6 +173,11 @@ pub(super) fn read_order(
         let rej = recall(rej).map_err(|error| damaged(entry, &error))?;
         rejected.push((Piece::at(at, qty)?, rej));
     }
+    let mut unsigned = Vec::new();
+    for StoredUnsigned { at, trade } in stored.unsigned {
+        let piece = Piece::at(at, trade.amount)?;
+        unsigned.push(UnsignedFill { piece, trade });
+    }
     let (Some(id), Some(place)) = (statement.order_id(), statement.as_place().cloned()) else {
         return Err(damaged(entry, &"its place is none"));
     };
@@ -179,6 +200,7 @@ pub(super) fn read_order(
         takes: Default::default(),
         rejected,
         trades: Vec::new(),
+        unsigned,
         // Whoever submitted it is gone, so nobody has to wait.
         patience: (stage == Stage::Placing).then_some(now.mono),
         act_at: None,

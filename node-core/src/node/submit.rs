@@ -95,6 +95,7 @@ impl Node {
                 takes: Default::default(),
                 rejected: Vec::new(),
                 trades: Vec::new(),
+                unsigned: Vec::new(),
                 patience: Some(now.mono + patience),
                 act_at: None,
                 asks_after: Millis::ZERO,
@@ -111,6 +112,7 @@ impl Node {
                 own.stage = Stage::Published;
                 own.patience = None;
             }
+            self.tell_plain_order(&id, now);
             self.order_changed(&id);
             self.settle(&id);
         } else {
@@ -166,6 +168,10 @@ impl Node {
                 .own
                 .get(&maker.id)
                 .is_some_and(|own| own.place.u == *user);
+            let theirs = self.unsigned.get(&maker.id);
+            if theirs.is_some_and(|theirs| theirs.user_id == *user) {
+                continue;
+            }
             match (same_user, self.config.self_trade) {
                 (true, SelfTrade::Skip) => continue,
                 // The rest would be cancelled here.
@@ -207,10 +213,19 @@ impl Node {
         if !own.is_open() {
             return;
         }
-        if state.filled() >= state.amt() {
+        let filled = own.filled_in(state);
+        if filled >= state.amt() {
+            if own.stage == Stage::Published && state.filled() < state.amt() {
+                // Others can't know that unsigned orders got the rest.
+                let (none, closed) = (Amount::ZERO, OrdStatus::Closed);
+                if let Some(ord) = self.state_order(id, none, closed, OrdWhy::Fill, now) {
+                    self.tell_own(ord);
+                }
+            }
             self.finish(&id, Stage::Filled);
             return;
         }
+        let left = state.amt().saturating_sub(filled);
         let free = own.free(state);
         let waiting = !own.takes.is_empty();
         let patient = own.patience.is_some_and(|until| until > now.mono);
@@ -238,6 +253,8 @@ impl Node {
             }
             // A refused piece is free again: everybody may take it.
             (Stage::Published, _) if free > state.open() => self.publish(id, free, now),
+            // Unsigned orders got some of it.
+            (Stage::Published, _) if state.open() > left => self.publish(id, free, now),
             // A piece in doubt may stay so for long: nobody should ask for it in vain.
             (Stage::Published, _) if free < state.open() && self.takes.is_in_doubt(&own.takes) => {
                 self.publish(id, free, now);
@@ -259,6 +276,7 @@ impl Node {
         if let Some(ord) = self.state_order(id, open, OrdStatus::Open, why, now) {
             if first {
                 self.tell_own(place);
+                self.tell_plain_order(&id, now);
             }
             self.tell_own(ord);
         }
@@ -321,6 +339,7 @@ impl Node {
             let closed = OrdStatus::Closed;
             if let Some(ord) = self.state_order(*id, Amount::ZERO, closed, why, now) {
                 self.tell_own(ord);
+                self.tell_plain_cancel(id, now);
             }
         }
         self.finish(id, Stage::Cancelled);
@@ -355,7 +374,7 @@ impl Node {
         let (Some(own), Some(state)) = (self.own.get(id), self.market.ledger().order(id)) else {
             return;
         };
-        if own.stage == Stage::Filled && state.filled() < state.amt() {
+        if own.stage == Stage::Filled && own.filled_in(state) < state.amt() {
             self.counters.count("order_reopened");
             match own.time_in_force {
                 TimeInForce::Ioc | TimeInForce::Fok => self.own.close(id, Stage::Cancelled),
@@ -387,9 +406,14 @@ impl Node {
             return;
         }
         let (trade_ids, stage) = (own.trades.clone(), own.stage);
+        let unsigned: Vec<_> = own.unsigned.iter().map(|fill| fill.trade.clone()).collect();
         let ledger = self.market.ledger();
         let trades = trade_ids.iter().filter_map(|id| ledger.trade(id));
-        let trades = trades.map(super::reads::show_trade).collect();
+        let mut trades: Vec<_> = trades
+            .map(super::reads::show_trade)
+            .chain(unsigned)
+            .collect();
+        trades.sort_by_key(|trade| trade.timestamp);
         let open = matches!(stage, Stage::Placing | Stage::Published);
         let told: Vec<String> = match stage {
             Stage::Published => self.peers.x1().map(|peer| peer.id.to_string()).collect(),

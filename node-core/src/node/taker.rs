@@ -2,6 +2,7 @@
 
 use super::core::Node;
 use super::io::{ConnId, TimeInForce};
+use super::market::UNSIGNED;
 use super::own::{OwnOrder, REJECTED_LIMIT, Stage};
 use super::takes::{FAILED_AFTER, IN_FLIGHT_LIMIT, Take, doubled};
 use crate::ledger::limits::VALID;
@@ -24,6 +25,8 @@ enum Opposite {
     Own(OrderRef),
     /// Another node's order.
     Foreign(OrderRef, NodeId),
+    /// A legacy peer's order, which nobody signed: a trade without any request.
+    Unsigned(OrderRef),
     /// An order of the same user, and the setting says to stop here.
     CancelsNewest,
 }
@@ -39,6 +42,7 @@ impl Node {
             let went_on = match opposite {
                 Opposite::Own(maker) => self.trade_locally(id, maker, gap, now),
                 Opposite::Foreign(maker, owner) => self.request(id, maker, owner, gap, now),
+                Opposite::Unsigned(theirs) => self.trade_unsigned(id, theirs, gap, now),
                 Opposite::CancelsNewest => {
                     self.close_order(&id, OrdWhy::Cancel, now);
                     return;
@@ -57,16 +61,21 @@ impl Node {
         let state = self.market.ledger().order(id)?;
         let one = Amount::from_units(1)?;
         let gap = own.free_gap(state, one)?;
-        if own.time_in_force == TimeInForce::Post || own.is_stuck(&gap) {
+        if own.is_stuck(&gap) {
             return None;
         }
+        let only_makes = own.time_in_force == TimeInForce::Post;
         let may_request = own.takes.len() < IN_FLIGHT_LIMIT
             && own.rejected.len() < REJECTED_LIMIT
             && own.asks_after <= now.mono;
         let mut waits_for_newer = false;
         let mut found = None;
         for maker in self.market.book().crossing(own.place.side, own.place.px) {
-            if maker.id == *id {
+            if maker.owner == UNSIGNED && self.may_meet_unsigned(own, &maker) {
+                found = Some(Opposite::Unsigned(maker));
+                break;
+            }
+            if maker.id == *id || maker.owner == UNSIGNED || only_makes {
                 continue;
             }
             if let Some(other) = self.own.get(&maker.id) {

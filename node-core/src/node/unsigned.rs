@@ -1,70 +1,202 @@
-//! What legacy peers sent: kept apart, shown as unsigned, never matched, never passed on.
+//! What legacy peers sent: shown as unsigned, never passed on. With the policy `match` their orders
+//! also enter the book, each once; otherwise they are kept apart from it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::view::{UnsignedOrder, UnsignedTrade, UnsignedView};
-use crate::protocol::{LegacyOrder, LegacyTrade};
-use crate::types::{InvalidValue, Millis, Now, Pair};
+use sha2::{Digest, Sha256};
 
-/// Orders kept of one peer.
+use super::view::{Trade, UnsignedOrder, UnsignedTrade, UnsignedView};
+use crate::protocol::{LegacyOrder, LegacyPolicy, LegacyTrade};
+use crate::types::{Amount, InvalidValue, Millis, Now, OrderId, Pair, StatementHash, TradeId};
+
+/// Orders kept of one peer; the oldest go first.
 const ORDERS_PER_PEER: usize = 200;
 /// Orders kept in all.
 const ORDERS_LIMIT: usize = 2_000;
-/// Trades kept in all.
+/// Trades kept in all: of those that peers report, and of own ones with unsigned orders.
 const TRADES_LIMIT: usize = 1_000;
+/// Ids of orders that are remembered beyond the orders, so that none of them is matched again.
+const SEEN_LIMIT: usize = 20_000;
 
 /// Orders of a peer whose connection is gone are kept so long.
 const KEPT_AFTER_LEAVING: Millis = Millis::from_secs(600);
 
-/// Unsigned orders and trades, oldest first.
-#[derive(Debug, Default)]
+/// What became of an order that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Added {
+    /// It is kept under this key.
+    Kept(OrderId),
+    /// Its id was there before, or it says that it is closed.
+    Known,
+}
+
+/// One order, and its place in the order of arrival.
+#[derive(Debug)]
+struct Kept {
+    order: UnsignedOrder,
+    number: u64,
+}
+
+/// Unsigned orders and trades.
+#[derive(Debug)]
 pub(super) struct Unsigned {
-    orders: VecDeque<UnsignedOrder>,
+    policy: LegacyPolicy,
+    /// By the key that an order has in the book.
+    orders: BTreeMap<OrderId, Kept>,
+    /// How many orders ever came.
+    came: u64,
+    /// Keys of the orders that came lately, open or not, with `match` only.
+    seen: BTreeSet<OrderId>,
+    /// The same, oldest first.
+    seen_order: VecDeque<OrderId>,
+    /// Keys of orders that are gone since the last look.
+    gone: Vec<OrderId>,
+    /// Reported by peers, oldest first.
     trades: VecDeque<UnsignedTrade>,
+    /// Own trades with unsigned orders, oldest first.
+    fills: VecDeque<Trade>,
     /// Peers that left, and when their orders go (monotonic). Never more than there are orders.
     departed: BTreeMap<String, Millis>,
 }
 
 impl Unsigned {
-    /// Keeps an order; the same id from the same peer replaces the earlier one.
+    pub(super) const fn new(policy: LegacyPolicy) -> Self {
+        Self {
+            policy,
+            orders: BTreeMap::new(),
+            came: 0,
+            seen: BTreeSet::new(),
+            seen_order: VecDeque::new(),
+            gone: Vec::new(),
+            trades: VecDeque::new(),
+            fills: VecDeque::new(),
+            departed: BTreeMap::new(),
+        }
+    }
+
+    /// Whether unsigned orders are matched.
+    pub(super) fn are_matched(&self) -> bool {
+        self.policy == LegacyPolicy::Match
+    }
+
+    /// Keeps an order. With `match` an id counts once, whoever sends it again; otherwise the same
+    /// id from the same peer replaces the earlier order.
     pub(super) fn add_order(
         &mut self,
         from: &str,
         order: &LegacyOrder,
         default_pair: &Pair,
-    ) -> Result<(), InvalidValue> {
+    ) -> Result<Added, InvalidValue> {
+        let is_closed = matches!(order.status.as_str(), "filled" | "cancelled");
         let order = order.check(default_pair)?;
-        let checked = UnsignedOrder {
+        let key = self.key(from, &order.id);
+        let is_new = !self.are_matched() || self.is_first(key);
+        if !is_new || is_closed {
+            return Ok(Added::Known);
+        }
+        self.orders.remove(&key);
+        self.make_room(from);
+        let order = UnsignedOrder {
             from: from.to_owned(),
             id: order.id,
             user_id: order.user_id,
             side: order.side,
             amount: order.amount,
+            open: order.amount,
             price: order.price,
             pair: order.pair,
             timestamp: order.timestamp,
         };
-        self.orders
-            .retain(|kept| kept.from != from || kept.id != checked.id);
-        let of_peer = self.orders.iter().filter(|kept| kept.from == from).count();
-        if of_peer >= ORDERS_PER_PEER
-            && let Some(oldest) = self.orders.iter().position(|kept| kept.from == from)
-        {
-            self.orders.remove(oldest);
-        } else if self.orders.len() >= ORDERS_LIMIT {
-            self.orders.pop_front();
+        self.came += 1;
+        let number = self.came;
+        self.orders.insert(key, Kept { order, number });
+        Ok(Added::Kept(key))
+    }
+
+    /// The key that an order has in the book: nobody's signature, so no signed order has it.
+    fn key(&self, from: &str, id: &str) -> OrderId {
+        let mut hash = Sha256::new_with_prefix(b"unsigned order\0");
+        if !self.are_matched() {
+            hash.update(from);
+            hash.update([0]);
         }
-        self.orders.push_back(checked);
-        Ok(())
+        hash.update(id);
+        OrderId::from(StatementHash(hash.finalize().into()))
+    }
+
+    /// Notes an order's key; says whether it is new.
+    fn is_first(&mut self, key: OrderId) -> bool {
+        if self.orders.contains_key(&key) || !self.seen.insert(key) {
+            return false;
+        }
+        self.seen_order.push_back(key);
+        if self.seen_order.len() > SEEN_LIMIT
+            && let Some(oldest) = self.seen_order.pop_front()
+        {
+            self.seen.remove(&oldest);
+        }
+        true
+    }
+
+    /// Makes room for one more order of a peer.
+    fn make_room(&mut self, from: &str) {
+        let of_peer = |kept: &&Kept| kept.order.from == from;
+        let excess = if self.orders.values().filter(of_peer).count() >= ORDERS_PER_PEER {
+            self.oldest(of_peer)
+        } else if self.orders.len() >= ORDERS_LIMIT {
+            self.oldest(|_| true)
+        } else {
+            None
+        };
+        if let Some(key) = excess {
+            self.orders.remove(&key);
+            self.gone.push(key);
+        }
+    }
+
+    fn oldest(&self, wanted: impl Fn(&&Kept) -> bool) -> Option<OrderId> {
+        let wanted = self.orders.iter().filter(|(_, kept)| wanted(kept));
+        let oldest = wanted.min_by_key(|(_, kept)| kept.number);
+        oldest.map(|(key, _)| *key)
+    }
+
+    pub(super) fn get(&self, key: &OrderId) -> Option<&UnsignedOrder> {
+        self.orders.get(key).map(|kept| &kept.order)
+    }
+
+    /// All open orders with their keys.
+    pub(super) fn orders(&self) -> impl Iterator<Item = (&OrderId, &UnsignedOrder)> {
+        self.orders.iter().map(|(key, kept)| (key, &kept.order))
+    }
+
+    /// Takes some of an order; returns what is left of it. A filled one is gone.
+    pub(super) fn fill(&mut self, key: &OrderId, amount: Amount) -> Amount {
+        let Some(kept) = self.orders.get_mut(key) else {
+            return Amount::ZERO;
+        };
+        kept.order.open = kept.order.open.saturating_sub(amount);
+        let open = kept.order.open;
+        if open.is_zero() {
+            self.orders.remove(key);
+        }
+        open
     }
 
     /// Removes an order that the peer cancelled.
     pub(super) fn cancel_order(&mut self, from: &str, id: &str) {
-        self.orders
-            .retain(|kept| kept.from != from || kept.id != id);
+        let key = self.key(from, id);
+        if self.get(&key).is_some_and(|order| order.from == from) {
+            self.orders.remove(&key);
+            self.gone.push(key);
+        }
     }
 
-    /// Keeps a trade, once for each id and peer.
+    /// Keys of the orders that are gone, but for filled ones, since the last call.
+    pub(super) fn take_gone(&mut self) -> Vec<OrderId> {
+        std::mem::take(&mut self.gone)
+    }
+
+    /// Keeps a trade that a peer reports, once for each id.
     pub(super) fn add_trade(
         &mut self,
         from: &str,
@@ -80,11 +212,7 @@ impl Unsigned {
             price: trade.price,
             timestamp: trade.timestamp,
         };
-        if self
-            .trades
-            .iter()
-            .any(|kept| kept.from == from && kept.id == checked.id)
-        {
+        if self.trades.iter().any(|kept| kept.id == checked.id) {
             return Ok(());
         }
         if self.trades.len() >= TRADES_LIMIT {
@@ -94,9 +222,37 @@ impl Unsigned {
         Ok(())
     }
 
+    /// Keeps a trade of an own order with an unsigned one.
+    pub(super) fn add_fill(&mut self, trade: Trade) {
+        if self.fills.len() >= TRADES_LIMIT {
+            self.fills.pop_front();
+        }
+        self.fills.push_back(trade);
+    }
+
+    /// Brings the trades of an earlier run in order.
+    pub(super) fn sort_fills(&mut self) {
+        let fills = self.fills.make_contiguous();
+        fills.sort_by_key(|trade| (trade.timestamp, trade.id));
+    }
+
+    pub(super) fn has_fill(&self, id: &TradeId) -> bool {
+        self.fills.iter().any(|trade| trade.id == *id)
+    }
+
+    /// Own trades with unsigned orders, newest first.
+    pub(super) fn fills(&self) -> impl Iterator<Item = &Trade> {
+        self.fills.iter().rev()
+    }
+
     /// Notes that a peer is gone: nobody can cancel its orders any more, so they go after a while.
     pub(super) fn peer_left(&mut self, from: &str, now: Now) {
-        if self.orders.iter().any(|kept| kept.from == from) {
+        let orders = &self.orders;
+        let has_orders = |from: &str| orders.values().any(|kept| kept.order.from == from);
+        if self.departed.len() >= ORDERS_LIMIT {
+            self.departed.retain(|from, _| has_orders(from));
+        }
+        if has_orders(from) {
             self.departed
                 .insert(from.to_owned(), now.mono + KEPT_AFTER_LEAVING);
         }
@@ -109,19 +265,28 @@ impl Unsigned {
 
     /// Forgets the orders of peers that have been gone for long enough.
     pub(super) fn expire(&mut self, now: Now) {
-        let orders = &mut self.orders;
+        let (orders, gone) = (&mut self.orders, &mut self.gone);
         self.departed.retain(|from, due| {
-            let gone = *due <= now.mono;
-            if gone {
-                orders.retain(|kept| kept.from != *from);
+            let over = *due <= now.mono;
+            if over {
+                orders.retain(|key, kept| {
+                    let stays = kept.order.from != *from;
+                    if !stays {
+                        gone.push(*key);
+                    }
+                    stays
+                });
             }
-            !gone
+            !over
         });
     }
 
+    /// Newest first.
     pub(super) fn view(&self) -> UnsignedView {
+        let mut orders: Vec<&Kept> = self.orders.values().collect();
+        orders.sort_by_key(|kept| std::cmp::Reverse(kept.number));
         UnsignedView {
-            orders: self.orders.iter().rev().cloned().collect(),
+            orders: orders.into_iter().map(|kept| kept.order.clone()).collect(),
             trades: self.trades.iter().rev().cloned().collect(),
         }
     }

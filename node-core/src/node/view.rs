@@ -61,6 +61,10 @@ pub struct Trade {
     pub timestamp: Millis,
     /// The side of the order that took.
     pub taker_side: Side,
+    /// An order of this node traded with one that nobody signed (`P2P_LEGACY=match`): only this
+    /// node knows of it, and the other order's id is made from the one that its peer gave it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsigned: bool,
 }
 
 /// One price of the book.
@@ -73,6 +77,13 @@ pub struct Level {
     pub amount: u128,
     /// How many orders stand at this price.
     pub count: usize,
+    /// The part of `amount` that nobody signed: orders of legacy peers (`P2P_LEGACY=match`).
+    #[serde(with = "total", default, skip_serializing_if = "is_zero")]
+    pub unsigned: u128,
+}
+
+const fn is_zero(units: &u128) -> bool {
+    *units == 0
 }
 
 /// The best levels of the book at one moment.
@@ -316,7 +327,8 @@ pub struct DirectConnectionStats {
     pub pending_handshakes: usize,
 }
 
-/// An order that a legacy peer sent: shown apart, never matched, signed by nobody.
+/// An order that a legacy peer sent, signed by nobody. Shown apart; with `P2P_LEGACY=match` it also
+/// stands in the book.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnsignedOrder {
@@ -330,6 +342,8 @@ pub struct UnsignedOrder {
     pub side: Side,
     /// As the peer said.
     pub amount: Amount,
+    /// What of it did not trade with orders of this node.
+    pub open: Amount,
     /// As the peer said.
     pub price: Price,
     /// As the peer said.

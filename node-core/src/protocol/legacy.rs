@@ -16,7 +16,8 @@ pub enum LegacyPolicy {
     /// It is connected; its orders and trades are shown apart, never matched, never mixed in.
     #[default]
     Observe,
-    /// Its orders enter the book, marked unsigned, and are matched locally.
+    /// Its orders enter the book, marked unsigned, and are matched with this node's own orders. Who
+    /// chooses this asks for that: it holds for all of them.
     Match,
 }
 

@@ -193,23 +193,36 @@ pub(crate) fn book(book: &BookSnapshot) -> String {
     }
     let row = |side: &str, level: &Level| {
         let value = serde_json::to_value(level).unwrap_or_default();
-        let amount = value["amount"].as_str().unwrap_or("-").to_owned();
+        let text = |field: &str| value[field].as_str().unwrap_or("-").to_owned();
         [
             side.to_owned(),
             level.price.to_string(),
-            amount,
+            text("amount"),
             level.count.to_string(),
+            text("unsigned"),
         ]
     };
     let asks = book.asks.iter().rev().map(|level| row("ask", level));
     let bids = book.bids.iter().map(|level| row("bid", level));
+    let rows: Vec<_> = asks.chain(bids).collect();
     let head = [
         (book.pair.as_str(), Align::Left),
         ("PRICE", Align::Right),
         ("AMOUNT", Align::Right),
         ("ORDERS", Align::Right),
+        ("UNSIGNED", Align::Right),
     ];
-    table(head, &asks.chain(bids).collect::<Vec<_>>())
+    let mut levels = book.bids.iter().chain(&book.asks);
+    if levels.any(|level| level.unsigned > 0) {
+        return table(head, &rows);
+    }
+    // Nobody has to read of it where there is none.
+    let [pair, price, amount, count, _] = head;
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|[a, b, c, d, _]| [a, b, c, d])
+        .collect();
+    table([pair, price, amount, count], &rows)
 }
 
 /// The node's own orders.
@@ -263,7 +276,10 @@ pub(crate) fn trades(list: &[Trade]) -> String {
                 trade.amount.to_string(),
                 trade.price.to_string(),
                 taker.to_string(),
-                maker.to_string(),
+                match trade.unsigned {
+                    true => format!("{maker} (unsigned)"),
+                    false => maker.to_string(),
+                },
             ]
         })
         .collect();
@@ -283,7 +299,10 @@ pub(crate) fn order_result(result: &OrderResult) -> String {
     let mut text = format!("order {}\n", result.order_id);
     for trade in &result.trades {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "traded {} at {}", trade.amount, trade.price);
+        let _ = match trade.unsigned {
+            true => writeln!(text, "traded {} at {}, unsigned", trade.amount, trade.price),
+            false => writeln!(text, "traded {} at {}", trade.amount, trade.price),
+        };
     }
     let _ = match &result.remaining_order {
         Some(order) => writeln!(
@@ -365,6 +384,7 @@ mod tests {
         let level = |price: &str, units| Level {
             price: price.parse().unwrap(),
             amount: units,
+            unsigned: 0,
             count: 1,
         };
         let text = book(&BookSnapshot {
@@ -377,6 +397,26 @@ mod tests {
         let prices: Vec<String> = text.lines().skip(1).filter_map(prices).collect();
         assert_eq!(prices, ["11", "10", "9", "8"]);
         assert!(text.contains("1.5"), "{text}");
+    }
+
+    #[test]
+    fn what_nobody_signed_has_a_column_where_there_is_any() {
+        let show = |unsigned| {
+            book(&BookSnapshot {
+                pair: "BTC/USD".parse().unwrap(),
+                timestamp: Millis(0),
+                bids: vec![Level {
+                    price: "9".parse().unwrap(),
+                    amount: 150_000_000,
+                    count: 2,
+                    unsigned,
+                }],
+                asks: Vec::new(),
+            })
+        };
+        assert!(!show(0).contains("UNSIGNED"));
+        let text = show(50_000_000);
+        assert!(text.contains("UNSIGNED") && text.contains("0.5"), "{text}");
     }
 
     #[test]

@@ -221,3 +221,127 @@ async fn a_plain_peer_that_waits_is_left_alone_with_legacy_off() {
         peer.received()
     );
 }
+
+/// A node that trades with plain peers.
+async fn matching() -> Node {
+    let node = Node::named("node").set("P2P_LEGACY", "match");
+    node.start().await
+}
+
+#[tokio::test]
+async fn a_node_with_the_originals_manners_trades_in_a_network_that_matches() {
+    let node = matching().await;
+    let other = Node::named("other").dialing(node.address).start().await;
+    node.has_peers(1).await;
+    let mut peer = Foreign::dialing(Script::Original, "py-peer", node.address).await;
+    peer.receives("handshake_ack").await;
+    node.has_peers(2).await;
+
+    // The node's order goes to the peer, whose order takes some of it.
+    let ask = node.control.place(Side::Sell, "1", "50000").await.order_id;
+    let told = peer.receives("order").await;
+    assert_eq!(told["order"]["id"], json!(ask.to_string()));
+    peer.send("order", order("legacy-1", "buy", "0.4", "51000"))
+        .await;
+    let told = peer.receives("trade").await;
+    assert_eq!(told["trade"]["buyOrderId"], "legacy-1");
+    assert_eq!(told["trade"]["sellOrderId"], json!(ask.to_string()));
+    assert_eq!(
+        (&told["trade"]["amount"], &told["trade"]["price"]),
+        (&json!("0.4"), &json!("50000"))
+    );
+    let trades = node.control.trades(10).await;
+    assert_eq!((trades.len(), trades[0].unsigned), (1, true));
+
+    // Nodes see that less is open, and nothing unsigned.
+    eventually("the other node sees what is left", async || {
+        let book = other.control.book().await;
+        let left = book.asks.first().map(|level| level.amount);
+        if left == Some(60_000_000) {
+            Ok(())
+        } else {
+            Err(format!("{book:?}"))
+        }
+    })
+    .await;
+    assert!(other.control.trades(10).await.is_empty());
+
+    // A resting order of the peer is marked, and an own order takes it.
+    peer.send("order", order("legacy-2", "buy", "1", "40000"))
+        .await;
+    eventually("the book has a marked bid", async || {
+        let book = node.control.book().await;
+        match book.bids.as_slice() {
+            [bid] if bid.unsigned == bid.amount => Ok(()),
+            _ => Err(format!("{book:?}")),
+        }
+    })
+    .await;
+    assert!(other.control.book().await.bids.is_empty());
+    let sold = node.control.place(Side::Sell, "0.5", "40000").await;
+    assert_eq!(sold.trades.len(), 1);
+    assert!(sold.trades[0].unsigned && sold.remaining_order.is_none());
+
+    node.control.cancel(ask).await.unwrap();
+    let told = peer.receives("cancel_order").await;
+    assert_eq!(told["orderId"], json!(ask.to_string()));
+    peer.send("orderbook_sync_request", json!({})).await;
+    let told = peer.receives("orderbook_sync_response").await;
+    assert_eq!(told["orders"], json!([]));
+}
+
+#[tokio::test]
+async fn what_a_plain_peer_repeats_without_end_does_no_harm_in_a_network_that_matches() {
+    let node = matching().await;
+    let mut peer = Foreign::dialing(Script::Original, "py-peer", node.address).await;
+    peer.receives("handshake_ack").await;
+    node.has_peers(1).await;
+    let ask = node.control.place(Side::Sell, "1", "50000").await.order_id;
+    peer.receives("order").await;
+    peer.send("order", order("again", "buy", "0.1", "50000"))
+        .await;
+    let first = peer.receives("trade").await["trade"].clone();
+    for _ in 0..500 {
+        peer.send("order", order("again", "buy", "0.1", "50000"))
+            .await;
+        // As originals do among themselves: every trade comes back, and a strange one too.
+        peer.send("trade", json!({ "trade": first })).await;
+        peer.send("trade", trade("legacy-t")).await;
+    }
+    for number in 0..500 {
+        let id = format!("endless-{number}");
+        peer.send("order", order(&id, "buy", "1", "100")).await;
+    }
+    node.has_counted("unsigned_known", 500).await;
+    node.has_counted("unsigned_echo", 500).await;
+    eventually(
+        "the peer has as many orders as a peer may have",
+        async || {
+            let view = node.control.unsigned().await;
+            let newest = view.orders.first().map(|order| order.id.clone());
+            if newest.as_deref() == Some("endless-499") {
+                assert_eq!((view.orders.len(), view.trades.len()), (200, 1));
+                Ok(())
+            } else {
+                Err(format!("{newest:?}"))
+            }
+        },
+    )
+    .await;
+    let own = node.control.order(ask).await.unwrap();
+    assert_eq!(own.filled, "0.1".parse().unwrap());
+    assert_eq!(node.control.trades(10).await.len(), 1);
+
+    // The session has borne it, the peer was told of its one trade, and the node goes on.
+    peer.send("heartbeat", json!({})).await;
+    peer.receives("heartbeat_ack").await;
+    let trades = peer
+        .received()
+        .iter()
+        .filter(|kind| **kind == "trade")
+        .count();
+    assert_eq!(trades, 1);
+    peer.send("order", order("last", "buy", "0.2", "50000"))
+        .await;
+    assert_eq!(peer.receives("trade").await["trade"]["amount"], "0.2");
+}

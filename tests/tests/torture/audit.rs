@@ -233,6 +233,7 @@ fn book_is_of(orders: &BTreeMap<&OrderId, (usize, &Order)>, view: &View) -> Resu
             price: *price,
             amount: open.0,
             count: open.1,
+            unsigned: 0,
         };
         side.iter().map(level).collect()
     };

@@ -195,10 +195,6 @@ impl Config {
             tracing::warn!(
                 "P2P_ENABLED=false: the RPC of Grenache is not there yet, so no peer is reached"
             );
-        } else if self.legacy() == LegacyPolicy::Match {
-            tracing::warn!(
-                "P2P_LEGACY=match is not there yet: unsigned orders are shown, as by observe"
-            );
         }
     }
 

@@ -11,6 +11,7 @@ use super::allowance::Cost;
 use crate::ledger::{OrderState, Retained, Statement};
 use crate::node::core::Node;
 use crate::node::io::ConnId;
+use crate::node::market::UNSIGNED;
 use crate::protocol::{BookPage, BookPart, BookPlace, BookRequest, Message};
 use crate::types::{Millis, NodeId, Now, Side};
 
@@ -169,6 +170,10 @@ impl Node {
                 ts: order.time,
                 id: order.id,
             };
+            if order.owner == UNSIGNED {
+                // Only what is signed goes to other nodes.
+                continue;
+            }
             let before = |after: BookPlace| {
                 place.px == after.px && (place.ts, place.id) <= (after.ts, after.id)
             };

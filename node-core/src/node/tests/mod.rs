@@ -5,6 +5,7 @@ mod fills;
 mod found;
 mod healing;
 mod keep_alive;
+mod legacy;
 mod net;
 mod orders;
 mod peers;

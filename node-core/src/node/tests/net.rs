@@ -88,6 +88,7 @@ type Lose = Box<dyn FnMut(usize, &str) -> bool>;
 
 pub(super) struct Net {
     pub(super) nodes: Vec<Node>,
+    configs: Vec<NodeConfig>,
     /// How much each node's clock is ahead, in milliseconds.
     pub(super) ahead: Vec<u64>,
     /// What each node has written down, if it writes anything.
@@ -107,6 +108,8 @@ pub(super) struct Net {
     pub(super) dials: Vec<(usize, PeerAddress)>,
     pub(super) closed: Vec<(usize, &'static str)>,
     pub(super) delivered: usize,
+    /// What was sent on connections that lead out of the network, as text.
+    pub(super) left: Vec<(ConnId, String)>,
     /// Messages for which this says true are lost.
     pub(super) lose: Option<Lose>,
     next_conn: u64,
@@ -122,17 +125,27 @@ impl Net {
             mono: Millis(1_000),
             wall: Millis(1_795_000_000_000),
         };
-        let nodes = (0..count).map(|i| {
+        let configs = (0..count).map(|i| {
             let mut config = config();
             change(i, &mut config);
+            config
+        });
+        let configs: Vec<NodeConfig> = configs.collect();
+        let nodes = configs.iter().enumerate().map(|(i, config)| {
             let mut seed = [7; 32];
             seed[0] = i as u8;
-            let mut node = Node::new(config, Arc::new(Identity::from_seed(seed)), seed, now);
+            let mut node = Node::new(
+                config.clone(),
+                Arc::new(Identity::from_seed(seed)),
+                seed,
+                now,
+            );
             node.start(Vec::new(), None, now);
             node
         });
         Self {
             nodes: nodes.collect(),
+            configs,
             ahead: vec![0; count],
             disks: vec![None; count],
             failing: BTreeMap::new(),
@@ -149,6 +162,7 @@ impl Net {
             dials: Vec::new(),
             closed: Vec::new(),
             delivered: 0,
+            left: Vec::new(),
             lose: None,
             next_conn: 0,
         }
@@ -156,7 +170,11 @@ impl Net {
 
     /// Nodes that write down what must survive; everybody connected to everybody.
     pub(super) fn durable(count: usize) -> Self {
-        let mut net = Self::new(count);
+        Self::durable_with(count, |_, _| {})
+    }
+
+    pub(super) fn durable_with(count: usize, change: impl Fn(usize, &mut NodeConfig)) -> Self {
+        let mut net = Self::with(count, change);
         for i in 0..count {
             net.disks[i] = Some(Disk::new());
             net.start_from_disk(i);
@@ -344,7 +362,7 @@ impl Net {
         let mut seed = [7; 32];
         seed[0] = node as u8;
         let identity = Arc::new(Identity::from_seed(seed));
-        let mut fresh = Node::new(config(), identity, seed, self.now);
+        let mut fresh = Node::new(self.configs[node].clone(), identity, seed, self.now);
         if let Some(disk) = &self.disks[node] {
             let entries = disk.iter().map(|((table, key), value)| Entry {
                 table: *table,
@@ -436,6 +454,9 @@ impl Net {
                     } else if self.strangers.contains(&conn) {
                         let message = decode(&message, Dialect::Secured).unwrap();
                         self.heard.push((conn, message));
+                    } else {
+                        let text = String::from_utf8(message.to_vec()).unwrap();
+                        self.left.push((conn, text));
                     }
                 }
                 Output::Close { conn, reason, .. } => {
