@@ -11,8 +11,7 @@ use crate::types::{Amount, Millis, NodeId, OrderId, Side, StatementHash};
 use super::store_tests::{seeds, world};
 use super::testing::{Draft, Item, amount, apply, identity, ka, ord, place, sign};
 use super::{
-    Applied, InventoryError, Ledger, OrdStatus, OrderStatus, Payload, Place, Proof, Retained,
-    Statement,
+    Applied, InventoryError, Ledger, OrdStatus, OrderStatus, Payload, Place, Proof, Statement,
 };
 
 const WALL: Millis = Millis(60_000);
@@ -326,12 +325,5 @@ proptest! {
             open.collect::<Vec<_>>()
         };
         prop_assert_eq!(open(one), open(other));
-        // Whoever gets just that comes to show the same.
-        let items = one.retained().map(|item| match item {
-            Retained::Statement(statement) => Item::Statement(statement),
-            Retained::Trade(trade) => Item::Trade(trade),
-            Retained::Proof(proof) => Item::Proof(proof),
-        });
-        prop_assert_eq!(open(one), open(&informed(items.collect())));
     }
 }
