@@ -52,10 +52,12 @@ impl Take {
         self.piece.len()
     }
 
-    /// Sets when the same bytes go again: after 0.5, 1, 2, 4 s, then every 30 s.
+    /// Sets when the same bytes go again: after 0.5, 1, 2, 4 s, every 5 s for a while, since a maker
+    /// that has just started answers after some 10 s, then every 30 s.
     pub(super) fn schedule(&mut self, now: Now) {
         let pause = match self.attempt {
             attempt @ 0..=3 => Millis(500 << attempt),
+            4..=9 => Millis::from_secs(5),
             _ => Millis::from_secs(30),
         };
         self.attempt = self.attempt.saturating_add(1);
