@@ -1,7 +1,7 @@
 //! Sessions coming and going, heartbeats, peer exchange, dials.
 
 use super::core::Node;
-use super::gossip::encode_items;
+use super::gossip::{encode_items, queue_bulk};
 use super::io::{Class, ConnId, Event, Output};
 use super::peers::Admission;
 use super::peers::policy::Merit;
@@ -160,13 +160,7 @@ impl Node {
         let items: Vec<&Retained> = items.iter().collect();
         let from = self.identity.node_id().to_string();
         for message in encode_items(&items, &from, now.wall) {
-            self.peers.sent(conn, message.len());
-            let class = Class::Bulk;
-            self.outputs.push(Output::Send {
-                conn,
-                class,
-                message,
-            });
+            queue_bulk(conn, message, &mut self.peers, &mut self.outputs);
         }
     }
 

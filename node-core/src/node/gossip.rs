@@ -266,7 +266,7 @@ impl Gossip {
                 encode_items(&items, from, now.wall)
             });
             for message in messages.iter().cloned() {
-                send_bulk(*conn, message, peers, outputs);
+                queue_bulk(*conn, message, peers, outputs);
             }
         }
     }
@@ -326,7 +326,7 @@ impl Gossip {
             for part in prefixes.chunks(MAX_PREFIXES) {
                 let message = Message::Have(part.to_vec());
                 if let Ok(message) = encode(&message, Dialect::Secured, from, now.wall) {
-                    send_bulk(*conn, message, peers, outputs);
+                    queue_bulk(*conn, message, peers, outputs);
                 }
             }
         }
@@ -356,7 +356,13 @@ pub(super) fn encode_items(items: &[&Retained], from: &str, wall: Millis) -> Vec
     messages
 }
 
-fn send_bulk(conn: ConnId, message: Bytes, peers: &mut PeerManager, outputs: &mut Vec<Output>) {
+/// Queues an encoded message that may be dropped, and counts it.
+pub(super) fn queue_bulk(
+    conn: ConnId,
+    message: Bytes,
+    peers: &mut PeerManager,
+    outputs: &mut Vec<Output>,
+) {
     peers.sent(conn, message.len());
     let class = Class::Bulk;
     outputs.push(Output::Send {
