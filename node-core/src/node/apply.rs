@@ -65,22 +65,27 @@ impl Node {
     }
 
     /// Something was taken in about an order of this node's own key. One that was left behind by
-    /// an earlier process is closed everywhere, since nobody can fill it any more.
+    /// an earlier process is closed everywhere, since nobody can fill it any more; so is one that
+    /// this process cancelled without telling, as its store did not know that it had been published.
     fn look_after_returned(&mut self, id: OrderId, now: Now) {
         let Some(state) = self.market.ledger().order(&id) else {
             return;
         };
-        let (closed, own) = (state.closing().is_some(), self.own.get(&id));
-        match own.map(OwnOrder::is_open) {
-            Some(true) if closed => self.finish(&id, Stage::Cancelled),
-            None if !closed && state.status() != OrderStatus::Filled => {
-                self.counters.count("left_behind_closed");
-                let (open, closed) = (Amount::ZERO, OrdStatus::Closed);
-                if let Some(ord) = self.state_order(id, open, closed, OrdWhy::Shutdown, now) {
-                    self.tell_own(ord);
-                }
+        let closed = state.closing().is_some();
+        let stage = self.own.get(&id).map(|own| own.stage);
+        let ended = match stage {
+            None => true,
+            Some(Stage::Cancelled) => state.published(),
+            Some(Stage::Placing | Stage::Published | Stage::Filled) => false,
+        };
+        if ended && !closed && state.status() != OrderStatus::Filled {
+            self.counters.count("left_behind_closed");
+            let (open, closed) = (Amount::ZERO, OrdStatus::Closed);
+            if let Some(ord) = self.state_order(id, open, closed, OrdWhy::Shutdown, now) {
+                self.tell_own(ord);
             }
-            _ => {}
+        } else if closed && matches!(stage, Some(Stage::Placing | Stage::Published)) {
+            self.finish(&id, Stage::Cancelled);
         }
     }
 
@@ -151,7 +156,8 @@ impl Node {
                 self.reopen_if_void(&id);
                 self.order_changed(&id);
                 self.after_match(id, now);
-            } else if place.owner() == me {
+            }
+            if place.owner() == me {
                 self.look_after_returned(id, now);
             }
         }

@@ -225,6 +225,31 @@ fn a_restored_backup_is_recognised_and_its_orders_are_closed() {
 }
 
 #[test]
+fn an_order_that_the_backup_knew_before_it_was_published_is_closed_everywhere() {
+    let mut net = Net::durable(3);
+    net.submit(1, buy("1", "100"));
+    let ask = net.place(0, sell("3", "100"));
+    let backup = net.disk(0);
+    net.run();
+    assert_eq!(net.book(2).1.len(), 1, "its rest is published");
+    net.set_disk(0, backup);
+    net.crash(0);
+    net.connect(0, 1);
+    net.connect(0, 2);
+    net.pass(AFTER_BOOT);
+    assert_eq!(net.counter(0, "store_behind"), 1);
+    assert_eq!(
+        net.nodes[0].order(&ask).unwrap().status,
+        OrderStatus::Cancelled
+    );
+    assert_eq!(net.filled(0, ask), "1");
+    for node in 0..3 {
+        assert_eq!(net.book(node), (Vec::new(), Vec::new()), "of node {node}");
+    }
+    net.assert_agreement();
+}
+
+#[test]
 fn a_node_whose_disk_is_full_takes_nothing_and_goes_on_where_it_was() {
     let mut net = Net::durable(2);
     let ask = net.submit(0, sell("1", "100"));
