@@ -14,7 +14,7 @@ pub const LOCK_FILE: &str = "node.lock";
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl DataDir {
@@ -35,7 +35,7 @@ impl DataDir {
         match lock.try_lock() {
             Ok(()) => Ok(Self {
                 path: path.to_owned(),
-                _lock: lock,
+                lock,
             }),
             Err(TryLockError::WouldBlock) => Err(StorageError::InUse {
                 path: path.to_owned(),
@@ -48,6 +48,14 @@ impl DataDir {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Drop for DataDir {
+    /// Closing the file would keep the lock for as long as a process that this one is just
+    /// starting has its copy.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
     }
 }
 
