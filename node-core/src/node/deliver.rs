@@ -20,7 +20,13 @@ impl Node {
         forward.hops = hops;
         self.counters.count("forwarded");
         let direct = self.peers.get_node(forward.to).map(|peer| peer.conn);
-        let known = || self.router.path(forward.to).filter(|via| *via != from);
+        let known = || {
+            let via = match forward.body {
+                ForwardBody::Take(_) => self.router.path_of_request(forward.to, now),
+                ForwardBody::Answer(_) => self.router.path(forward.to),
+            };
+            via.filter(|via| *via != from)
+        };
         match direct.or_else(known) {
             Some(via) => self.send(via, Class::Control, &Message::Forward(forward), now),
             None => {

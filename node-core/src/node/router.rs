@@ -2,7 +2,8 @@
 //!
 //! Directly where there is a session; else along the reverse path, through the neighbour that
 //! first brought news of that node; else it waits, within a bound and a time limit, for a way to
-//! appear; else its sender is told that there is none. Forwarded messages are taken once.
+//! appear; else its sender is told that there is none. Forwarded messages are taken once. A way
+//! that leads nowhere shows in requests along it that nobody answers: then all are asked.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -19,10 +20,21 @@ const QUEUE_TIME: Millis = Millis::from_secs(60);
 const SEEN_LIMIT: usize = 100_000;
 /// Nodes to which a way is remembered.
 const PATHS_LIMIT: usize = 10_000;
+/// A request passed on along a known way has an answer within this time, or others are asked as
+/// well: once, and again after as long.
+const ANSWER_TIME: Millis = Millis::from_secs(4);
 /// A forwarded message is passed on so often at most.
 pub(super) const MAX_HOPS: u8 = 16;
 /// Where no way is known and all neighbours are asked, it goes only so much further.
 pub(super) const FLOOD_HOPS: u8 = 6;
+
+/// The way to a node: through the neighbour that first brought the newest news of it.
+#[derive(Clone, Copy, Debug)]
+struct Path {
+    via: ConnId,
+    /// Since when a request that went this way has no answer.
+    asked: Option<Millis>,
+}
 
 /// A message for one node that waits for a way.
 #[derive(Debug)]
@@ -35,8 +47,7 @@ struct Waiting {
 /// The seed's `MessageRouter`.
 #[derive(Debug, Default)]
 pub(super) struct MessageRouter {
-    /// The neighbour that first brought the newest news of a node.
-    paths: BTreeMap<NodeId, ConnId>,
+    paths: BTreeMap<NodeId, Path>,
     path_order: VecDeque<NodeId>,
     waiting: VecDeque<Waiting>,
     seen: HashSet<Arc<str>>,
@@ -50,7 +61,11 @@ pub(super) struct QueueFull;
 impl MessageRouter {
     /// Remembers that news of `node` came first by `conn`.
     pub(super) fn learn_path(&mut self, node: NodeId, conn: ConnId) {
-        if self.paths.insert(node, conn).is_none() {
+        let path = Path {
+            via: conn,
+            asked: None,
+        };
+        if self.paths.insert(node, path).is_none() {
             self.path_order.push_back(node);
             if self.path_order.len() > PATHS_LIMIT
                 && let Some(oldest) = self.path_order.pop_front()
@@ -61,12 +76,24 @@ impl MessageRouter {
     }
 
     pub(super) fn path(&self, node: NodeId) -> Option<ConnId> {
-        self.paths.get(&node).copied()
+        self.paths.get(&node).map(|path| path.via)
+    }
+
+    /// The way for a request that is passed on; none when an earlier one has waited too long for
+    /// its answer.
+    pub(super) fn path_of_request(&mut self, node: NodeId, now: Now) -> Option<ConnId> {
+        let path = self.paths.get_mut(&node)?;
+        let asked = *path.asked.get_or_insert(now.mono);
+        if now.mono.since(asked) < ANSWER_TIME {
+            return Some(path.via);
+        }
+        path.asked = Some(now.mono);
+        None
     }
 
     /// Forgets the ways through a connection that is gone.
     pub(super) fn forget_conn(&mut self, conn: ConnId) {
-        self.paths.retain(|_, via| *via != conn);
+        self.paths.retain(|_, path| path.via != conn);
         let paths = &self.paths;
         self.path_order.retain(|node| paths.contains_key(node));
     }

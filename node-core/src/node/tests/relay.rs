@@ -74,3 +74,27 @@ fn a_request_finds_another_way_when_the_known_one_is_gone() {
         ("1".into(), "1".into())
     );
 }
+
+#[test]
+fn a_request_finds_its_maker_though_the_way_that_a_relay_knows_ends_at_a_leaf() {
+    // 0 - 1 - 3 - 4, and 2 beside 1.
+    let mut net = Net::new(5);
+    for (a, b) in [(0, 1), (1, 2), (1, 3), (3, 4)] {
+        net.connect(a, b);
+        net.run();
+    }
+    let ask = net.submit(4, sell("1", "100"));
+    // Node 1 starts again and hears of the order from node 2, which had it from node 1.
+    net.crash(1);
+    for other in [2, 0, 3] {
+        net.connect(1, other);
+        net.run();
+    }
+    let bid = net.submit(0, buy("1", "100"));
+    net.pass(15_000);
+    assert_eq!(
+        (net.filled(4, ask), net.filled(0, bid)),
+        ("1".into(), "1".into())
+    );
+    net.assert_agreement();
+}
