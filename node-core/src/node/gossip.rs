@@ -10,8 +10,13 @@
 //! announced it, and gets all further news from there at once (Plumtree: Leitao, Pereira and
 //! Rodrigues, "Epidemic Broadcast Trees", 2007). So news spreads along trees that form by
 //! themselves, each node hears it about once, and a tree that breaks costs a moment and no news.
+//!
+//! Trees alone are deep where a network is large. So what comes straight from its owner goes on at
+//! once, and to other neighbours too, but those that have the same owner for a neighbour and say
+//! so by being told in vain; and among many neighbours what came from further away waits a moment,
+//! in which most of them turn out to have it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use bytes::Bytes;
 
@@ -26,9 +31,17 @@ use crate::protocol::{
 use crate::types::{Millis, NodeId, Now};
 
 /// This node's own word goes whole to so many peers.
-const OWN_EAGER: usize = 32;
-/// Others' word goes whole to so many peers at most.
+const OWN_EAGER: usize = 50;
+/// Others' word goes whole to so many eager peers at most.
 const PASSED_EAGER: usize = 8;
+/// What came straight from its owner goes whole besides to so many of five that are not eager.
+const STRAIGHT_OF_FIVE: usize = 4;
+/// With more neighbours than this, what did not come straight from its owner is passed on
+/// [`PASS_AFTER`] it came.
+const MANY: usize = 12;
+const PASS_AFTER: Millis = Millis(12);
+/// News that waits for that; more of it makes the oldest go.
+const HELD: usize = 4_096;
 /// So many connections are eager before anything is known about them.
 const EAGER_AT_FIRST: usize = 3;
 /// A neighbour is told to be lazy once its merit is so far below zero.
@@ -66,8 +79,19 @@ pub(super) enum Reach {
 #[derive(Debug)]
 struct News {
     what: Retained,
+    prefix: Prefix,
     from: Option<ConnId>,
     reach: Reach,
+}
+
+impl News {
+    /// The connection to the owner, who need not hear it again either.
+    fn owner(&self, peers: &PeerManager) -> Option<ConnId> {
+        let Retained::Statement(statement) = &self.what else {
+            return None;
+        };
+        peers.get_node(statement.owner()).map(|peer| peer.conn)
+    }
 }
 
 /// What is known of one neighbour.
@@ -75,6 +99,9 @@ struct News {
 struct Link {
     /// Others' word goes to it whole.
     eager: bool,
+    /// What this node hears straight from the owners goes to it whole in vain: most of them are
+    /// its neighbours as well.
+    near: bool,
     /// How useful was what it brought lately.
     merit: i32,
     announce: Vec<Waiting>,
@@ -115,6 +142,8 @@ impl Link {
 #[derive(Debug, Default)]
 pub(super) struct Gossip {
     news: Vec<News>,
+    /// What is passed on a moment later, and when.
+    held: VecDeque<(Millis, News)>,
     links: BTreeMap<ConnId, Link>,
     recent: Recent,
 }
@@ -156,17 +185,17 @@ impl Gossip {
 
     /// A peer asked for something that was announced to it: it gets the next things at once.
     pub(super) fn was_asked(&mut self, conn: ConnId) {
-        self.set_eager(conn, true);
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.eager = true;
+            link.near = false;
+        }
     }
 
     /// A peer has what this node passes on from elsewhere.
     pub(super) fn was_told_lazy(&mut self, conn: ConnId) {
-        self.set_eager(conn, false);
-    }
-
-    fn set_eager(&mut self, conn: ConnId, eager: bool) {
         if let Some(link) = self.links.get_mut(&conn) {
-            link.eager = eager;
+            link.near = !link.eager;
+            link.eager = false;
         }
     }
 
@@ -175,7 +204,13 @@ impl Gossip {
         if let Some(link) = from.and_then(|conn| self.links.get_mut(&conn)) {
             link.merit = (link.merit + NEW_MERIT).min(LAZY_AFTER);
         }
-        self.news.push(News { what, from, reach });
+        let prefix = prefix_of(&what.id());
+        self.news.push(News {
+            what,
+            prefix,
+            from,
+            reach,
+        });
     }
 
     /// Notes that the peer at this connection has something.
@@ -206,8 +241,13 @@ impl Gossip {
         unknown
     }
 
-    /// When announcements have to go out.
+    /// When something has to go out.
     pub(super) fn next_due(&self) -> Option<Millis> {
+        let held = self.held.front().map(|(due, _)| *due);
+        held.into_iter().chain(self.next_announcement()).min()
+    }
+
+    fn next_announcement(&self) -> Option<Millis> {
         self.links.values().filter_map(|link| link.due).min()
     }
 
@@ -220,43 +260,62 @@ impl Gossip {
         now: Now,
     ) {
         let from = own_id.to_string();
-        if !self.news.is_empty() {
-            self.flush_news(&from, peers, outputs, now);
+        let news = self.take_news(peers, now.mono);
+        if !news.is_empty() {
+            self.flush_news(&news, &from, peers, outputs, now);
         }
-        if self.next_due().is_some_and(|due| due <= now.mono) {
+        if self.next_announcement().is_some_and(|due| due <= now.mono) {
             self.flush_announcements(&from, peers, outputs, now);
         }
     }
 
+    /// What goes out now: the news of this batch, and what was held until now.
+    fn take_news(&mut self, peers: &PeerManager, now: Millis) -> Vec<News> {
+        let many = self.links.len() > MANY;
+        let mut ready = Vec::new();
+        for news in std::mem::take(&mut self.news) {
+            self.recent.insert(news.prefix, news.what.clone(), now);
+            if let Some(conn) = news.from {
+                self.recent.note(&news.prefix, conn);
+            }
+            let straight = news.from.is_some() && news.from == news.owner(peers);
+            if many && news.reach == Reach::Passed && !straight {
+                self.held.push_back((now + PASS_AFTER, news));
+            } else {
+                ready.push(news);
+            }
+        }
+        while let Some((due, _)) = self.held.front()
+            && (*due <= now || self.held.len() > HELD)
+        {
+            ready.extend(self.held.pop_front().map(|(_, news)| news));
+        }
+        ready
+    }
+
     fn flush_news(
         &mut self,
+        news: &[News],
         from: &str,
         peers: &mut PeerManager,
         outputs: &mut Vec<Output>,
         now: Now,
     ) {
-        let news = std::mem::take(&mut self.news);
         // For each peer what it gets whole, by its place among the news.
         let mut whole: BTreeMap<ConnId, Vec<usize>> = BTreeMap::new();
-        for (place, News { what, from, reach }) in news.iter().enumerate() {
-            let prefix = prefix_of(&what.id());
-            self.recent.insert(prefix, what.clone(), now.mono);
-            if let Some(conn) = from {
-                self.recent.note(&prefix, *conn);
+        for (place, item) in news.iter().enumerate() {
+            let owner = item.owner(peers);
+            let straight = item.from.is_some() && item.from == owner;
+            let mut told = self.eager_links(item, owner);
+            if straight && item.reach == Reach::Passed {
+                told.extend(self.far_links(item));
             }
-            let owner = match what {
-                Retained::Statement(statement) => peers.get_node(statement.owner()),
-                Retained::Trade(_) | Retained::Proof(_) => None,
-            };
-            let owner = owner.map(|peer| peer.conn);
-            let eager = self.eager_links(&prefix, *reach, [*from, owner]);
-            for conn in &eager {
+            for conn in &told {
                 whole.entry(*conn).or_default().push(place);
-                self.recent.note(&prefix, *conn);
+                self.recent.note(&item.prefix, *conn);
             }
-            let straight = from.is_some() && *from == owner;
-            let passed_over: Vec<ConnId> = eager.into_iter().chain(*from).chain(owner).collect();
-            self.announce(&prefix, &passed_over, straight, now.mono);
+            told.extend(item.from.into_iter().chain(owner));
+            self.announce(&item.prefix, &told, straight, now.mono);
         }
         // Messages are encoded once for all peers that get the same.
         let mut encoded: HashMap<&[usize], Vec<Bytes>> = HashMap::new();
@@ -277,9 +336,7 @@ impl Gossip {
     fn announce(&mut self, prefix: &Prefix, but: &[ConnId], straight: bool, now: Millis) {
         let links = self.links.iter_mut();
         let mut others: Vec<_> = links.filter(|(conn, _)| !but.contains(conn)).collect();
-        let chance = prefix.iter().fold(0_u64, |sum, byte| {
-            sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
-        });
+        let chance = chance(prefix);
         let first = chance.checked_rem(others.len() as u64).unwrap_or(0);
         others.rotate_left(first as usize);
         for (place, (conn, link)) in others.into_iter().enumerate() {
@@ -297,13 +354,13 @@ impl Gossip {
     }
 
     /// The peers that get something whole.
-    fn eager_links(&self, prefix: &Prefix, reach: Reach, but: [Option<ConnId>; 2]) -> Vec<ConnId> {
+    fn eager_links(&self, news: &News, owner: Option<ConnId>) -> Vec<ConnId> {
         let others = self.links.iter().filter(|(conn, _)| {
-            !but.contains(&Some(**conn)) && !self.recent.is_known_to(prefix, **conn)
+            Some(**conn) != owner && !self.recent.is_known_to(&news.prefix, **conn)
         });
         let eager = others.clone().filter(|(_, link)| link.eager);
         let lazy = others.filter(|(_, link)| !link.eager);
-        let (most_lazy, most) = match reach {
+        let (most_lazy, most) = match news.reach {
             Reach::Own => (OWN_EAGER, OWN_EAGER),
             Reach::Passed => (0, PASSED_EAGER),
             Reach::Announced => (0, 0),
@@ -311,6 +368,18 @@ impl Gossip {
         };
         let conns = eager.chain(lazy.take(most_lazy)).take(most);
         conns.map(|(conn, _)| *conn).collect()
+    }
+
+    /// The peers that get besides what came straight from its owner, each thing others.
+    fn far_links(&self, news: &News) -> Vec<ConnId> {
+        let far = self.links.iter().filter(|(conn, link)| {
+            !link.eager && !link.near && !self.recent.is_known_to(&news.prefix, **conn)
+        });
+        let mut far: Vec<ConnId> = far.map(|(conn, _)| *conn).collect();
+        let first = chance(&news.prefix).checked_rem(far.len() as u64);
+        far.rotate_left(first.unwrap_or(0) as usize);
+        far.truncate((far.len() * STRAIGHT_OF_FIVE).div_ceil(5));
+        far
     }
 
     fn flush_announcements(
@@ -331,6 +400,13 @@ impl Gossip {
             }
         }
     }
+}
+
+/// A number that is different for each thing, and the same everywhere.
+fn chance(prefix: &Prefix) -> u64 {
+    prefix.iter().fold(0, |sum: u64, byte| {
+        sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
+    })
 }
 
 /// The messages that carry these things, in their order as far as they are of one kind.
