@@ -1,5 +1,7 @@
 //! Sessions coming and going, heartbeats, peer exchange, dials.
 
+use bytes::Bytes;
+
 use super::core::Node;
 use super::gossip::{encode_items, queue_bulk};
 use super::io::{Class, ConnId, Event, Output};
@@ -7,7 +9,7 @@ use super::peers::Admission;
 use super::peers::policy::Merit;
 use super::view::Direction;
 use crate::ledger::Retained;
-use crate::protocol::{ErrorCode, Message, PeerInfo, encode};
+use crate::protocol::{Dialect, ErrorCode, Message, PeerInfo, encode};
 use crate::types::{Now, PeerAddress, PeerId};
 
 impl Node {
@@ -29,6 +31,17 @@ impl Node {
                 self.router.forget_conn(old);
                 self.lose_link(old, now);
                 self.close(old, None, "duplicate");
+            }
+            Admission::Full { dialect, others } => {
+                let reason = "peer_limit";
+                self.counters.count(reason);
+                if self.config.peer_exchange && !others.is_empty() {
+                    // Who knows only nodes that are full would stay alone.
+                    self.send_stranger(conn, dialect, &Message::PeerExchange(others), now);
+                }
+                let message = "no place is free for another peer".to_owned();
+                self.close(conn, Some((ErrorCode::PeerLimitReached, message)), reason);
+                return;
             }
             Admission::Refused { error, reason } => {
                 self.counters.count(reason);
@@ -166,19 +179,37 @@ impl Node {
 
     /// Sends a message in the peer's own dialect. What the dialect can't say stays unsaid.
     pub(super) fn send(&mut self, conn: ConnId, class: Class, message: &Message, now: Now) {
-        let Some(peer) = self.peers.get(conn) else {
+        let Some(dialect) = self.peers.get(conn).map(|peer| peer.dialect) else {
             return;
         };
+        if let Some(message) = self.encode(message, dialect, now) {
+            self.peers.sent(conn, message.len());
+            self.outputs.push(Output::Send {
+                conn,
+                class,
+                message,
+            });
+        }
+    }
+
+    /// Sends a message to somebody who is not a peer.
+    fn send_stranger(&mut self, conn: ConnId, dialect: Dialect, message: &Message, now: Now) {
+        if let Some(message) = self.encode(message, dialect, now) {
+            let class = Class::Control;
+            self.outputs.push(Output::Send {
+                conn,
+                class,
+                message,
+            });
+        }
+    }
+
+    fn encode(&mut self, message: &Message, dialect: Dialect, now: Now) -> Option<Bytes> {
         let from = self.identity.node_id().to_string();
-        let Ok(message) = encode(message, peer.dialect, &from, now.wall) else {
+        let encoded = encode(message, dialect, &from, now.wall);
+        if encoded.is_err() {
             self.counters.count("not_in_dialect");
-            return;
-        };
-        self.peers.sent(conn, message.len());
-        self.outputs.push(Output::Send {
-            conn,
-            class,
-            message,
-        });
+        }
+        encoded.ok()
     }
 }

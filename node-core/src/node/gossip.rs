@@ -34,8 +34,10 @@ use crate::types::{Millis, NodeId, Now};
 const OWN_EAGER: usize = 50;
 /// Others' word goes whole to so many eager peers at most.
 const PASSED_EAGER: usize = 8;
-/// What came straight from its owner goes whole besides to so many of five that are not eager.
+/// What came straight from its owner goes whole besides to so many of five that are not eager...
 const STRAIGHT_OF_FIVE: usize = 4;
+/// ... or to as many as let each node that is no neighbour of the owner get it about so often.
+const STRAIGHT_COPIES: usize = 3;
 /// With more neighbours than this, what did not come straight from its owner is passed on
 /// [`PASS_AFTER`] it came.
 const MANY: usize = 12;
@@ -308,7 +310,7 @@ impl Gossip {
             let straight = item.from.is_some() && item.from == owner;
             let mut told = self.eager_links(item, owner);
             if straight && item.reach == Reach::Passed {
-                told.extend(self.far_links(item));
+                told.extend(self.far_links(item, peers.nodes_known()));
             }
             for conn in &told {
                 whole.entry(*conn).or_default().push(place);
@@ -370,15 +372,19 @@ impl Gossip {
         conns.map(|(conn, _)| *conn).collect()
     }
 
-    /// The peers that get besides what came straight from its owner, each thing others.
-    fn far_links(&self, news: &News) -> Vec<ConnId> {
+    /// The peers that get besides what came straight from its owner, each thing others. As many
+    /// nodes as this one has neighbours do the same.
+    fn far_links(&self, news: &News, nodes: usize) -> Vec<ConnId> {
         let far = self.links.iter().filter(|(conn, link)| {
             !link.eager && !link.near && !self.recent.is_known_to(&news.prefix, **conn)
         });
         let mut far: Vec<ConnId> = far.map(|(conn, _)| *conn).collect();
         let first = chance(&news.prefix).checked_rem(far.len() as u64);
         far.rotate_left(first.unwrap_or(0) as usize);
-        far.truncate((far.len() * STRAIGHT_OF_FIVE).div_ceil(5));
+        let share = (far.len() * STRAIGHT_OF_FIVE).div_ceil(5);
+        let links = self.links.len().max(1);
+        let needed = STRAIGHT_COPIES * nodes.saturating_sub(links) / links;
+        far.truncate(share.min(needed));
         far
     }
 

@@ -146,6 +146,10 @@ impl KnownPeers {
         self.0.iter()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut KnownPeer> {
         self.0.values_mut()
     }

@@ -7,7 +7,7 @@ use super::known::{KnownPeer, KnownPeers, PersistedPeer};
 use super::policy::{
     BAN_SCORE, BANS_LIMIT, CLOCKS_TO_ASK, DIAL_GIVE_UP, DIALS_AT_ONCE, EXCHANGE_EVERY,
     EXCHANGE_LIMIT, FIRST_BAN, FOUND_AGAIN_AFTER, HEARTBEAT_EVERY, LONGEST_BAN, Merit,
-    PERSISTED_LIMIT, PLAIN_FOR, ROUND_AGAIN_AFTER, SAME_TIME, SILENCE_LIMIT,
+    PERSISTED_LIMIT, PLAIN_FOR, ROUND_AGAIN_AFTER, SAME_TIME, SILENCE_LIMIT, TOLD_IF_FULL,
 };
 use super::session::PeerSession;
 use crate::node::io::ConnId;
@@ -25,6 +25,11 @@ pub(crate) enum Admission {
     Admitted,
     /// It is in, and the peer's other session must be closed.
     Replaces(ConnId),
+    /// There is no place for it: it must be closed, and is told of others first.
+    Full {
+        dialect: Dialect,
+        others: Vec<PeerEntry>,
+    },
     /// It must be closed.
     Refused {
         /// What to tell the peer, where it is more than a duplicate.
@@ -50,6 +55,8 @@ struct Limits {
     /// can't take every place.
     outbound: usize,
     inbound: usize,
+    /// With so many none is looked for, so that who comes new finds room.
+    enough: usize,
 }
 
 impl Limits {
@@ -61,6 +68,7 @@ impl Limits {
             all,
             outbound,
             inbound,
+            enough: all - all / 10,
         }
     }
 }
@@ -133,8 +141,14 @@ impl PeerManager {
             return Admission::Replaces(old);
         }
         if self.is_full(direction) {
-            let message = "no place is free for another peer";
-            return refuse(ErrorCode::PeerLimitReached, message, "peer_limit");
+            let mut others = self.exchange_with(&session);
+            let first = session.conn.0.checked_rem(others.len() as u64);
+            others.rotate_left(first.unwrap_or(0) as usize);
+            others.truncate(TOLD_IF_FULL);
+            return Admission::Full {
+                dialect: session.dialect,
+                others,
+            };
         }
         self.insert(session);
         Admission::Admitted
@@ -191,6 +205,11 @@ impl PeerManager {
             Direction::Outbound => self.limits.outbound,
         };
         used >= limit || self.sessions.len() >= self.limits.all
+    }
+
+    /// How many nodes there are, as far as is known.
+    pub(crate) fn nodes_known(&self) -> usize {
+        self.known.len().max(self.sessions.len())
     }
 
     fn count(&self, direction: Direction) -> usize {
@@ -510,7 +529,7 @@ impl PeerManager {
         let free = self.limits.outbound.saturating_sub(used);
         let places = self
             .limits
-            .all
+            .enough
             .saturating_sub(self.sessions.len() + dialing);
         let room = free.min(places).min(DIALS_AT_ONCE.saturating_sub(dialing));
         if room == 0 {
@@ -586,9 +605,11 @@ impl PeerManager {
     /// What to tell one peer: whom we are connected to, then whom we were connected to, as far as
     /// it could reach them; never itself, never us.
     pub(crate) fn exchange_list(&self, conn: ConnId) -> Vec<PeerEntry> {
-        let Some(peer) = self.sessions.get(&conn) else {
-            return Vec::new();
-        };
+        let peer = self.sessions.get(&conn);
+        peer.map_or_else(Vec::new, |peer| self.exchange_with(peer))
+    }
+
+    fn exchange_with(&self, peer: &PeerSession) -> Vec<PeerEntry> {
         let entry = |address: &PeerAddress, id: Option<&String>| PeerEntry {
             node_id: id.cloned(),
             address: address.host().to_owned(),
@@ -596,7 +617,7 @@ impl PeerManager {
         };
         let connected = self
             .all()
-            .filter(|other| other.conn != conn)
+            .filter(|other| other.conn != peer.conn)
             .filter_map(|other| {
                 let address = other.dialable.as_ref()?;
                 Some((address, Some(other.id.to_string())))

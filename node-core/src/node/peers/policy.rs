@@ -21,6 +21,8 @@ pub(crate) const HELD_AFTER: Millis = Millis::from_secs(10);
 pub(crate) const EXCHANGE_EVERY: Millis = Millis::from_secs(60);
 /// The most addresses told or taken in one message.
 pub(crate) const EXCHANGE_LIMIT: usize = 20;
+/// So many others are named to somebody for whom there is no place, different ones each time.
+pub(crate) const TOLD_IF_FULL: usize = 5;
 
 /// The most known addresses, connected or not. When full, the worst of those that never
 /// answered makes room; known good ones stay.

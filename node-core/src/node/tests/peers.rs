@@ -282,3 +282,21 @@ fn a_clock_that_is_off_is_told_and_then_stops_the_node_from_placing() {
     assert_eq!(told(&net), 1);
     net.assert_agreement();
 }
+
+#[test]
+fn who_finds_no_place_is_told_of_other_nodes_and_dials_them() {
+    let mut net = Net::with(5, |_, config| config.max_peers = 4);
+    for i in 1..3 {
+        net.connect(i, 0);
+    }
+    net.run();
+    net.connect(3, 0);
+    net.run();
+    assert_eq!(net.counter(0, "peer_limit"), 1);
+    net.pass(1_000);
+    let dialed = net.dials.iter().filter(|(node, _)| *node == 3);
+    let mut dialed: Vec<_> = dialed.map(|(_, address)| address.clone()).collect();
+    dialed.sort();
+    dialed.dedup();
+    assert_eq!(dialed, [1, 2].map(Net::address));
+}
