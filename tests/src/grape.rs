@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 
 use super::eventually;
 
-/// A running Grape that knows no other. It is killed when this is dropped.
+/// A running Grape. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Grape {
     dht_port: u16,
@@ -18,21 +18,43 @@ pub struct Grape {
 }
 
 impl Grape {
-    /// Starts one on free ports of this machine and waits until it answers.
+    /// Starts one that knows no other, on free ports of this machine, and waits until it answers.
     ///
     /// # Panics
     /// Where it doesn't, or isn't installed.
     pub async fn start() -> Self {
-        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        // Nobody else takes them in the moment until the Grape does: the system hands free ports
-        // out in turn.
-        let tcp = TcpListener::bind(here).and_then(|socket| socket.local_addr());
-        let udp = UdpSocket::bind(here).and_then(|socket| socket.local_addr());
-        let (api, dht) = (tcp.expect("a free port"), udp.expect("a free port"));
-        Self::start_at(dht.port(), api.port()).await
+        let (api, dht) = free_ports();
+        // It can't do without another one, and makes do with itself.
+        Self::start_at(dht, api, dht).await
     }
 
-    async fn start_at(dht_port: u16, api_port: u16) -> Self {
+    /// Starts one that makes one DHT with another, and waits until it does.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn joining(other: &Self) -> Self {
+        let (api, dht) = free_ports();
+        let grape = Self::start_at(dht, api, other.dht_port).await;
+        grape.shares_with(other).await;
+        grape
+    }
+
+    /// Waits until what is announced here is found there.
+    async fn shares_with(&self, other: &Self) {
+        eventually("the Grapes have one DHT", async || {
+            let name = json!("shared");
+            let port = self.api_port;
+            let announced = self.ask("announce", json!([name, port])).await;
+            let found = other.ask("lookup", name).await?;
+            match found.as_array().is_some_and(|found| !found.is_empty()) {
+                true => Ok(()),
+                false => Err(format!("{announced:?} {found}")),
+            }
+        })
+        .await;
+    }
+
+    async fn start_at(dht_port: u16, api_port: u16, known: u16) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("grenache");
         let program = folder.join("node_modules/grenache-grape/bin/grape.js");
         assert!(
@@ -49,8 +71,7 @@ impl Grape {
             "--aph",
             &api_port.to_string(),
         ]);
-        // It can't do without another one, and makes do with itself.
-        command.args(["--bn", &format!("127.0.0.1:{dht_port}")]);
+        command.args(["--bn", &format!("127.0.0.1:{known}")]);
         command.stdin(Stdio::null()).kill_on_drop(true);
         let grape = Self {
             dht_port,
@@ -71,7 +92,18 @@ impl Grape {
     pub async fn start_again(&mut self) {
         let ended = self.child.try_wait().expect("a child can be asked");
         assert!(ended.is_some(), "it still runs");
-        *self = Self::start_at(self.dht_port, self.api_port).await;
+        *self = Self::start_at(self.dht_port, self.api_port, self.dht_port).await;
+    }
+
+    /// As [`start_again`](Self::start_again), making one DHT with another.
+    ///
+    /// # Panics
+    /// As [`start_again`](Self::start_again).
+    pub async fn start_again_joining(&mut self, other: &Self) {
+        let ended = self.child.try_wait().expect("a child can be asked");
+        assert!(ended.is_some(), "it still runs");
+        *self = Self::start_at(self.dht_port, self.api_port, other.dht_port).await;
+        self.shares_with(other).await;
     }
 
     /// Kills it and waits for its end.
@@ -105,4 +137,15 @@ impl Grape {
         let answer = answer.map_err(|error| format!("{error:?}"))?;
         answer.json().await.map_err(|error| format!("{error:?}"))
     }
+}
+
+/// A free TCP port and a free UDP port of this machine.
+fn free_ports() -> (u16, u16) {
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    // Nobody else takes them in the moment until the Grape does: the system hands free ports
+    // out in turn.
+    let tcp = TcpListener::bind(here).and_then(|socket| socket.local_addr());
+    let udp = UdpSocket::bind(here).and_then(|socket| socket.local_addr());
+    let (api, dht) = (tcp.expect("a free port"), udp.expect("a free port"));
+    (api.port(), dht.port())
 }

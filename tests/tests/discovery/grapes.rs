@@ -7,14 +7,14 @@ use meshbook_tests::{Grape, Node, NodeBuilder, eventually};
 use serde_json::{Value, json};
 
 /// A node that knows nothing but these Grapes, and is not patient with them.
-fn node(name: &str, urls: &str) -> NodeBuilder {
+pub(super) fn node(name: &str, urls: &str) -> NodeBuilder {
     Node::named(name)
         .set("DISCOVERY_GRENACHE", "true")
         .set("GRAPE_URL", urls)
         .set("CIRCUIT_BREAKER_RESET_TIMEOUT_MS", "500")
 }
 
-async fn has_grenache(node: &Node, expected: bool) {
+pub(super) async fn has_grenache(node: &Node, expected: bool) {
     eventually(&format!("hasGrenache is {expected}"), async || {
         let status = node.control.status().await;
         assert_eq!(status["discovery"]["strategies"]["grenache"], true);

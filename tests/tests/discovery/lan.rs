@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use meshbook::node::{PeerSource, PeerView};
+use meshbook::types::Side;
 use meshbook_tests::lab::{self, Lab};
 use meshbook_tests::{Node, NodeBuilder, eventually, eventually_within};
 
@@ -10,6 +11,8 @@ use meshbook_tests::{Node, NodeBuilder, eventually, eventually_within};
 pub(super) const SOON: Duration = Duration::from_secs(5);
 /// Interfaces are looked at every 5 s, and a new one is asked on after that.
 const INTERFACES: Duration = Duration::from_secs(30);
+/// A silent connection is given up after 60 s, and dialed again within 30.
+const CUT_OFF: Duration = Duration::from_secs(100);
 
 /// A node without configuration: it listens everywhere, and looks on the local network.
 pub(super) fn node(host: usize) -> NodeBuilder {
@@ -76,6 +79,58 @@ fn nodes_without_configuration_find_each_other_and_no_others() {
             has_peers_within(SOON, node, 1).await;
         }
     });
+}
+
+#[test]
+fn a_network_that_splits_and_heals_has_one_book_again() {
+    let name = "lan::a_network_that_splits_and_heals_has_one_book_again";
+    lab::inside(name, async {
+        let lab = Lab::new(4);
+        let mut nodes = Vec::new();
+        for host in 0..4 {
+            nodes.push(node(host).start().await);
+        }
+        for node in &nodes {
+            has_peers_within(SOON, node, 3).await;
+        }
+        nodes[0].control.place(Side::Sell, "1", "100").await;
+        same_asks(&nodes, &["100"]).await;
+
+        // Each half trades for itself, and finds who comes there now.
+        lab.cut(&[2, 3]);
+        nodes[1].control.place(Side::Sell, "1", "101").await;
+        nodes[2].control.place(Side::Sell, "1", "102").await;
+        nodes[3].kill().await;
+        nodes[3] = node(3).start().await;
+        has_peers_within(INTERFACES, &nodes[3], 1).await;
+        same_asks(&nodes[..2], &["100", "101"]).await;
+        let bought = nodes[1].control.place(Side::Buy, "1", "100").await;
+        assert_eq!(bought.trades.len(), 1);
+
+        lab.heal();
+        same_asks(&nodes, &["101", "102"]).await;
+        for node in &nodes {
+            has_peers_within(CUT_OFF, node, 3).await;
+        }
+        let bought = nodes[3].control.place(Side::Buy, "1", "101").await;
+        assert_eq!(bought.trades.len(), 1);
+        same_asks(&nodes, &["102"]).await;
+    });
+}
+
+/// Waits until all show these prices, and nothing else.
+async fn same_asks(nodes: &[Node], prices: &[&str]) {
+    for node in nodes {
+        eventually_within(CUT_OFF, &format!("asks at {prices:?}"), async || {
+            let asks = node.control.book().await.asks;
+            let shown: Vec<_> = asks.iter().map(|level| level.price.to_string()).collect();
+            match shown == prices {
+                true => Ok(()),
+                false => Err(format!("{shown:?}")),
+            }
+        })
+        .await;
+    }
 }
 
 #[test]

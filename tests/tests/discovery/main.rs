@@ -9,4 +9,5 @@ mod avahi;
 mod grapes;
 #[cfg(target_os = "linux")]
 mod lan;
+mod modes;
 mod told;

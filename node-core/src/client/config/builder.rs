@@ -310,6 +310,44 @@ mod tests {
     }
 
     #[test]
+    fn the_table_of_the_readme_has_every_variable_with_its_default() {
+        let readme = include_str!("../../../../README.md");
+        let rows = readme
+            .lines()
+            .skip_while(|line| !line.starts_with("| variable |"))
+            .skip(2)
+            .take_while(|line| line.starts_with('|'));
+        let mut told: Vec<(&str, &str)> = Vec::new();
+        for row in rows {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let [_, names, defaults, meaning, _] = cells.as_slice() else {
+                panic!("{row}");
+            };
+            assert!(!meaning.is_empty(), "{row}");
+            let (names, defaults) = (names.split(", "), defaults.split(", "));
+            assert_eq!(names.clone().count(), defaults.clone().count(), "{row}");
+            told.extend(names.zip(defaults));
+        }
+        let config = Config::default();
+        let mut known: Vec<String> = Vec::new();
+        for setting in SETTINGS {
+            let name = format!("`{}`", setting.env);
+            let rows: Vec<_> = told.iter().filter(|(told, _)| *told == name).collect();
+            let [(_, default)] = rows.as_slice() else {
+                panic!("{name} is told {} times", rows.len());
+            };
+            match (setting.show)(&config) {
+                Some(value) => assert_eq!(*default, format!("`{value}`"), "{name}"),
+                // What the node makes up then is said in words.
+                None => assert!(default.contains(char::is_alphabetic), "{name}"),
+            }
+            known.push(name);
+        }
+        told.retain(|(name, _)| !known.iter().any(|known| known == name));
+        assert!(told.is_empty(), "there are no such settings: {told:?}");
+    }
+
+    #[test]
     fn each_variable_takes_what_is_allowed_and_names_itself_otherwise() {
         let names: Vec<&str> = VARIABLES.iter().map(|(name, ..)| *name).collect();
         assert_eq!(names, SETTINGS.iter().map(|s| s.env).collect::<Vec<_>>());
