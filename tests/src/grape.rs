@@ -120,6 +120,12 @@ impl Grape {
         format!("http://127.0.0.1:{}", self.api_port)
     }
 
+    /// Where its DHT is joined.
+    #[must_use]
+    pub fn dht(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.dht_port))
+    }
+
     /// The port of its HTTP API.
     #[must_use]
     pub const fn api_port(&self) -> u16 {
@@ -140,7 +146,11 @@ impl Grape {
 }
 
 /// A free TCP port and a free UDP port of this machine.
-fn free_ports() -> (u16, u16) {
+///
+/// # Panics
+/// Where there is none.
+#[must_use]
+pub fn free_ports() -> (u16, u16) {
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     // Nobody else takes them in the moment until the Grape does: the system hands free ports
     // out in turn.

@@ -18,7 +18,7 @@ mod secured;
 pub use control::{Control, Failed, Refused};
 pub use events::Events;
 pub use eventually::{PATIENCE, eventually, eventually_within};
-pub use grape::Grape;
+pub use grape::{Grape, free_ports};
 pub use node::{Node, NodeBuilder, Starting};
 pub use python::{Foreign, Script};
 pub use secured::{Persona, SecuredPeer, Take, Teller, now};

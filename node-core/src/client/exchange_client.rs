@@ -372,6 +372,7 @@ impl ExchangeClient {
         strategies.peer_exchange &= has_transport;
         strategies.mdns = health(PeerSource::Mdns).is_some();
         strategies.grenache = health(PeerSource::Grenache).is_some();
+        strategies.dht = health(PeerSource::Dht).is_some();
         let outboxes = shared.all_outboxes();
         let room = CONTROL_MESSAGES + BULK_MESSAGES;
         stats.router.queue_size += outboxes.iter().map(|outbox| outbox.len()).sum::<usize>();

@@ -4,7 +4,9 @@ use futures_util::future::BoxFuture;
 
 use super::config::Config;
 use super::shared::{Envelope, Shared};
-use crate::discovery::{Candidate, Discovery, Grenache, GrenacheOptions, Listed, Mdns, Seeker};
+use crate::discovery::{
+    Candidate, Dht, Discovery, Grenache, GrenacheOptions, Listed, Mdns, Seeker,
+};
 use crate::node::{Input, PeerSource, PersistedPeer};
 use crate::types::NodeId;
 
@@ -32,6 +34,9 @@ pub(super) fn sources(config: &Config, known: &[PersistedPeer]) -> Vec<Box<dyn D
             failure_threshold: config.circuit_breaker_failure_threshold,
             reset_timeout: config.circuit_breaker_reset_timeout,
         })));
+    }
+    if config.discovery_dht {
+        sources.push(Box::new(Dht::new(config.dht_bootstrap.clone())));
     }
     sources
 }

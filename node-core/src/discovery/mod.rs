@@ -1,10 +1,11 @@
 //! Finding peers: sources of addresses, and what runs them.
 //!
 //! A [`Discovery`] is one source: the peers of the last run and the configured ones ([`Listed`]),
-//! the local network ([`Mdns`]), Grapes ([`Grenache`]). [`PeerDiscovery`] runs them side by side,
+//! the local network ([`Mdns`]), Grapes ([`Grenache`]), a DHT ([`Dht`]). [`PeerDiscovery`] runs them side by side,
 //! each failing and coming back on its own. What they name goes to the node, which decides whom to
 //! dial and remembers what came of it; lists that peers send are the node's own business.
 
+mod dht;
 mod grenache;
 mod listed;
 mod mdns;
@@ -12,6 +13,7 @@ mod peer_discovery;
 mod source;
 mod worker;
 
+pub use dht::{DHT_ROUND_EVERY, Dht, MAX_DHT_PEERS};
 pub use grenache::{
     ANNOUNCE_EVERY, CircuitBreaker, GRENACHE_SERVICE, Grenache, GrenacheOptions, MAX_ANSWER,
     MAX_LOOKED_UP,

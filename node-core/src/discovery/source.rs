@@ -107,6 +107,12 @@ pub enum DiscoveryError {
         /// None of them will be asked before.
         retry_in: Option<Duration>,
     },
+    /// No node of the DHT answers as it should.
+    #[error("the DHT: {reason}")]
+    Dht {
+        /// What came of the last try.
+        reason: String,
+    },
 }
 
 impl DiscoveryError {
@@ -115,6 +121,7 @@ impl DiscoveryError {
     pub const fn retry_in(&self) -> Option<Duration> {
         match self {
             Self::Mdns { retry_in, .. } | Self::NoGrape { retry_in, .. } => *retry_in,
+            Self::Dht { .. } => None,
         }
     }
 }

@@ -134,6 +134,7 @@ impl Node {
                 strategies: DiscoveryStrategies {
                     mdns: false,
                     grenache: false,
+                    dht: false,
                     peer_exchange: self.config.peer_exchange,
                 },
                 bootstrap_peers: self.config.bootstrap_peers.len(),

@@ -201,6 +201,8 @@ pub enum PeerSource {
     Mdns,
     /// Looked up at a Grape.
     Grenache,
+    /// Looked up in a DHT.
+    Dht,
     /// Told by a peer.
     PeerExchange,
     /// It connected to us.
@@ -291,6 +293,9 @@ pub struct DiscoveryStrategies {
     pub mdns: bool,
     /// Look-ups at Grapes are switched on and running, whether or not one answers.
     pub grenache: bool,
+    /// Look-ups in a DHT are switched on and running, whether or not it answers.
+    #[serde(default)]
+    pub dht: bool,
     /// Lists that peers send.
     pub peer_exchange: bool,
 }

@@ -90,12 +90,13 @@ pub(crate) fn status(view: &StatusView) -> String {
     line(
         "discovery",
         format!(
-            "mdns {}, grenache {}, peer exchange {}, {} bootstrap peers",
+            "mdns {}, grenache {}, dht {}, peer exchange {}, {} bootstrap peers",
             on(strategies.mdns),
             match (strategies.grenache, stats.has_grenache) {
                 (true, false) => "on (no Grape answers)",
                 (grenache, _) => on(grenache),
             },
+            on(strategies.dht),
             on(strategies.peer_exchange),
             stats.discovery.bootstrap_peers,
         ),

@@ -242,6 +242,12 @@ mod tests {
         ("USE_WELL_KNOWN_NODES", BOOLEANS.0, BOOLEANS.1),
         ("DISCOVERY_MDNS", BOOLEANS.0, BOOLEANS.1),
         ("DISCOVERY_GRENACHE", BOOLEANS.0, BOOLEANS.1),
+        ("DISCOVERY_DHT", BOOLEANS.0, BOOLEANS.1),
+        (
+            "DHT_BOOTSTRAP",
+            &["127.0.0.1:20001", "dht.example.org:6881"],
+            &["20001", "127.0.0.1:0"],
+        ),
         ("DISCOVERY_PEER_EXCHANGE", BOOLEANS.0, BOOLEANS.1),
         (
             "GRAPE_URL",

@@ -54,6 +54,10 @@ pub struct Config {
     pub discovery_mdns: bool,
     /// `DISCOVERY_GRENACHE`: find peers at a Grape, and be found.
     pub discovery_grenache: bool,
+    /// `DISCOVERY_DHT`: find peers in a DHT, and be found.
+    pub discovery_dht: bool,
+    /// `DHT_BOOTSTRAP`: nodes of that DHT; none stands for those of BitTorrent.
+    pub dht_bootstrap: Vec<PeerAddress>,
     /// `DISCOVERY_PEER_EXCHANGE`: send and take lists of peers.
     pub discovery_peer_exchange: bool,
     /// `GRAPE_URL`: the HTTP APIs of Grapes, tried in turn; 1 to 8.
@@ -119,6 +123,8 @@ impl Default for Config {
             use_well_known_nodes: true,
             discovery_mdns: true,
             discovery_grenache: true,
+            discovery_dht: false,
+            dht_bootstrap: Vec::new(),
             discovery_peer_exchange: true,
             grape_urls: vec!["http://127.0.0.1:30001".to_owned()],
             embedded_grape: false,

@@ -137,6 +137,8 @@ settings! {
         |c| Some(c.use_well_known_nodes.to_string());
     "DISCOVERY_MDNS" discovery_mdns = boolean, |c| Some(c.discovery_mdns.to_string());
     "DISCOVERY_GRENACHE" discovery_grenache = boolean, |c| Some(c.discovery_grenache.to_string());
+    "DISCOVERY_DHT" discovery_dht = boolean, |c| Some(c.discovery_dht.to_string());
+    "DHT_BOOTSTRAP" dht_bootstrap = addresses, |c| join(&c.dht_bootstrap);
     "DISCOVERY_PEER_EXCHANGE" discovery_peer_exchange = boolean,
         |c| Some(c.discovery_peer_exchange.to_string());
     "GRAPE_URL" grape_urls = urls, |c| Some(c.grape_urls.join(","));

@@ -66,7 +66,7 @@ pub(crate) const fn known_limit(source: PeerSource) -> usize {
         PeerSource::Persisted => PERSISTED_LIMIT,
         // As many as can be configured, the well-known nodes and the own address among them.
         PeerSource::Bootstrap | PeerSource::Inbound => 300,
-        PeerSource::Mdns | PeerSource::Grenache => 200,
+        PeerSource::Mdns | PeerSource::Grenache | PeerSource::Dht => 200,
         PeerSource::PeerExchange => 500,
     }
 }
