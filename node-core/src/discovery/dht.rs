@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use mainline::Id;
 use mainline::async_dht::AsyncDht;
+use mainline::errors::PutQueryError;
 use sha1::{Digest, Sha1};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::debug;
@@ -101,7 +102,10 @@ impl Dht {
         if !own.is_local() || self.is_local() {
             let announced = timeout_at(end, node.announce_peer(key, Some(own.listen.port())));
             let announced = announced.await.map_err(|error| failed(&error))?;
-            announced.map_err(|error| failed(&error))?;
+            announced.map_err(|error| match error {
+                PutQueryError::NoClosestNodes => failed(&"no node of it answers"),
+                error => failed(&error),
+            })?;
         }
         let mut found = node.get_peers(key);
         let mut candidates: Vec<Candidate> = Vec::new();
