@@ -8,7 +8,13 @@
 
 use std::net::IpAddr;
 
-use crate::types::PeerAddress;
+use super::manager::PeerManager;
+use super::policy::{EXCHANGE_EVERY, EXCHANGE_LIMIT};
+use super::session::PeerSession;
+use crate::node::io::ConnId;
+use crate::node::view::PeerSource;
+use crate::protocol::PeerEntry;
+use crate::types::{Now, PeerAddress, PeerId};
 
 /// How far an address reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +59,88 @@ pub(crate) fn may_pass(address: &PeerAddress, peer: &PeerAddress) -> bool {
     match (scope(address), scope(peer)) {
         (Some(address), Some(peer)) => address >= peer,
         _ => false,
+    }
+}
+
+impl PeerManager {
+    /// Whether it is time to tell all peers about peers; if so the next time is set.
+    pub(crate) fn take_exchange_due(&mut self, now: Now) -> bool {
+        let due = self.exchange_due <= now.mono;
+        if due {
+            self.exchange_due = now.mono + EXCHANGE_EVERY;
+        }
+        due
+    }
+
+    /// What to tell one peer: whom we are connected to, then whom we were connected to, as far as
+    /// it could reach them; never itself, never us.
+    pub(crate) fn exchange_list(&self, conn: ConnId) -> Vec<PeerEntry> {
+        let peer = self.sessions.get(&conn);
+        peer.map_or_else(Vec::new, |peer| self.exchange_with(peer))
+    }
+
+    pub(super) fn exchange_with(&self, peer: &PeerSession) -> Vec<PeerEntry> {
+        let entry = |address: &PeerAddress, id: Option<&String>| PeerEntry {
+            node_id: id.cloned(),
+            address: address.host().to_owned(),
+            port: address.port(),
+        };
+        let connected = self
+            .all()
+            .filter(|other| other.conn != peer.conn)
+            .filter_map(|other| {
+                let address = other.dialable.as_ref()?;
+                Some((address, Some(other.id.to_string())))
+            });
+        let before = self
+            .known
+            .iter()
+            .filter(|(_, known)| known.last_seen.is_some() && known.failures == 0 && !known.own)
+            .map(|(address, known)| (address, known.id.as_ref().map(PeerId::to_string)));
+        let theirs = peer.id.to_string();
+        let mut list: Vec<PeerEntry> = Vec::new();
+        for (address, id) in connected.chain(before) {
+            let told = |e: &PeerEntry| e.address == address.host() && e.port == address.port();
+            let itself = id.as_ref() == Some(&theirs) || peer.dialable.as_ref() == Some(address);
+            if list.len() < EXCHANGE_LIMIT
+                && !itself
+                && may_pass(address, &peer.remote)
+                && !list.iter().any(told)
+            {
+                list.push(entry(address, id.as_ref()));
+            }
+        }
+        list
+    }
+
+    /// Learns what a peer told. Returns how many addresses were not believed.
+    pub(crate) fn learn_exchange(
+        &mut self,
+        conn: ConnId,
+        entries: &[PeerEntry],
+        now: Now,
+    ) -> usize {
+        let Some(peer) = self.sessions.get(&conn) else {
+            return 0;
+        };
+        let (own_id, from) = (self.own_id.to_string(), peer.remote.clone());
+        let mut refused = entries.len().saturating_sub(EXCHANGE_LIMIT);
+        for entry in entries.iter().take(EXCHANGE_LIMIT) {
+            if entry.node_id.as_ref() == Some(&own_id) {
+                continue;
+            }
+            let text = match entry.address.contains(':') {
+                true => format!("[{}]:{}", entry.address, entry.port),
+                false => format!("{}:{}", entry.address, entry.port),
+            };
+            match text.parse::<PeerAddress>() {
+                Ok(address) if may_pass(&address, &from) => {
+                    self.known.learn(&address, PeerSource::PeerExchange, now);
+                }
+                _ => refused += 1,
+            }
+        }
+        refused
     }
 }
 

@@ -1,13 +1,11 @@
-//! The peer manager: sessions, known addresses, limits, heartbeats, reconnection, reputation.
+//! The peer manager: sessions, their limits, heartbeats, reputation, and figures of it all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::exchange::may_pass;
-use super::known::{KnownPeer, KnownPeers, PersistedPeer};
+use super::known::{KnownPeer, KnownPeers};
 use super::policy::{
-    BAN_SCORE, BANS_LIMIT, CLOCKS_TO_ASK, DIAL_GIVE_UP, DIALS_AT_ONCE, EXCHANGE_EVERY,
-    EXCHANGE_LIMIT, FIRST_BAN, FOUND_AGAIN_AFTER, HEARTBEAT_EVERY, LONGEST_BAN, Merit,
-    PERSISTED_LIMIT, PLAIN_FOR, ROUND_AGAIN_AFTER, SAME_TIME, SILENCE_LIMIT, TOLD_IF_FULL,
+    BAN_SCORE, BANS_LIMIT, CLOCKS_TO_ASK, FIRST_BAN, HEARTBEAT_EVERY, LONGEST_BAN, Merit,
+    SAME_TIME, SILENCE_LIMIT, TOLD_IF_FULL,
 };
 use super::session::PeerSession;
 use crate::node::io::ConnId;
@@ -39,24 +37,16 @@ pub(crate) enum Admission {
     },
 }
 
-/// An address whose turn has come.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct DialPlan {
-    pub(crate) address: PeerAddress,
-    pub(crate) expect: Option<NodeId>,
-    pub(crate) plain: bool,
-}
-
 /// How many sessions there may be.
 #[derive(Clone, Copy, Debug)]
-struct Limits {
-    all: usize,
+pub(super) struct Limits {
+    pub(super) all: usize,
     /// So many are left for peers that this node chose itself, so that strangers who dial in
     /// can't take every place.
-    outbound: usize,
-    inbound: usize,
+    pub(super) outbound: usize,
+    pub(super) inbound: usize,
     /// With so many none is looked for, so that who comes new finds room.
-    enough: usize,
+    pub(super) enough: usize,
 }
 
 impl Limits {
@@ -76,18 +66,18 @@ impl Limits {
 /// The seed's `PeerManager`.
 #[derive(Debug)]
 pub(crate) struct PeerManager {
-    own_id: NodeId,
-    limits: Limits,
-    longest_pause: Millis,
-    known: KnownPeers,
-    sessions: BTreeMap<ConnId, PeerSession>,
-    by_id: BTreeMap<PeerId, ConnId>,
+    pub(super) own_id: NodeId,
+    pub(super) limits: Limits,
+    pub(super) longest_pause: Millis,
+    pub(super) known: KnownPeers,
+    pub(super) sessions: BTreeMap<ConnId, PeerSession>,
+    pub(super) by_id: BTreeMap<PeerId, ConnId>,
     /// Until when (monotonic), and how long the ban was.
-    bans: BTreeMap<PeerId, (Millis, Millis)>,
-    exchange_due: Millis,
+    pub(super) bans: BTreeMap<PeerId, (Millis, Millis)>,
+    pub(super) exchange_due: Millis,
     /// Traffic of sessions that are gone.
-    past_traffic: TrafficStats,
-    changed: bool,
+    pub(super) past_traffic: TrafficStats,
+    pub(super) changed: bool,
 }
 
 impl PeerManager {
@@ -212,7 +202,7 @@ impl PeerManager {
         self.known.len().max(self.sessions.len())
     }
 
-    fn count(&self, direction: Direction) -> usize {
+    pub(super) fn count(&self, direction: Direction) -> usize {
         let of = |session: &&PeerSession| session.direction == direction;
         self.sessions.values().filter(of).count()
     }
@@ -387,290 +377,10 @@ impl PeerManager {
         self.bans.insert(id, (now.mono + length, length));
     }
 
-    fn is_banned(&self, id: &PeerId, now: Now) -> bool {
+    pub(super) fn is_banned(&self, id: &PeerId, now: Now) -> bool {
         self.bans
             .get(id)
             .is_some_and(|(until, _)| *until > now.mono)
-    }
-
-    /// Addresses that were given or found.
-    pub(crate) fn learn(&mut self, address: &PeerAddress, source: PeerSource, now: Now) {
-        self.known.learn(address, source, now);
-    }
-
-    /// An address that a source names. False if there is no room for it.
-    pub(crate) fn found(
-        &mut self,
-        address: &PeerAddress,
-        id: Option<NodeId>,
-        source: PeerSource,
-        now: Now,
-    ) -> bool {
-        if id == Some(self.own_id) {
-            return true;
-        }
-        let Some(known) = self.known.learn(address, source, now) else {
-            return false;
-        };
-        if known.id.is_none() {
-            known.claimed = id.or(known.claimed);
-        }
-        known.bring_forward(FOUND_AGAIN_AFTER, now);
-        true
-    }
-
-    /// Whether there is no session, and every known address failed when it was last tried.
-    pub(crate) fn is_alone(&self) -> bool {
-        let others = || self.known.iter().filter(|(_, known)| !known.own);
-        self.sessions.is_empty() && others().all(|(_, known)| known.failures > 0)
-    }
-
-    /// Ends the pauses of all known addresses.
-    pub(crate) fn bring_forward(&mut self, now: Now) {
-        for known in self.known.values_mut() {
-            known.bring_forward(ROUND_AGAIN_AFTER, now);
-        }
-        self.exchange_due = now.mono;
-    }
-
-    /// An address of this node itself.
-    pub(crate) fn never_dial(&mut self, address: &PeerAddress, now: Now) {
-        if let Some(known) = self.known.learn(address, PeerSource::Bootstrap, now) {
-            known.own = true;
-        }
-    }
-
-    /// Peers of an earlier run.
-    pub(crate) fn load_persisted_peers(&mut self, peers: Vec<PersistedPeer>, now: Now) {
-        for peer in peers.into_iter().take(PERSISTED_LIMIT) {
-            if let Some(known) = self.known.learn(&peer.address, PeerSource::Persisted, now) {
-                let id = peer.node_id.and_then(|text| text.parse().ok());
-                known.id = id.map(PeerId::Node);
-                known.last_seen = Some(peer.last_seen);
-            }
-        }
-    }
-
-    /// The peers worth keeping: those with which a session was up, the latest first.
-    pub(crate) fn persisted_peers(&self, now: Now) -> Vec<PersistedPeer> {
-        let connected = |address: &PeerAddress| {
-            self.all()
-                .any(|session| session.dialable.as_ref() == Some(address))
-        };
-        let mut peers: Vec<_> = self
-            .known
-            .iter()
-            .filter(|(_, known)| !known.own)
-            .filter_map(|(address, known)| {
-                let up = connected(address).then_some(now.wall);
-                Some(PersistedPeer {
-                    node_id: known.id.as_ref().map(PeerId::to_string),
-                    address: address.clone(),
-                    last_seen: up.or(known.last_seen)?,
-                })
-            })
-            .collect();
-        peers.sort_by_key(|peer| std::cmp::Reverse(peer.last_seen));
-        peers.truncate(PERSISTED_LIMIT);
-        peers
-    }
-
-    /// Whether the peers worth keeping changed since the last call.
-    pub(crate) fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
-    }
-
-    pub(crate) fn dial_failed(
-        &mut self,
-        address: &PeerAddress,
-        reason: &'static str,
-        plain_peer: bool,
-        rng: &mut Rng,
-        now: Now,
-    ) {
-        let Some(known) = self.known.get_mut(address) else {
-            return;
-        };
-        known.dialing_since = None;
-        known.last_outcome = Some(reason);
-        if reason == "self_connection" {
-            known.own = true;
-        } else if plain_peer {
-            known.plain_until = Some(now.mono + PLAIN_FOR);
-            known.next_attempt = now.mono;
-        } else {
-            if reason == "wrong_key" {
-                // Somebody else lives there now: whoever answers next is welcome.
-                known.id = None;
-                known.claimed = None;
-            }
-            known.credit(Merit::DialFailed, now);
-            known.back_off(self.longest_pause, rng.next(), now);
-            self.known.forget_if_hopeless(address);
-        }
-    }
-
-    /// The addresses to dial now, best first; each is taken as being dialed.
-    pub(crate) fn take_dials(&mut self, now: Now) -> Vec<DialPlan> {
-        for known in self.known.values_mut() {
-            if known
-                .dialing_since
-                .is_some_and(|since| now.mono.since(since) >= DIAL_GIVE_UP)
-            {
-                known.dialing_since = None;
-            }
-        }
-        let dialing = self
-            .known
-            .iter()
-            .filter(|(_, k)| k.dialing_since.is_some())
-            .count();
-        let used = self.count(Direction::Outbound) + dialing;
-        let free = self.limits.outbound.saturating_sub(used);
-        let places = self
-            .limits
-            .enough
-            .saturating_sub(self.sessions.len() + dialing);
-        let room = free.min(places).min(DIALS_AT_ONCE.saturating_sub(dialing));
-        if room == 0 {
-            return Vec::new();
-        }
-        let mut ready: Vec<_> = self
-            .known
-            .iter()
-            .filter(|(address, known)| self.may_dial(address, known, now))
-            .map(|(address, known)| {
-                let rank = (known.source, -known.score(now), known.failures);
-                (rank, address.clone())
-            })
-            .collect();
-        ready.sort();
-        // One node at one of its addresses at a time.
-        let mut nodes: BTreeSet<NodeId> = self
-            .known
-            .iter()
-            .filter(|(_, known)| known.dialing_since.is_some())
-            .filter_map(|(_, known)| known.node())
-            .collect();
-        ready.retain(|(_, address)| {
-            let node = self.known.get(address).and_then(KnownPeer::node);
-            node.is_none_or(|node| nodes.insert(node))
-        });
-        ready.truncate(room);
-        ready
-            .into_iter()
-            .filter_map(|(_, address)| {
-                let known = self.known.get_mut(&address)?;
-                known.dialing_since = Some(now.mono);
-                known.last_tried = Some(now);
-                let plain = known.plain_until.is_some_and(|until| until > now.mono);
-                // A plain session proves no key, so none can be expected.
-                let expect = known.id.as_ref().and_then(PeerId::node).filter(|_| !plain);
-                Some(DialPlan {
-                    expect,
-                    plain,
-                    address,
-                })
-            })
-            .collect()
-    }
-
-    /// Whether a session is up with whoever is known at this address.
-    fn is_up(&self, address: &PeerAddress, known: &KnownPeer) -> bool {
-        self.all()
-            .any(|session| session.dialable.as_ref() == Some(address) || known.is(&session.id))
-    }
-
-    fn may_dial(&self, address: &PeerAddress, known: &KnownPeer, now: Now) -> bool {
-        let banned = || {
-            let id = known.id.as_ref();
-            id.is_some_and(|id| self.is_banned(id, now))
-        };
-        !known.own
-            && known.dialing_since.is_none()
-            && known.next_attempt <= now.mono
-            && !self.is_up(address, known)
-            && !banned()
-    }
-
-    /// Whether it is time to tell all peers about peers; if so the next time is set.
-    pub(crate) fn take_exchange_due(&mut self, now: Now) -> bool {
-        let due = self.exchange_due <= now.mono;
-        if due {
-            self.exchange_due = now.mono + EXCHANGE_EVERY;
-        }
-        due
-    }
-
-    /// What to tell one peer: whom we are connected to, then whom we were connected to, as far as
-    /// it could reach them; never itself, never us.
-    pub(crate) fn exchange_list(&self, conn: ConnId) -> Vec<PeerEntry> {
-        let peer = self.sessions.get(&conn);
-        peer.map_or_else(Vec::new, |peer| self.exchange_with(peer))
-    }
-
-    fn exchange_with(&self, peer: &PeerSession) -> Vec<PeerEntry> {
-        let entry = |address: &PeerAddress, id: Option<&String>| PeerEntry {
-            node_id: id.cloned(),
-            address: address.host().to_owned(),
-            port: address.port(),
-        };
-        let connected = self
-            .all()
-            .filter(|other| other.conn != peer.conn)
-            .filter_map(|other| {
-                let address = other.dialable.as_ref()?;
-                Some((address, Some(other.id.to_string())))
-            });
-        let before = self
-            .known
-            .iter()
-            .filter(|(_, known)| known.last_seen.is_some() && known.failures == 0 && !known.own)
-            .map(|(address, known)| (address, known.id.as_ref().map(PeerId::to_string)));
-        let theirs = peer.id.to_string();
-        let mut list: Vec<PeerEntry> = Vec::new();
-        for (address, id) in connected.chain(before) {
-            let told = |e: &PeerEntry| e.address == address.host() && e.port == address.port();
-            let itself = id.as_ref() == Some(&theirs) || peer.dialable.as_ref() == Some(address);
-            if list.len() < EXCHANGE_LIMIT
-                && !itself
-                && may_pass(address, &peer.remote)
-                && !list.iter().any(told)
-            {
-                list.push(entry(address, id.as_ref()));
-            }
-        }
-        list
-    }
-
-    /// Learns what a peer told. Returns how many addresses were not believed.
-    pub(crate) fn learn_exchange(
-        &mut self,
-        conn: ConnId,
-        entries: &[PeerEntry],
-        now: Now,
-    ) -> usize {
-        let Some(peer) = self.sessions.get(&conn) else {
-            return 0;
-        };
-        let (own_id, from) = (self.own_id.to_string(), peer.remote.clone());
-        let mut refused = entries.len().saturating_sub(EXCHANGE_LIMIT);
-        for entry in entries.iter().take(EXCHANGE_LIMIT) {
-            if entry.node_id.as_ref() == Some(&own_id) {
-                continue;
-            }
-            let text = match entry.address.contains(':') {
-                true => format!("[{}]:{}", entry.address, entry.port),
-                false => format!("{}:{}", entry.address, entry.port),
-            };
-            match text.parse::<PeerAddress>() {
-                Ok(address) if may_pass(&address, &from) => {
-                    self.known.learn(&address, PeerSource::PeerExchange, now);
-                }
-                _ => refused += 1,
-            }
-        }
-        refused
     }
 
     /// Connections and traffic in all.

@@ -1,5 +1,6 @@
 //! Peers: who is connected, who is known, whom to dial, and whom to tell about whom.
 
+mod dialing;
 mod exchange;
 mod known;
 mod manager;
