@@ -45,7 +45,9 @@ impl Node {
             }
             Incoming::Answer { route, answer } => {
                 if self.is_first(route.as_ref()) {
-                    self.on_answer(answer, Some(conn), now);
+                    // Who only passed it on keeps nothing of it, and is told of the trade.
+                    let from = route.is_none().then_some(conn);
+                    self.on_answer(answer, from, now);
                 }
             }
             Incoming::Forward(Message::Forward(forward)) => self.pass_on(conn, forward, now),

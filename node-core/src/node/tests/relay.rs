@@ -1,5 +1,8 @@
 //! Beyond direct neighbours: gossip, forwarded requests, and messages that wait for a way.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use super::net::{Net, buy, sell};
 
 #[test]
@@ -97,4 +100,22 @@ fn a_request_finds_its_maker_though_the_way_that_a_relay_knows_ends_at_a_leaf() 
         ("1".into(), "1".into())
     );
     net.assert_agreement();
+}
+
+#[test]
+fn a_relay_learns_from_the_taker_of_the_trade_that_it_passed_on() {
+    let mut net = Net::line(3);
+    net.submit(0, sell("1", "100"));
+    // What the maker tells of the trade by itself, before the taker can, is lost.
+    let lost = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&lost);
+    net.lose = Some(Box::new(move |to, text| {
+        let lose = to == 1 && text.contains("x_trades") && counted.get() == 0;
+        counted.set(counted.get() + usize::from(lose));
+        lose
+    }));
+    let bid = net.submit(2, buy("1", "100"));
+    net.pass(1_000);
+    assert_eq!((net.filled(2, bid), lost.get()), ("1".into(), 1));
+    assert_eq!(net.trades(1).len(), 1);
 }
