@@ -90,9 +90,7 @@ impl Grape {
     /// # Panics
     /// Where it doesn't start, or still runs.
     pub async fn start_again(&mut self) {
-        let ended = self.child.try_wait().expect("a child can be asked");
-        assert!(ended.is_some(), "it still runs");
-        *self = Self::start_at(self.dht_port, self.api_port, self.dht_port).await;
+        self.restart(self.dht_port).await;
     }
 
     /// As [`start_again`](Self::start_again), making one DHT with another.
@@ -100,10 +98,14 @@ impl Grape {
     /// # Panics
     /// As [`start_again`](Self::start_again).
     pub async fn start_again_joining(&mut self, other: &Self) {
+        self.restart(other.dht_port).await;
+        self.shares_with(other).await;
+    }
+
+    async fn restart(&mut self, known: u16) {
         let ended = self.child.try_wait().expect("a child can be asked");
         assert!(ended.is_some(), "it still runs");
-        *self = Self::start_at(self.dht_port, self.api_port, other.dht_port).await;
-        self.shares_with(other).await;
+        *self = Self::start_at(self.dht_port, self.api_port, known).await;
     }
 
     /// Kills it and waits for its end.

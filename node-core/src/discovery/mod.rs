@@ -1,9 +1,10 @@
 //! Finding peers: sources of addresses, and what runs them.
 //!
 //! A [`Discovery`] is one source: the peers of the last run and the configured ones ([`Listed`]),
-//! the local network ([`Mdns`]), Grapes ([`Grenache`]), a DHT ([`Dht`]). [`PeerDiscovery`] runs them side by side,
-//! each failing and coming back on its own. What they name goes to the node, which decides whom to
-//! dial and remembers what came of it; lists that peers send are the node's own business.
+//! the local network ([`Mdns`]), Grapes ([`Grenache`]), a DHT ([`Dht`]). [`PeerDiscovery`] runs
+//! them side by side, each failing and coming back on its own. What they name goes to the node,
+//! which decides whom to dial and remembers what came of it; lists that peers send are the node's
+//! own business.
 
 mod dht;
 mod grenache;

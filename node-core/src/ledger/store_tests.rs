@@ -241,20 +241,29 @@ fn freed_pair() -> (TradeRecord, TradeRecord) {
     (first, draft.trade().unwrap())
 }
 
+/// Two ledgers with both trades, which came in either order: the first is void and the second
+/// stands, and all else is the same.
+fn in_either_order(void: &TradeRecord, stands: &TradeRecord) -> [Ledger; 2] {
+    let ledgers = [[void, stands], [stands, void]].map(|order| {
+        let mut ledger = Ledger::new();
+        for trade in order {
+            assert!(ledger.apply_trade(trade.clone(), WALL).is_new());
+        }
+        assert!(ledger.is_void(void) && !ledger.is_void(stands));
+        assert_eq!(ledger.trades(10).collect::<Vec<_>>(), [stands]);
+        ledger
+    });
+    assert_eq!(ledgers[0].digest(), ledgers[1].digest());
+    ledgers
+}
+
 #[test]
 fn a_trade_whose_taker_shows_the_makers_refusal_is_void() {
     let (void, stands) = freed_pair();
     let id = stands.maker_order();
-    let mut ledgers = [Ledger::new(), Ledger::new()];
-    for (ledger, order) in ledgers.iter_mut().zip([[&void, &stands], [&stands, &void]]) {
-        for trade in order {
-            assert!(ledger.apply_trade(trade.clone(), WALL).is_new());
-        }
-        assert!(ledger.is_void(&void) && !ledger.is_void(&stands));
+    for ledger in in_either_order(&void, &stands) {
         assert_eq!(ledger.order(&id).unwrap().filled(), amount("4"));
-        assert_eq!(ledger.trades(10).collect::<Vec<_>>(), [&stands]);
     }
-    assert_eq!(ledgers[0].digest(), ledgers[1].digest());
 }
 
 /// The first trade of [`freed_pair`], and one in which the `owner` of the freed piece sells it as a
@@ -275,22 +284,15 @@ fn a_trade_is_void_too_if_its_taker_shows_the_refusal_where_it_sells_the_piece()
     let id = void.taker_order();
     assert_eq!(stands.maker_order(), id);
     assert_eq!(stands.maker_piece(), void.taker_piece());
-    let mut ledgers = [Ledger::new(), Ledger::new()];
-    for (ledger, order) in ledgers.iter_mut().zip([[&void, &stands], [&stands, &void]]) {
-        for trade in order {
-            assert!(ledger.apply_trade(trade.clone(), WALL).is_new());
-        }
-        assert!(ledger.is_void(&void) && !ledger.is_void(&stands));
+    for mut ledger in in_either_order(&void, &stands) {
         assert_eq!(ledger.order(&id).unwrap().filled(), amount("4"));
         let refused = ledger.order(&void.maker_order()).unwrap();
         assert_eq!(refused.filled(), Amount::ZERO);
-        assert_eq!(ledger.trades(10).collect::<Vec<_>>(), [&stands]);
         // The maker cheated, who filled what it had refused; not who believed the refusal.
         let found = ledger.take_found_proofs();
         let owners: Vec<_> = found.iter().map(super::Proof::owner).collect();
         assert_eq!(owners, [void.fill().owner()]);
     }
-    assert_eq!(ledgers[0].digest(), ledgers[1].digest());
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Sessions coming and going, heartbeats, peer exchange, dials.
 
-use bytes::Bytes;
-
 use super::core::Node;
 use super::gossip::{encode_items, queue_bulk};
 use super::io::{Class, ConnId, Event, Output};
@@ -37,7 +35,8 @@ impl Node {
                 self.counters.count(reason);
                 if self.config.peer_exchange && !others.is_empty() {
                     // Who knows only nodes that are full would stay alone.
-                    self.send_stranger(conn, dialect, &Message::PeerExchange(others), now);
+                    let message = Message::PeerExchange(others);
+                    self.send_in(dialect, conn, Class::Control, &message, now);
                 }
                 let message = "no place is free for another peer".to_owned();
                 self.close(conn, Some((ErrorCode::PeerLimitReached, message)), reason);
@@ -182,34 +181,28 @@ impl Node {
         let Some(dialect) = self.peers.get(conn).map(|peer| peer.dialect) else {
             return;
         };
-        if let Some(message) = self.encode(message, dialect, now) {
-            self.peers.sent(conn, message.len());
-            self.outputs.push(Output::Send {
-                conn,
-                class,
-                message,
-            });
-        }
+        self.send_in(dialect, conn, class, message, now);
     }
 
-    /// Sends a message to somebody who is not a peer.
-    fn send_stranger(&mut self, conn: ConnId, dialect: Dialect, message: &Message, now: Now) {
-        if let Some(message) = self.encode(message, dialect, now) {
-            let class = Class::Control;
-            self.outputs.push(Output::Send {
-                conn,
-                class,
-                message,
-            });
-        }
-    }
-
-    fn encode(&mut self, message: &Message, dialect: Dialect, now: Now) -> Option<Bytes> {
+    /// The same, also to somebody who is not a peer.
+    fn send_in(
+        &mut self,
+        dialect: Dialect,
+        conn: ConnId,
+        class: Class,
+        message: &Message,
+        now: Now,
+    ) {
         let from = self.identity.node_id().to_string();
-        let encoded = encode(message, dialect, &from, now.wall);
-        if encoded.is_err() {
+        let Ok(message) = encode(message, dialect, &from, now.wall) else {
             self.counters.count("not_in_dialect");
-        }
-        encoded.ok()
+            return;
+        };
+        self.peers.sent(conn, message.len());
+        self.outputs.push(Output::Send {
+            conn,
+            class,
+            message,
+        });
     }
 }

@@ -94,6 +94,11 @@ impl News {
         };
         peers.get_node(statement.owner()).map(|peer| peer.conn)
     }
+
+    /// Whether it came from its owner, the peer at `owner`.
+    fn is_straight(&self, owner: Option<ConnId>) -> bool {
+        self.from.is_some() && self.from == owner
+    }
 }
 
 /// What is known of one neighbour.
@@ -280,7 +285,7 @@ impl Gossip {
             if let Some(conn) = news.from {
                 self.recent.note(&news.prefix, conn);
             }
-            let straight = news.from.is_some() && news.from == news.owner(peers);
+            let straight = news.is_straight(news.owner(peers));
             if many && news.reach == Reach::Passed && !straight {
                 self.held.push_back((now + PASS_AFTER, news));
             } else {
@@ -307,7 +312,7 @@ impl Gossip {
         let mut whole: BTreeMap<ConnId, Vec<usize>> = BTreeMap::new();
         for (place, item) in news.iter().enumerate() {
             let owner = item.owner(peers);
-            let straight = item.from.is_some() && item.from == owner;
+            let straight = item.is_straight(owner);
             let mut told = self.eager_links(item, owner);
             if straight && item.reach == Reach::Passed {
                 told.extend(self.far_links(item, peers.nodes_known()));
@@ -339,8 +344,7 @@ impl Gossip {
         let links = self.links.iter_mut();
         let mut others: Vec<_> = links.filter(|(conn, _)| !but.contains(conn)).collect();
         let chance = chance(prefix);
-        let first = chance.checked_rem(others.len() as u64).unwrap_or(0);
-        others.rotate_left(first as usize);
+        rotate(&mut others, chance);
         for (place, (conn, link)) in others.into_iter().enumerate() {
             let from = now + ANNOUNCE_AFTER;
             // Each end of a connection has another number for it, and so most often another time.
@@ -379,8 +383,7 @@ impl Gossip {
             !link.eager && !link.near && !self.recent.is_known_to(&news.prefix, **conn)
         });
         let mut far: Vec<ConnId> = far.map(|(conn, _)| *conn).collect();
-        let first = chance(&news.prefix).checked_rem(far.len() as u64);
-        far.rotate_left(first.unwrap_or(0) as usize);
+        rotate(&mut far, chance(&news.prefix));
         let share = (far.len() * STRAIGHT_OF_FIVE).div_ceil(5);
         let links = self.links.len().max(1);
         let needed = STRAIGHT_COPIES * nodes.saturating_sub(links) / links;
@@ -413,6 +416,12 @@ fn chance(prefix: &Prefix) -> u64 {
     prefix.iter().fold(0, |sum: u64, byte| {
         sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
     })
+}
+
+/// Lets other items be the first for each number.
+fn rotate<T>(items: &mut [T], number: u64) {
+    let first = number.checked_rem(items.len() as u64).unwrap_or(0);
+    items.rotate_left(first as usize);
 }
 
 /// The messages that carry these things, in their order as far as they are of one kind.

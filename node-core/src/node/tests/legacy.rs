@@ -48,16 +48,7 @@ fn join(net: &mut Net, conn: ConnId, name: &str) {
 }
 
 fn says(net: &mut Net, conn: ConnId, message: Message) {
-    let message = Incoming::Plain(message);
-    net.input(
-        0,
-        Input::Received {
-            conn,
-            bytes: 9,
-            message,
-        },
-    );
-    net.run();
+    net.says(0, conn, Incoming::Plain(message));
 }
 
 fn order(id: &str, side: &str, amount: &str, price: &str) -> LegacyOrder {

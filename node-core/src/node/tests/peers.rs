@@ -229,17 +229,8 @@ fn what_a_legacy_peer_sends_is_shown_apart_and_never_matched() {
         })
     };
     for (side, amount) in [("sell", "1"), ("sell", "a lot"), ("hold", "1")] {
-        let message = Incoming::Plain(order(side, amount));
-        net.input(
-            0,
-            Input::Received {
-                conn,
-                bytes: 9,
-                message,
-            },
-        );
+        net.says(0, conn, Incoming::Plain(order(side, amount)));
     }
-    net.run();
     let unsigned = net.nodes[0].unsigned();
     assert_eq!(unsigned.orders.len(), 1);
     assert_eq!(unsigned.orders[0].from, "old-node");
