@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::node::Event;
 
@@ -62,6 +62,16 @@ impl EventStream {
             }
         }
     }
+
+    /// The next event if there is one already: whoever pays for each wait can take many at once.
+    pub fn next_if_there(&mut self) -> Option<Event> {
+        match self.receiver.as_mut()?.try_recv() {
+            Ok(event) => Some(event),
+            Err(TryRecvError::Lagged(missed)) => Some(Event::Lagged { missed }),
+            // The end is told by `next`.
+            Err(TryRecvError::Empty | TryRecvError::Closed) => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -80,7 +90,8 @@ mod tests {
         events.send(event(2));
         events.close();
         events.send(event(3));
-        assert_eq!(stream.next().await, Some(event(2)));
+        assert_eq!(stream.next_if_there(), Some(event(2)));
+        assert_eq!(stream.next_if_there(), None);
         assert_eq!(stream.next().await, None);
         assert_eq!(stream.next().await, None);
         assert_eq!(events.stream().next().await, None);
