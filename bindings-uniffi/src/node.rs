@@ -142,8 +142,13 @@ impl Node {
         let client = self.client.clone();
         let placed = handle.spawn(async move { client.submit_order(order).await });
         // It never panics by itself, and is only cancelled with all of the node's threads.
-        let placed = placed.await.map_err(|_| MeshbookError::closed())?;
-        Ok(placed?.into())
+        let placed = placed.await.map_err(|_| MeshbookError::closed())??;
+        let came_to_nothing = placed.trades.is_empty() && placed.remaining_order.is_none();
+        if came_to_nothing && !self.client.is_initialized() {
+            // Not by its own terms but because the node said goodbye.
+            return Err(MeshbookError::closed());
+        }
+        Ok(placed.into())
     }
 
     /// Cancels an own order, which can't be taken from that moment on. False if it is closed

@@ -18,11 +18,9 @@ impl Process {
     /// [`MeshbookError::Forked`] where one was made in a process that this one was forked from.
     pub(crate) fn claim() -> Result<Self, MeshbookError> {
         let this = std::process::id();
-        let first = FIRST.compare_exchange(0, this, Ordering::Relaxed, Ordering::Relaxed);
-        let first = Self(first.unwrap_or(this));
-        match first == Self(0) {
-            true => Ok(Self(this)),
-            false => first.check().map(|()| first),
+        match FIRST.compare_exchange(0, this, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => Ok(Self(this)),
+            Err(first) => Self(first).check().map(|()| Self(this)),
         }
     }
 

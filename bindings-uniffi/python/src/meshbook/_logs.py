@@ -1,0 +1,152 @@
+"""The library's log, brought to `logging` by a thread that runs while a client is open."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import Optional
+
+from . import _native as native
+
+#: How long the thread sleeps at most until it looks for a changed level, in ms.
+_PAUSE = 1000
+
+#: Where the standard library has no level.
+TRACE = 5
+
+_LEVELS = {
+    native.LogLevel.ERROR: logging.ERROR,
+    native.LogLevel.WARN: logging.WARNING,
+    native.LogLevel.INFO: logging.INFO,
+    native.LogLevel.DEBUG: logging.DEBUG,
+    native.LogLevel.TRACE: TRACE,
+}
+_NAMED = {
+    "trace": TRACE,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+    "fatal": logging.CRITICAL,
+}
+
+_root = logging.getLogger("meshbook")
+_root.addHandler(logging.NullHandler())
+
+_lock = threading.Lock()
+_bridge: Optional[_Bridge] = None
+_users = 0
+
+
+class _Bridge:
+    """Fetches records many at a time; the nodes' threads never wait for it, nor for the GIL."""
+
+    def __init__(self) -> None:
+        self._logs = native.Logs()  # type: ignore[no-untyped-call]
+        self._over = False
+        self._loggers: dict[str, logging.Logger] = {}
+        self._follow_level()
+        # A daemon, so that a script that forgets to close still comes to its end, where it is
+        # stopped.
+        self._thread = threading.Thread(target=self._run, name="meshbook-logs", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._over = True
+        self._logs.wake()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(5)
+        self._logs.set_level(native.LogLevel.OFF)
+
+    def _run(self) -> None:
+        while not self._over:
+            self._hand_over(_PAUSE)
+            self._follow_level()
+        # What was said until the end.
+        while self._hand_over(0):
+            pass
+
+    def _follow_level(self) -> None:
+        """What nobody would see is not even fetched."""
+        enabled = [level for level, number in _LEVELS.items() if _root.isEnabledFor(number)]
+        self._logs.set_level(enabled[-1] if enabled else native.LogLevel.OFF)
+
+    def _hand_over(self, pause: int) -> int:
+        records = self._logs.wait(pause)
+        for record in records:
+            self._log(record)
+        dropped = self._logs.take_dropped()
+        if dropped:
+            _root.warning("%d log records were dropped: they came faster than they went", dropped)
+        return len(records)
+
+    def _log(self, record: native.LogRecord) -> None:
+        logger = self._logger(record.target)
+        level = _LEVELS[record.level]
+        if not logger.isEnabledFor(level):
+            return
+        fields = {field.name: field.value for field in record.fields}
+        message = " ".join([record.message, *(f"{name}={text}" for name, text in fields.items())])
+        # Built by hand for its time, which is when it was said and not when it came here.
+        made = logger.makeRecord(
+            logger.name, level, "(meshbook)", 0, message, (), None, extra={"fields": fields}
+        )
+        made.created = record.timestamp / 1000
+        made.msecs = float(record.timestamp % 1000)
+        logger.handle(made)
+
+    def _logger(self, target: str) -> logging.Logger:
+        """`meshbook.client.driver` for `meshbook::client::driver`; what libraries below say is
+        under `meshbook.lib`."""
+        if target not in self._loggers:
+            name = target.replace("::", ".")
+            if not name.startswith("meshbook"):
+                name = f"meshbook.lib.{name}"
+            self._loggers[target] = logging.getLogger(name)
+        return self._loggers[target]
+
+
+def set_level(name: str) -> None:
+    """Sets the level of the logger `meshbook`, by one of the library's names."""
+    _root.setLevel(_NAMED[name])
+
+
+def acquire() -> None:
+    """Begins to bring records over, if that has not begun."""
+    global _bridge, _users
+    with _lock:
+        _users += 1
+        if _bridge is None:
+            _bridge = _Bridge()
+
+
+def release() -> None:
+    """Ends it with the last client."""
+    global _bridge, _users
+    with _lock:
+        _users = max(0, _users - 1)
+        bridge = _bridge if _users == 0 else None
+        if bridge is not None:
+            _bridge = None
+    if bridge is not None:
+        bridge.stop()
+
+
+def stop() -> None:
+    """Ends it, whoever still uses it."""
+    global _bridge, _users
+    with _lock:
+        bridge, _bridge, _users = _bridge, None, 0
+    if bridge is not None:
+        bridge.stop()
+
+
+def _forget() -> None:
+    """In a forked process there is no thread, and the lock may be held by one that isn't there."""
+    global _bridge, _users, _lock
+    _bridge, _users, _lock = None, 0, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
