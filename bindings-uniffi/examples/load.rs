@@ -6,7 +6,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use meshbook::client::{Config, ExchangeClient};
-use meshbook::node::{NewOrder, OrderKind, TimeInForce};
+use meshbook::node::{NewOrder, OrderError, OrderKind, OrderResult, TimeInForce};
 use meshbook::types::{OrderId, Price, Side};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -57,22 +57,33 @@ async fn load(peer: &str, rate: u32, time: Duration) -> Result<u64, Box<dyn Erro
         ticks.tick().await;
         let due = (start.elapsed().as_secs_f64() * f64::from(rate)) as u64;
         while number < due {
+            make_room(&client, &mut placing, &mut open).await?;
             let (placer, order) = (client.clone(), order(number)?);
             placing.spawn(async move { placer.submit_order(order).await });
             number += 1;
-            while let Some(placed) = placing.try_join_next() {
-                open.push_back(placed??.order_id);
-            }
-            while open.len() + placing.len() > OPEN {
-                match open.pop_front() {
-                    Some(oldest) => client.cancel_order(oldest)?,
-                    None => break,
-                }
-            }
         }
     }
     client.shutdown().await;
     Ok(number)
+}
+
+/// Cancels the oldest until there is room for one more.
+async fn make_room(
+    client: &ExchangeClient,
+    placing: &mut JoinSet<Result<OrderResult, OrderError>>,
+    open: &mut VecDeque<OrderId>,
+) -> Result<(), Box<dyn Error>> {
+    while let Some(placed) = placing.try_join_next() {
+        open.push_back(placed??.order_id);
+    }
+    while open.len() + placing.len() >= OPEN {
+        if let Some(oldest) = open.pop_front() {
+            client.cancel_order(oldest)?;
+        } else if let Some(placed) = placing.join_next().await {
+            open.push_back(placed??.order_id);
+        }
+    }
+    Ok(())
 }
 
 /// Bids below 1000 and asks above it: they rest.

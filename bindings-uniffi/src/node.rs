@@ -131,7 +131,8 @@ impl Node {
     ///
     /// # Errors
     /// Nothing was placed then. `NotRunning` may also come for an order that was placed, if the
-    /// node is closed meanwhile; the order is closed then.
+    /// node is closed meanwhile: a node that keeps nothing closes it, and one that keeps what it
+    /// has goes on with it after its next start.
     pub async fn place(&self, order: NewOrder) -> Result<OrderResult, MeshbookError> {
         self.process.check()?;
         let order = CoreOrder::try_from(order).map_err(|error| MeshbookError::order(&error))?;
@@ -143,9 +144,8 @@ impl Node {
         let placed = handle.spawn(async move { client.submit_order(order).await });
         // It never panics by itself, and is only cancelled with all of the node's threads.
         let placed = placed.await.map_err(|_| MeshbookError::closed())??;
-        let came_to_nothing = placed.trades.is_empty() && placed.remaining_order.is_none();
-        if came_to_nothing && !self.client.is_initialized() {
-            // Not by its own terms but because the node said goodbye.
+        if placed.trades.is_empty() && !self.client.is_initialized() {
+            // Answered by the goodbye and not by its market.
             return Err(MeshbookError::closed());
         }
         Ok(placed.into())

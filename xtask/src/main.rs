@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod process;
+mod python;
 mod sim;
 mod test;
 mod torture;

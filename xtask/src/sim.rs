@@ -43,7 +43,7 @@ impl Sim {
         match std::env::current_exe() {
             Ok(this) => {
                 let simulator = this.with_file_name(format!("meshbook-sim{EXE_SUFFIX}"));
-                pass_on(program(&simulator.to_string_lossy()).args(&self.args))
+                pass_on(program(&simulator).args(&self.args))
             }
             Err(error) => {
                 eprintln!("this command does not find itself: {error}");

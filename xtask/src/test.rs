@@ -1,12 +1,13 @@
 //! `cargo xtask test`: every suite, each with its own set-up.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
 use crate::process::{answers, cargo, program, root, succeeds};
+use crate::python::python;
 
 /// What one build must have so that no other has to build any of it again.
 pub(crate) const EVERYTHING: [&str; 5] =
@@ -28,6 +29,8 @@ enum Suite {
     Mutations,
     /// The examples in the documentation.
     Doc,
+    /// The Python package: its wheel, its tests and its types.
+    Python,
 }
 
 impl Suite {
@@ -38,6 +41,7 @@ impl Suite {
             Self::Rust => rust(skipped),
             Self::Mutations => mutations(),
             Self::Doc => succeeds(cargo().args(["test", "--workspace", "--doc"])),
+            Self::Python => python(),
         }
     }
 }
@@ -107,9 +111,8 @@ fn rust(skipped: &mut Vec<String>) -> bool {
         let modules = left_out.join("|");
         tests.args(["-E", &format!("not test(/^({modules})::/)")]);
     }
-    // This command is built in the profile of the tests, so it lies beside the node's.
-    if let Ok(this) = std::env::current_exe() {
-        tests.env("MESHBOOK_BIN", this.with_file_name(BINARY));
+    if let Some(binary) = binary() {
+        tests.env("MESHBOOK_BIN", binary);
     }
     succeeds(&mut tests)
 }
@@ -121,6 +124,12 @@ fn mutations() -> bool {
     tests.args(["--features", "meshbook-simulation/mutations"]);
     tests.args(["--no-fail-fast", "--success-output", "immediate"]);
     nextest() && succeeds(&mut tests)
+}
+
+/// The node's command. This one is built in the profile of the tests, so it lies beside it.
+pub(crate) fn binary() -> Option<PathBuf> {
+    let this = std::env::current_exe().ok()?;
+    Some(this.with_file_name(BINARY))
 }
 
 fn nextest() -> bool {
@@ -179,7 +188,7 @@ fn grapes() -> Result<(), String> {
 }
 
 /// Whether the system's packages could be installed.
-fn apt_get(packages: &[&str]) -> bool {
+pub(crate) fn apt_get(packages: &[&str]) -> bool {
     let mut install = program("apt-get");
     let quiet = install.args(["install", "--yes", "--no-install-recommends"]);
     answers(

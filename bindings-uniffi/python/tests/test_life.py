@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +113,9 @@ class Frozen:
         self.process.json()
         await until(lambda: self.node.order_book().asks)
         self.process.interrupt(signal.SIGSTOP)
+        # Not at once: until all of its threads stand still it might answer.
+        stopped = os.waitpid(self.process.popen.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(stopped[1])
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -244,20 +246,16 @@ def _forgetful(body: str) -> None:
             assert node.address is not None
             events = node.events()
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(None, ends_well, FORGETS + body, node.address)
-            books = [event async for event in until_gone(node, events)]
-            assert books, "its order was here"
+            ending = loop.run_in_executor(None, ends_well, FORGETS + body, node.address)
+            await until(lambda: node.order_book().bids, "its order")
+            # Which tells it that its order has come.
+            await node.place_sell_order(1, 100)
+            await ending
+            async for event in events:
+                if isinstance(event, meshbook.PeerDisconnectedEvent):
+                    break
             # The order of a node that is gone without a goodbye would stand for longer than this.
             await until(lambda: not node.order_book().bids, "a goodbye")
-
-    async def until_gone(
-        node: meshbook.ExchangeClient, events: meshbook.EventStream
-    ) -> AsyncIterator[meshbook.Event]:
-        async for event in events:
-            if isinstance(event, meshbook.PeerDisconnectedEvent):
-                return
-            if isinstance(event, meshbook.BookEvent) and event.bid == 7:
-                yield event
 
     run(story())
 
@@ -268,9 +266,9 @@ def test_a_script_that_forgets_to_close_ends_by_itself_and_says_goodbye() -> Non
 async def main():
     node = meshbook.ExchangeClient(**options)
     await node.open()
-    while not node.p2p_stats().peers.connected_peers:
-        await asyncio.sleep(0.01)
     await node.place_buy_order(1, 7)
+    while not node.order_book().asks:
+        await asyncio.sleep(0.01)
     global kept
     kept = node
 
@@ -285,9 +283,9 @@ def test_a_client_that_nobody_holds_any_more_is_closed_with_a_goodbye() -> None:
 async def main():
     node = meshbook.ExchangeClient(**options)
     await node.open()
-    while not node.p2p_stats().peers.connected_peers:
-        await asyncio.sleep(0.01)
     await node.place_buy_order(1, 7)
+    while not node.order_book().asks:
+        await asyncio.sleep(0.01)
 
 asyncio.run(main())
 """
@@ -300,9 +298,9 @@ def test_a_blocking_script_that_forgets_to_close_ends_by_itself() -> None:
 import threading
 node = meshbook.sync.ExchangeClient(**options)
 node.open()
-while not node.p2p_stats().peers.connected_peers:
-    pass
 node.place_buy_order(1, 7)
+while not node.order_book().asks:
+    pass
 events = node.events()
 # One thread still waits for an event when the end comes.
 threading.Thread(target=lambda: [None for event in events], daemon=True).start()

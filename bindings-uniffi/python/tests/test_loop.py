@@ -12,7 +12,6 @@ from typing import Callable
 
 import pytest
 
-import meshbook
 import meshbook._native as native
 from meshbook.sync import ExchangeClient as SyncClient
 
@@ -21,6 +20,7 @@ from test_life import Frozen
 
 RATE = 5000
 SECONDS = 5
+ATTEMPTS = 4
 
 
 def _off_cpu() -> float:
@@ -51,43 +51,75 @@ class Watch:
         asyncio.events.Handle._run = self._run  # type: ignore[method-assign]
 
 
+async def _loaded() -> tuple[int, list[float]]:
+    """How many orders came in SECONDS, and for how long each callback kept the loop meanwhile."""
+    async with quiet() as node:
+        assert node.address is not None
+        seen: dict[str, int] = {}
+
+        async def follow() -> None:
+            async for event in node.events():
+                seen[event.type] = seen.get(event.type, 0) + 1
+
+        async def read() -> None:
+            while True:
+                await asyncio.sleep(0.01)
+                node.order_book()
+                node.trades(10)
+                node.p2p_stats()
+
+        tasks = [asyncio.ensure_future(follow()), asyncio.ensure_future(read())]
+        with Process(*load(node.address, str(RATE), str(SECONDS))) as orders:
+            await until(lambda: seen.get("book", 0) > 10)
+            start = time.monotonic()
+            with Watch() as watch:
+                while time.monotonic() - start < SECONDS - 2:
+                    await node.place_buy_order(1, 1)
+                    node.cancel_order(node.orders()[0].id)
+            ended = await asyncio.get_running_loop().run_in_executor(None, orders.ends)
+        for task in tasks:
+            task.cancel()
+            await outcome(asyncio.wait({task}))
+        code, out, err = ended
+        assert code == 0, err
+        return int(out.split()[1]), sorted(watch.longest)
+
+
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="reads /proc")
 def test_the_loop_is_never_blocked_over_5_ms_by_5000_remote_orders_a_second() -> None:
-    async def story() -> None:
-        async with quiet() as node:
-            assert node.address is not None
-            seen: dict[str, int] = {}
+    for _ in range(ATTEMPTS):
+        with Others() as others:
+            placed, callbacks = run(_loaded())
+        print(f"{placed} orders in {SECONDS} s; {len(callbacks)} callbacks: {callbacks[-5:]}")
+        print(f"other processes had {others.cores:.2f} cores")
+        if placed >= RATE * SECONDS * 0.95 and callbacks[-1] < 0.005:
+            return
+        # Where others want the cores too, a thread of the node may lose its own while it has a
+        # lock, which says nothing about the node.
+        assert others.cores > 0.2, "it was the node"
+    pytest.skip(f"the machine was too busy for it {ATTEMPTS} times")
 
-            async def follow() -> None:
-                async for event in node.events():
-                    seen[event.type] = seen.get(event.type, 0) + 1
 
-            async def read() -> None:
-                while True:
-                    await asyncio.sleep(0.01)
-                    node.order_book()
-                    node.trades(10)
-                    node.p2p_stats()
+class Others:
+    """How many cores were busy with other processes than this one and its children."""
 
-            tasks = [asyncio.ensure_future(follow()), asyncio.ensure_future(read())]
-            with Process(*load(node.address, str(RATE), str(SECONDS))) as orders:
-                await until(lambda: seen.get("book", 0) > 10)
-                start = time.monotonic()
-                with Watch() as watch:
-                    while time.monotonic() - start < SECONDS - 2:
-                        await node.place_buy_order(1, 1)
-                        node.cancel_order(node.orders()[0].id)
-                code, out, err = await asyncio.get_running_loop().run_in_executor(None, orders.ends)
-            for task in tasks:
-                task.cancel()
-                await outcome(asyncio.wait({task}))
-            assert code == 0, err
-            placed = int(out.split()[1])
-            assert placed >= RATE * SECONDS * 0.95, f"the load was {placed} orders"
-            slowest = sorted(watch.longest)[-5:]
-            assert slowest[-1] < 0.005, f"of {len(watch.longest)} callbacks the slowest: {slowest}"
+    cores = 0.0
 
-    run(story())
+    def __enter__(self) -> Others:
+        self._before = self._now()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        clock, machine, own = (after - before for before, after in zip(self._before, self._now()))
+        self.cores = (machine - own) / clock
+
+    def _now(self) -> tuple[float, float, float]:
+        """The time, and for how long since their starts the machine and this were busy."""
+        fields = [int(field) for field in Path("/proc/stat").read_text().split()[1:9]]
+        # All but idle and waiting for disks.
+        machine = sum(fields) - fields[3] - fields[4]
+        own = sum(os.times()[:4])
+        return time.monotonic(), machine / os.sysconf("SC_CLK_TCK"), own
 
 
 class Busy:
@@ -140,20 +172,12 @@ def test_every_call_that_waits_leaves_the_interpreter_to_others() -> None:
         measure("log", lambda: logs.wait(500))
 
         def place() -> None:
-            measure("order", lambda: _placed(node))
+            measure("order", lambda: node.place_buy_order(1, 100))
 
         run(frozen(node, place))
         assert set(shares) == {"event", "log", "order"}
         # A call that held the interpreter would leave next to nothing.
         assert min(shares.values()) > 0.3, shares
-
-
-def _placed(node: SyncClient) -> None:
-    timer = threading.Timer(0.5, node.close)
-    timer.start()
-    with pytest.raises(meshbook.NotRunningError):
-        node.place_buy_order(1, 100)
-    timer.join()
 
 
 def test_opening_and_closing_leave_the_interpreter_to_others() -> None:

@@ -168,7 +168,8 @@ class ExchangeClient:
         Raises InvalidOrderError for a value that is not allowed, OrderRefusedError where the order
         is refused all the same, StorageError where nothing can be kept; nothing was placed then.
         NotRunningError may also come for an order that was placed, if the client is closed
-        meanwhile; the order is closed then.
+        meanwhile: a node that keeps nothing closes it, and one with a `data_dir` goes on with it
+        after its next start.
 
         Cancelling the task ends the call, and leaves the order if it was placed by then: it is in
         `orders()`.
