@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Coroutine
 from pathlib import Path
@@ -107,9 +108,15 @@ class Process:
         )
 
     def line(self) -> str:
-        """The next line that it prints."""
+        """The next line that it prints. One that prints none in time is ended."""
         assert self.popen.stdout
-        line = self.popen.stdout.readline()
+        ending = threading.Timer(PATIENCE, self.popen.kill)
+        ending.start()
+        try:
+            line = self.popen.stdout.readline()
+        finally:
+            ending.cancel()
+            ending.join()
         assert line, f"it ended: {self.popen.communicate(timeout=PATIENCE)}"
         return line.strip()
 
