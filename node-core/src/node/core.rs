@@ -64,6 +64,8 @@ pub struct Node {
     pub(super) store_failure: Option<String>,
     /// What there is to mind after a start from a store; none without a store.
     pub(super) boot: Option<Boot>,
+    /// The own order that takes what crosses it at this moment: not at its end before that is over.
+    pub(super) matching: Option<OrderId>,
     /// Trades to be written down.
     pub(super) fresh_trades: Vec<FreshTrade>,
     /// Proofs to be written down.
@@ -92,6 +94,7 @@ impl Node {
             identity.node_id(),
             config.max_peers,
             config.reconnect_interval,
+            config.ways,
         );
         Self {
             sequence: Sequence::starting(now),
@@ -114,6 +117,7 @@ impl Node {
             clock_warned: false,
             store_failure: None,
             boot: None,
+            matching: None,
             fresh_trades: Vec::new(),
             fresh_proofs: Vec::new(),
             uncommitted: Default::default(),
@@ -154,12 +158,11 @@ impl Node {
             Input::DialFailed {
                 address,
                 reason,
-                plain_peer,
+                instead,
             } => {
                 self.counters.count(reason);
                 let rng = &mut self.rng;
-                self.peers
-                    .dial_failed(&address, reason, plain_peer, rng, now);
+                self.peers.dial_failed(&address, reason, instead, rng, now);
                 self.chores_due = now.mono;
             }
             Input::Found {
@@ -168,6 +171,7 @@ impl Node {
                 source,
             } => self.on_found(&address, id, source, now),
             Input::Refused { reason } => self.counters.count(reason),
+            Input::Told { from, message } => self.on_told(&from, message, now),
             Input::Received {
                 conn,
                 bytes,
