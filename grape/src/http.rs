@@ -16,7 +16,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -174,8 +175,9 @@ async fn serve(listener: TcpListener, service: Arc<dyn Service>, stop: Cancellat
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(
-    stream: TcpStream,
+/// Serves one connection until it ends or is told to stop.
+pub(crate) async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     from: SocketAddr,
     service: Arc<dyn Service>,
     stop: CancellationToken,

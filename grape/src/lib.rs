@@ -20,5 +20,5 @@ pub use dht::{ANNOUNCEMENT_LIFE, InfoHash, Item, MAX_INFO_HASH, MAX_PEERS_TOLD};
 pub use error::{GrapeError, OperationError, Protocol};
 pub use grape::{Grape, GrapeAddresses};
 pub use rpc::{
-    RpcAnswer, RpcClient, RpcClientConfig, RpcError, RpcRequest, RpcServer, RpcServerConfig,
+    RpcAnswer, RpcClient, RpcClientConfig, RpcDesk, RpcError, RpcLimits, RpcRequest, RpcServer,
 };

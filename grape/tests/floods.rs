@@ -5,8 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use meshbook_grape::{
-    Grape, GrapeConfig, GrapeError, InfoHash, Item, OperationError, Protocol, RpcServer,
-    RpcServerConfig,
+    Grape, GrapeConfig, GrapeError, InfoHash, Item, OperationError, Protocol, RpcLimits, RpcServer,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -102,10 +101,12 @@ async fn broken_and_slow_http_leaves_a_grape_working() {
 
 #[tokio::test]
 async fn requests_that_nobody_takes_are_turned_away() {
-    let mut config = RpcServerConfig::new(HERE);
-    config.queue = 1;
-    config.time_limit = PATIENCE;
-    let (server, mut requests) = RpcServer::start(config).await.unwrap();
+    let limits = RpcLimits {
+        queue: 1,
+        time_limit: PATIENCE,
+        ..RpcLimits::default()
+    };
+    let (server, mut requests) = RpcServer::start(HERE, limits).await.unwrap();
     let address = server.address();
     let body = "[\"id\",\"key\",1]";
     let head = format!(

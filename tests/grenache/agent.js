@@ -20,6 +20,9 @@ const verify = (signature, message, key) => {
 
 let link = null
 let client = null
+// What the server was asked, the first so many.
+const KEPT = 1000
+const received = []
 let requests = 0
 
 const commands = {
@@ -64,6 +67,7 @@ const commands = {
     service.listen(port)
     service.on('request', (rid, key, payload, handler) => {
       requests++
+      if (received.length < KEPT) received.push({ key, payload })
       if (payload === 'silence') return
       if (payload === 'fail') return handler.reply(new Error('ERR_ASKED_FOR'), null)
       handler.reply(null, { key, payload })
@@ -72,6 +76,8 @@ const commands = {
   },
 
   served: (_, done) => done(null, requests),
+
+  received: (_, done) => done(null, received),
 
   // Asks whoever announced the key.
   request ({ key, payload, opts }, done) {

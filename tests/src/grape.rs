@@ -1,13 +1,12 @@
 //! A real Grape, from npm.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
-use super::eventually;
+use super::{eventually, npm};
 
 /// A running Grape. It is killed when this is dropped.
 #[derive(Debug)]
@@ -55,14 +54,7 @@ impl Grape {
     }
 
     async fn start_at(dht_port: u16, api_port: u16, known: u16) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("grenache");
-        let program = folder.join("node_modules/grenache-grape/bin/grape.js");
-        assert!(
-            program.exists(),
-            "{} is missing: run npm ci in {}, as cargo xtask test does",
-            program.display(),
-            folder.display(),
-        );
+        let program = npm::installed().join("node_modules/grenache-grape/bin/grape.js");
         let mut command = Command::new("node");
         command.arg(program);
         command.args([

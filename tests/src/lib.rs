@@ -12,6 +12,7 @@ mod grape;
 #[cfg(target_os = "linux")]
 pub mod lab;
 mod node;
+mod npm;
 mod python;
 mod secured;
 
@@ -20,5 +21,6 @@ pub use events::Events;
 pub use eventually::{PATIENCE, eventually, eventually_within};
 pub use grape::{Grape, free_ports};
 pub use node::{Node, NodeBuilder, Starting};
+pub use npm::Agent;
 pub use python::{Foreign, Script};
 pub use secured::{Persona, SecuredPeer, Take, Teller, now};

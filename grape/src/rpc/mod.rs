@@ -9,7 +9,7 @@ mod server;
 mod wire;
 
 pub use client::{RpcClient, RpcClientConfig, RpcError};
-pub use server::{RpcAnswer, RpcRequest, RpcServer, RpcServerConfig};
+pub use server::{RpcAnswer, RpcDesk, RpcLimits, RpcRequest, RpcServer};
 
 /// The header that tells whether bodies are compressed.
 const COMPRESS_HEADER: &str = "grc-compress";

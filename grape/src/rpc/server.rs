@@ -1,5 +1,6 @@
 //! What a `PeerRPCServer` is: requests come in by HTTP and wait in a queue.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,24 +10,24 @@ use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::COMPRESS_HEADER;
 use super::gzip::{Unpacked, pack, unpack};
 use super::wire::{Call, list, read_call, write_answer};
 use crate::error::GrapeError;
 use crate::grape::open_tcp;
-use crate::http::{Answer, Server, Service, Unread, answer, read_body};
+use crate::http::{Answer, Server, Service, Unread, answer, connection, read_body};
 
 /// What is answered to a request: a result, or what went wrong.
 pub type RpcAnswer = Result<Box<RawValue>, String>;
 
-/// How an RPC server is run.
+/// What an RPC server takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RpcServerConfig {
-    /// Where it listens; port 0 takes a free one.
-    pub address: SocketAddr,
+pub struct RpcLimits {
     /// The longest body, in bytes, also unpacked.
     pub max_body: usize,
     /// The most requests that wait to be taken; more are answered with `ERR_BUSY`.
@@ -35,12 +36,10 @@ pub struct RpcServerConfig {
     pub time_limit: Duration,
 }
 
-impl RpcServerConfig {
-    /// A server here: bodies up to 64 KiB, 64 requests that wait, up to 5 s each.
-    #[must_use]
-    pub fn new(address: SocketAddr) -> Self {
+impl Default for RpcLimits {
+    /// Bodies up to 64 KiB, 64 requests that wait, up to 5 s each.
+    fn default() -> Self {
         Self {
-            address,
             max_body: 64 * 1024,
             queue: 64,
             time_limit: Duration::from_secs(5),
@@ -61,6 +60,12 @@ pub struct RpcRequest {
 }
 
 impl RpcRequest {
+    /// Waits until nobody waits for the answer any more: who asked has gone, or lost patience.
+    /// Cancel safe.
+    pub async fn abandoned(&mut self) {
+        self.answer.closed().await;
+    }
+
     /// Answers it, if anybody still waits.
     pub fn reply(self, answer: RpcAnswer) {
         // Who asked may have gone, or lost patience.
@@ -74,20 +79,17 @@ impl RpcRequest {
 pub struct RpcServer(Server);
 
 impl RpcServer {
-    /// Opens the port. The requests come out of the queue that is returned; once it is dropped,
-    /// they are answered with `ERR_BUSY`.
+    /// Listens on `address`; port 0 takes a free one. The requests come out of the queue that is
+    /// returned; once it is dropped, they are answered with `ERR_BUSY`.
     ///
     /// # Errors
     /// Where the port can't be opened.
     pub async fn start(
-        config: RpcServerConfig,
+        address: SocketAddr,
+        limits: RpcLimits,
     ) -> Result<(Self, mpsc::Receiver<RpcRequest>), GrapeError> {
-        let (listener, local) = open_tcp(config.address).await?;
-        let (sender, requests) = mpsc::channel(config.queue.max(1));
-        let desk = Arc::new(Desk {
-            config,
-            queue: sender,
-        });
+        let (listener, local) = open_tcp(address).await?;
+        let (RpcDesk(desk), requests) = RpcDesk::new(limits);
         Ok((Self(Server::start(listener, local, desk)), requests))
     }
 
@@ -103,8 +105,42 @@ impl RpcServer {
     }
 }
 
+/// The same without a port of its own: connections are somebody else's to accept. Clones are the
+/// same desk.
+#[derive(Clone)]
+pub struct RpcDesk(Arc<Desk>);
+
+impl RpcDesk {
+    /// A desk, and the queue out of which its requests come; once the queue is dropped, they are
+    /// answered with `ERR_BUSY`.
+    #[must_use]
+    pub fn new(limits: RpcLimits) -> (Self, mpsc::Receiver<RpcRequest>) {
+        let (sender, requests) = mpsc::channel(limits.queue.max(1));
+        let desk = Desk {
+            limits,
+            queue: sender,
+        };
+        (Self(Arc::new(desk)), requests)
+    }
+
+    /// Serves one connection of the client at `from`, from its first byte to its end. Dropped, it
+    /// closes the connection.
+    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, from: SocketAddr) {
+        let desk = Arc::clone(&self.0);
+        connection(stream, from, desk, CancellationToken::new()).await;
+    }
+}
+
+impl fmt::Debug for RpcDesk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RpcDesk")
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}
+
 struct Desk {
-    config: RpcServerConfig,
+    limits: RpcLimits,
     queue: mpsc::Sender<RpcRequest>,
 }
 
@@ -128,12 +164,12 @@ impl Desk {
             let error = "[null, \"ERR_HEADER_PARSE_GR\", null]";
             return answer(StatusCode::INTERNAL_SERVER_ERROR, error);
         }
-        let body = match read_body(body, self.config.max_body).await {
+        let body = match read_body(body, self.limits.max_body).await {
             Ok(body) => body,
             Err(unread) => return unread.answer(too_long),
         };
         let unpacked = match is_packed {
-            true => unpack(&body, self.config.max_body),
+            true => unpack(&body, self.limits.max_body),
             false => Err(Unpacked::Not),
         };
         let call = match unpacked {
@@ -164,7 +200,7 @@ impl Desk {
         if self.queue.try_send(request).is_err() {
             return Err("ERR_BUSY".to_owned());
         }
-        match timeout(self.config.time_limit, answer).await {
+        match timeout(self.limits.time_limit, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err("ERR_NOT_ANSWERED".to_owned()),
             Err(_) => Err("ERR_TIMEOUT".to_owned()),

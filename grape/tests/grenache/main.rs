@@ -2,15 +2,27 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
 
 mod grapes;
-mod npm;
 
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
 use meshbook_grape::{BootstrapNode, Grape, GrapeConfig};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use npm::{Agent, PATIENCE, free_port};
+use meshbook_tests::{Agent, PATIENCE};
+
+/// A port that is free for UDP and TCP.
+fn free_port() -> u16 {
+    let here = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    loop {
+        let tcp = TcpListener::bind(here(0)).expect("a free port");
+        let port = tcp.local_addr().expect("it is bound").port();
+        if UdpSocket::bind(here(port)).is_ok() {
+            return port;
+        }
+    }
+}
 
 /// A Grape of ours on free ports of this machine.
 async fn ours(bootstrap: &[u16]) -> Grape {

@@ -1,5 +1,6 @@
 //! Connections coming and going: who listens, and who dials.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,10 +8,12 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::connection::{self, DIAL_TIME};
+use super::rpc;
 use super::shared::Shared;
-use crate::node::{Direction, Input};
-use crate::protocol::{Opening, SessionError};
-use crate::transport::{Arrival, Connection, Listener, Transport};
+use crate::node::{Direction, Input, Way};
+use crate::protocol::{Established, Opening, SessionError};
+use crate::transport::rpc::Reached;
+use crate::transport::{Arrival, Connection, Listener};
 use crate::types::{NodeId, PeerAddress};
 
 /// Dials that may be on their way at once, whatever the node asks for.
@@ -60,65 +63,89 @@ impl DirectConnectionService {
         shared: &Arc<Shared>,
         address: PeerAddress,
         expect: Option<NodeId>,
-        plain: bool,
+        way: Way,
     ) -> Option<Input> {
-        let failed = |reason| {
-            Some(Input::DialFailed {
-                address: address.clone(),
-                reason,
-                plain_peer: false,
-            })
-        };
-        let Some(transport) = shared.transport.clone() else {
-            return failed("p2p_disabled");
-        };
         let Some(place) = Place::take(shared) else {
-            return failed("too_many_dials");
+            return Some(Input::DialFailed {
+                address,
+                reason: "too_many_dials",
+                instead: None,
+            });
         };
-        let opening = Opening::Dial { expect, plain };
-        shared.spawn(Self::reach(place, transport, address, opening));
+        shared.spawn(Self::reach(place, address, expect, way));
         None
     }
 
-    async fn reach(
-        place: Place,
-        transport: Arc<dyn Transport>,
-        address: PeerAddress,
-        opening: Opening,
-    ) {
+    async fn reach(place: Place, address: PeerAddress, expect: Option<NodeId>, way: Way) {
         let shared = Arc::clone(&place.0);
         let reaching = async {
-            let max_frame = shared.max_frame();
-            let mut connection = timeout(DIAL_TIME, transport.dial(&address, max_frame))
-                .await
-                .map_err(|_| ("timed_out", false))?
-                .map_err(|error| (error.label(), false))?;
-            let shaken = connection::shake_hands(&shared, &mut connection, opening).await;
-            match shaken {
-                Ok(established) => Ok((connection, established)),
+            let mut connection = match Self::connect(&shared, &address, way).await? {
+                Reached::Node(connection) => connection,
+                Reached::Original(peer) => return Ok(Met::Original(peer)),
+            };
+            let plain = way == Way::Plain;
+            let opening = Opening::Dial { expect, plain };
+            match connection::shake_hands(&shared, &mut connection, opening).await {
+                Ok(established) => Ok(Met::Peer(connection, Box::new(established))),
                 Err(error) => {
                     debug!(%address, %error, "no session");
-                    Err((error.reason(), error == SessionError::PlainPeer))
+                    Err((error.reason(), other_way(&error)))
                 }
             }
         };
         let reached = shared.stop.run_until_cancelled(reaching).await;
         drop(place);
         match reached {
-            Some(Ok((connection, established))) => {
-                connection::run(&shared, connection, established, Direction::Outbound).await;
+            Some(Ok(Met::Peer(connection, established))) => {
+                connection::run(&shared, connection, *established, Direction::Outbound).await;
             }
-            Some(Err((reason, plain_peer))) => {
+            Some(Ok(Met::Original(peer))) => rpc::tell(&shared, address, peer).await,
+            Some(Err((reason, instead))) => {
                 debug!(%address, reason, "a dial failed");
                 let failed = Input::DialFailed {
                     address,
                     reason,
-                    plain_peer,
+                    instead,
                 };
                 shared.tell(failed).await;
             }
             None => {}
         }
+    }
+
+    async fn connect(shared: &Shared, address: &PeerAddress, way: Way) -> Result<Reached, Failed> {
+        let dialing = async {
+            match way {
+                Way::Rpc => rpc::reach(shared, address).await,
+                Way::Secured | Way::Plain => {
+                    let max_frame = shared.max_frame();
+                    let dialed = shared.transport.dial(address, max_frame).await;
+                    dialed.map(Reached::Node)
+                }
+            }
+        };
+        let dialed = timeout(DIAL_TIME, dialing).await;
+        dialed
+            .map_err(|_| ("timed_out", None))?
+            .map_err(|error| (error.label(), None))
+    }
+}
+
+/// Why a dial came to nothing, and in which other way it may be tried.
+type Failed = (&'static str, Option<Way>);
+
+/// Who was found at an address.
+enum Met {
+    Peer(Connection, Box<Established>),
+    Original(SocketAddr),
+}
+
+/// How a peer is to be dialed with which there is no session for this reason.
+const fn other_way(error: &SessionError) -> Option<Way> {
+    match error {
+        SessionError::PlainPeer => Some(Way::Plain),
+        SessionError::SpeaksHttp => Some(Way::Rpc),
+        _ => None,
     }
 }
 

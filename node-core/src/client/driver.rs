@@ -140,10 +140,9 @@ impl Driver {
                 Output::Dial {
                     address,
                     expect,
-                    plain,
+                    way,
                 } => {
-                    let failed =
-                        DirectConnectionService::dial(&self.shared, address, expect, plain);
+                    let failed = DirectConnectionService::dial(&self.shared, address, expect, way);
                     self.own.extend(failed);
                 }
                 Output::Send {

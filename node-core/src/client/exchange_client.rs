@@ -115,13 +115,9 @@ impl ExchangeClient {
         transport: Arc<dyn Transport>,
     ) -> Result<Self, InvalidValue> {
         config.check()?;
-        let mut node = config.node_config();
-        if !config.p2p_enabled {
-            node.bootstrap_peers.clear();
-        }
         let inner = Inner {
+            node: config.node_config(),
             config,
-            node,
             transport,
             http: Mutex::default(),
             on_disk: AtomicBool::new(true),
@@ -178,7 +174,7 @@ impl ExchangeClient {
         if inner.running.get().is_some() {
             return Ok(());
         }
-        inner.config.warn_of_what_is_not_there();
+        inner.config.warn_of_nobody();
         let plan = Plan {
             config: &inner.config,
             node: inner.node.clone(),
@@ -379,11 +375,8 @@ impl ExchangeClient {
         let mut stats = shared.node().p2p_stats(shared.clock.now());
         let health = |source| shared.rounds.health(source);
         stats.has_grenache = health(PeerSource::Grenache) == Some(Health::Works);
-        // Without a transport nothing that is configured can happen.
-        let has_transport = shared.transport.is_some();
-        stats.discovery.is_running &= has_transport;
+        stats.discovery.is_running &= shared.listen.is_some();
         let strategies = &mut stats.discovery.strategies;
-        strategies.peer_exchange &= has_transport;
         strategies.mdns = health(PeerSource::Mdns).is_some();
         strategies.grenache = health(PeerSource::Grenache).is_some();
         strategies.dht = health(PeerSource::Dht).is_some();
@@ -396,7 +389,7 @@ impl ExchangeClient {
         direct.port = shared
             .listen
             .map_or(self.inner.config.p2p_port, |at| at.port());
-        direct.is_running = shared.listen.is_some() && self.is_initialized();
+        direct.is_running = self.inner.config.p2p_enabled && self.is_initialized();
         direct.pending_handshakes = shared.slots.taken() + shared.dialing.load(Ordering::Relaxed);
         stats
     }
@@ -431,7 +424,7 @@ impl ExchangeClient {
         self.running().is_some()
     }
 
-    /// Where it listens for peers, while it does.
+    /// Where it listens for peers, while it does; without direct connections for Grenache's RPC.
     #[must_use]
     pub fn p2p_address(&self) -> Option<SocketAddr> {
         self.running()?.listen

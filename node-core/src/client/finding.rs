@@ -10,23 +10,16 @@ use crate::discovery::{
 use crate::node::{Input, PeerSource, PersistedPeer};
 use crate::types::NodeId;
 
-/// The sources that are switched on, by their priority.
+/// The sources that are switched on, by their priority. Without direct connections that is
+/// Grenache alone.
 pub(super) fn sources(config: &Config, known: &[PersistedPeer]) -> Vec<Box<dyn Discovery>> {
-    let persisted = known.iter().map(|peer| Candidate {
-        address: peer.address.clone(),
-        id: peer
-            .node_id
-            .as_ref()
-            .and_then(|id| id.parse::<NodeId>().ok()),
-    });
-    let bootstrap = config.initial_peers().into_iter();
-    let bootstrap = bootstrap.map(|address| Candidate { address, id: None });
-    let mut sources: Vec<Box<dyn Discovery>> = vec![
-        Box::new(Listed::new(PeerSource::Persisted, persisted.collect())),
-        Box::new(Listed::new(PeerSource::Bootstrap, bootstrap.collect())),
-    ];
-    if config.discovery_mdns {
-        sources.push(Box::new(Mdns::new()));
+    let mut sources: Vec<Box<dyn Discovery>> = Vec::new();
+    if config.p2p_enabled {
+        sources.push(Box::new(persisted(known)));
+        sources.push(Box::new(bootstrap(config)));
+        if config.discovery_mdns {
+            sources.push(Box::new(Mdns::new()));
+        }
     }
     if config.discovery_grenache {
         sources.push(Box::new(Grenache::new(GrenacheOptions {
@@ -35,10 +28,27 @@ pub(super) fn sources(config: &Config, known: &[PersistedPeer]) -> Vec<Box<dyn D
             reset_timeout: config.circuit_breaker_reset_timeout,
         })));
     }
-    if config.discovery_dht {
+    if config.p2p_enabled && config.discovery_dht {
         sources.push(Box::new(Dht::new(config.dht_bootstrap.clone())));
     }
     sources
+}
+
+fn persisted(known: &[PersistedPeer]) -> Listed {
+    let peers = known.iter().map(|peer| Candidate {
+        address: peer.address.clone(),
+        id: peer
+            .node_id
+            .as_ref()
+            .and_then(|id| id.parse::<NodeId>().ok()),
+    });
+    Listed::new(PeerSource::Persisted, peers.collect())
+}
+
+fn bootstrap(config: &Config) -> Listed {
+    let peers = config.initial_peers().into_iter();
+    let peers = peers.map(|address| Candidate { address, id: None });
+    Listed::new(PeerSource::Bootstrap, peers.collect())
 }
 
 impl Seeker for Shared {

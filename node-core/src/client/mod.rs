@@ -12,6 +12,7 @@ mod exchange_client;
 mod finding;
 mod history;
 mod outbox;
+mod rpc;
 mod saver;
 mod shared;
 mod start;

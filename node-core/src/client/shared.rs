@@ -58,8 +58,8 @@ pub(super) struct Shared {
     pub(super) node_id: NodeId,
     pub(super) verifier: Verifier,
     pub(super) session: Arc<SessionConfig>,
-    /// Absent where the node has no peers at all.
-    pub(super) transport: Option<Arc<dyn Transport>>,
+    pub(super) transport: Arc<dyn Transport>,
+    /// Absent where peers are reached in no way at all.
     pub(super) listen: Option<SocketAddr>,
     pub(super) slots: Arc<HandshakeSlots>,
     pub(super) rounds: Rounds,
@@ -82,7 +82,7 @@ pub(super) struct Parts {
     pub(super) events: Arc<Events>,
     pub(super) clock: Clock,
     pub(super) session: Arc<SessionConfig>,
-    pub(super) transport: Option<Arc<dyn Transport>>,
+    pub(super) transport: Arc<dyn Transport>,
     pub(super) listen: Option<SocketAddr>,
     pub(super) slots: Arc<HandshakeSlots>,
     pub(super) rounds: Rounds,

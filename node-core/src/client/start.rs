@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use meshbook_grape::RpcRequest;
 use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
@@ -14,6 +15,7 @@ use super::driver::{Driver, INPUTS};
 use super::error::StartError;
 use super::events::Events;
 use super::finding;
+use super::rpc;
 use super::saver;
 use super::shared::{Parts, Shared};
 use crate::discovery::{Announcement, PeerDiscovery};
@@ -23,7 +25,9 @@ use crate::node::{Node, NodeConfig, PersistedPeer};
 use crate::protocol::{MAX_SECURED_FRAME, SessionConfig};
 use crate::runtime::{Clock, entropy};
 use crate::storage::{DataDir, Journal, JournalReader, PeersFile, StorageError, Store};
+use crate::transport::rpc::{RpcHandler, RpcListener};
 use crate::transport::{HandshakeSlots, HttpHandler, ListenOptions, Listener, Transport};
+use crate::types::Pair;
 
 /// Opens a store for the node whose data directory this is.
 pub type OpenStore =
@@ -47,7 +51,8 @@ pub(super) struct Prepared {
     node: Node,
     known: Vec<PersistedPeer>,
     session: SessionConfig,
-    network: Option<Network>,
+    pair: Pair,
+    network: Network,
     storage: Storage,
     discovery: PeerDiscovery,
     clock: Clock,
@@ -56,8 +61,18 @@ pub(super) struct Prepared {
 
 struct Network {
     transport: Arc<dyn Transport>,
-    listener: Box<dyn Listener>,
+    /// Absent where peers are reached in no way at all.
+    listener: Option<Box<dyn Listener>>,
     slots: Arc<HandshakeSlots>,
+    /// Requests of original nodes, where Grenache's RPC is answered.
+    requests: Option<mpsc::Receiver<RpcRequest>>,
+}
+
+impl Network {
+    fn address(&self) -> Option<SocketAddr> {
+        let listener = self.listener.as_ref();
+        listener.map(|listener| listener.local_address())
+    }
 }
 
 /// What is on disk, if anything.
@@ -113,25 +128,8 @@ pub(super) async fn prepare(plan: Plan<'_>) -> Result<Prepared, StartError> {
             known,
         }
     };
-    let network = if config.p2p_enabled {
-        let slots = Arc::new(HandshakeSlots::default());
-        let options = ListenOptions {
-            slots: Arc::clone(&slots),
-            max_frame: max_frame(config.max_message_size()),
-            http,
-        };
-        let listener = listen(config, &*transport, options).await?;
-        Some(Network {
-            transport,
-            listener,
-            slots,
-        })
-    } else {
-        None
-    };
-    let listen = network
-        .as_ref()
-        .map(|network| network.listener.local_address());
+    let network = open(config, transport, http).await?;
+    let listen = network.address();
     let session = SessionConfig {
         signer: loaded.identity as _,
         network: of_network,
@@ -140,12 +138,9 @@ pub(super) async fn prepare(plan: Plan<'_>) -> Result<Prepared, StartError> {
         max_message: config.max_message_size(),
         capabilities: SessionConfig::default_capabilities(),
     };
-    let sources = match &network {
-        Some(_) => finding::sources(config, &loaded.known),
-        None => Vec::new(),
-    };
     Ok(Prepared {
-        discovery: PeerDiscovery::new(sources),
+        discovery: PeerDiscovery::new(finding::sources(config, &loaded.known)),
+        pair: config.pair.clone(),
         node: loaded.node,
         known: loaded.known,
         session,
@@ -162,6 +157,7 @@ pub(super) fn run(prepared: Prepared) -> Arc<Shared> {
         mut node,
         known,
         session,
+        pair,
         network,
         storage,
         discovery,
@@ -169,18 +165,14 @@ pub(super) fn run(prepared: Prepared) -> Arc<Shared> {
         events,
     } = prepared;
     let (inputs, receiver) = mpsc::channel(INPUTS);
-    let listen = network
-        .as_ref()
-        .map(|network| network.listener.local_address());
+    let listen = network.address();
+    let Network {
+        transport,
+        listener,
+        slots,
+        requests,
+    } = network;
     node.start(known, listen, clock.now());
-    let (transport, listener, slots) = match network {
-        Some(network) => (
-            Some(network.transport),
-            Some(network.listener),
-            network.slots,
-        ),
-        None => (None, None, Arc::default()),
-    };
     let Storage {
         data_dir,
         peers,
@@ -204,6 +196,9 @@ pub(super) fn run(prepared: Prepared) -> Arc<Shared> {
             Arc::clone(&shared),
             listener,
         ));
+    }
+    if let Some(requests) = requests {
+        shared.spawn(rpc::answer(Arc::clone(&shared), pair, requests));
     }
     if let Some(listen) = listen {
         let own = Announcement {
@@ -260,14 +255,16 @@ async fn load(
     open: Option<OpenStore>,
 ) -> Result<Loaded, StartError> {
     let path: PathBuf = config.data_dir().to_owned();
-    let peers = config.peers_file();
+    // They are those of direct connections.
+    let peers = config.p2p_enabled.then(|| config.peers_file());
     let sync = config.journal_sync;
     let load = move || {
         let data_dir = Arc::new(DataDir::open(&path)?);
         let seed = data_dir.load_or_create_key(&fresh.seed)?;
-        let peers = PeersFile::new(peers);
+        let peers = peers.map(PeersFile::new);
         let clock = fresh.clock;
-        let known = peers.load(clock.now().wall);
+        let known = peers.as_ref().map(|file| file.load(clock.now().wall));
+        let known = known.unwrap_or_default();
         let (mut store, journal): (Box<dyn Store>, _) = match open {
             Some(open) => (open(Arc::clone(&data_dir))?, None),
             None => {
@@ -283,7 +280,7 @@ async fn load(
         Ok(Loaded {
             storage: Storage {
                 data_dir: Some(data_dir),
-                peers: Some(peers),
+                peers,
                 store: Some(store),
                 journal,
             },
@@ -314,6 +311,43 @@ async fn load_peers(
     loaded.map_err(|_| StartError::ShutDown)
 }
 
+/// Opens the one port, with Grenache's RPC on it where nodes are to be found by Grenache.
+async fn open(
+    config: &Config,
+    transport: Arc<dyn Transport>,
+    http: Option<Arc<dyn HttpHandler>>,
+) -> Result<Network, StartError> {
+    let slots = Arc::new(HandshakeSlots::default());
+    let mut options = ListenOptions {
+        slots: Arc::clone(&slots),
+        max_frame: max_frame(config.max_message_size()),
+        direct: config.p2p_enabled,
+        http,
+    };
+    if !config.discovery_grenache {
+        let listener = match config.p2p_enabled {
+            true => Some(listen(config, &*transport, options).await?),
+            false => None,
+        };
+        return Ok(Network {
+            transport,
+            listener,
+            slots,
+            requests: None,
+        });
+    }
+    let (handler, arrivals) = RpcHandler::new(Arc::clone(&slots), options.http.take());
+    options.http = Some(handler);
+    let direct = listen(config, &*transport, options).await?;
+    let (sender, requests) = mpsc::channel(rpc::REQUESTS);
+    Ok(Network {
+        transport,
+        listener: Some(Box::new(RpcListener::new(direct, arrivals, sender))),
+        slots,
+        requests: Some(requests),
+    })
+}
+
 async fn listen(
     config: &Config,
     transport: &dyn Transport,
@@ -326,7 +360,13 @@ async fn listen(
     let found = lookup_host((host, config.p2p_port)).await;
     let mut addresses = found.map_err(|_| unknown())?;
     let address: SocketAddr = addresses.next().ok_or_else(unknown)?;
-    let listening = transport.listen(address, options).await;
+    let mut listening = transport.listen(address, options.clone()).await;
+    let in_use = |error: &std::io::Error| error.kind() == std::io::ErrorKind::AddrInUse;
+    if !config.p2p_enabled && listening.as_ref().is_err_and(in_use) {
+        // Nobody dials a port that he was told: those who come have it from a Grape.
+        let any = SocketAddr::new(address.ip(), 0);
+        listening = transport.listen(any, options).await;
+    }
     listening.map_err(|source| match source.kind() {
         std::io::ErrorKind::AddrInUse => StartError::AddressInUse { address },
         _ => StartError::Listen { address, source },

@@ -1,5 +1,6 @@
 //! The node's settings: plain data, checked where they enter (`client::Config`).
 
+use super::io::Way;
 use crate::orderbook::SelfTrade;
 use crate::protocol::LegacyPolicy;
 use crate::types::{Amount, Millis, NetworkId, Pair, PeerAddress, Price, UserId};
@@ -19,6 +20,8 @@ pub struct NodeConfig {
     pub reconnect_interval: Millis,
     /// Addresses to dial besides those that are found.
     pub bootstrap_peers: Vec<PeerAddress>,
+    /// By which ways peers are reached.
+    pub ways: Ways,
     /// Whether to send and take lists of peers.
     pub peer_exchange: bool,
     /// What becomes of plain peers.
@@ -31,6 +34,38 @@ pub struct NodeConfig {
     pub max_order_price: Price,
     /// Own orders a second and a minute, if limited.
     pub order_rate: Option<OrderRate>,
+}
+
+/// By which ways peers are reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ways {
+    /// By direct connections.
+    pub direct: bool,
+    /// By Grenache's RPC: where nothing else answers, or in any case without direct connections.
+    pub rpc: bool,
+}
+
+impl Ways {
+    /// By direct connections alone.
+    pub const DIRECT: Self = Self {
+        direct: true,
+        rpc: false,
+    };
+
+    /// How an address is dialed of which nothing is known.
+    pub(super) const fn first(self) -> Way {
+        match self.direct {
+            true => Way::Secured,
+            false => Way::Rpc,
+        }
+    }
+
+    pub(super) const fn allows(self, way: Way) -> bool {
+        match way {
+            Way::Secured | Way::Plain => self.direct,
+            Way::Rpc => self.rpc,
+        }
+    }
 }
 
 /// How many own orders are taken.

@@ -60,6 +60,9 @@ impl Node {
         }
         self.hurry(now.mono);
         self.look_after_boot(now);
+        if self.peers.take_orders_untold(conn) {
+            self.tell_open_orders(conn, now);
+        }
         if self.peers.get(conn).is_some_and(|peer| peer.speaks_x1()) {
             self.gossip.add_link(conn);
             self.sync_with(conn, direction == Direction::Outbound, now);
@@ -114,12 +117,19 @@ impl Node {
             self.outputs.push(Output::Dial {
                 address: dial.address,
                 expect: dial.expect,
-                plain: dial.plain,
+                way: dial.way,
             });
         }
     }
 
     pub(super) fn tell_peers(&mut self, conn: ConnId, now: Now) {
+        if !self
+            .peers
+            .get(conn)
+            .is_some_and(|peer| peer.dialect.talks_back())
+        {
+            return;
+        }
         let list = self.peers.exchange_list(conn);
         if !list.is_empty() {
             self.send(conn, Class::Control, &Message::PeerExchange(list), now);

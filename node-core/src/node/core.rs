@@ -92,6 +92,7 @@ impl Node {
             identity.node_id(),
             config.max_peers,
             config.reconnect_interval,
+            config.ways,
         );
         Self {
             sequence: Sequence::starting(now),
@@ -154,12 +155,11 @@ impl Node {
             Input::DialFailed {
                 address,
                 reason,
-                plain_peer,
+                instead,
             } => {
                 self.counters.count(reason);
                 let rng = &mut self.rng;
-                self.peers
-                    .dial_failed(&address, reason, plain_peer, rng, now);
+                self.peers.dial_failed(&address, reason, instead, rng, now);
                 self.chores_due = now.mono;
             }
             Input::Found {
@@ -168,6 +168,7 @@ impl Node {
                 source,
             } => self.on_found(&address, id, source, now),
             Input::Refused { reason } => self.counters.count(reason),
+            Input::Told { from, message } => self.on_told(&from, message, now),
             Input::Received {
                 conn,
                 bytes,

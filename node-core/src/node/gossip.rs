@@ -467,6 +467,7 @@ pub(super) fn queue_bulk(
 mod tests {
     use super::*;
     use crate::ledger::{Identity, Inventory, Ka, Payload};
+    use crate::node::Ways;
 
     fn keep_alive(identity: &Identity, n: u64) -> Retained {
         let ka = Ka {
@@ -485,7 +486,7 @@ mod tests {
     fn announcements_that_wait_for_one_peer_are_bounded() {
         let identity = Identity::from_seed([1; 32]);
         let own_id = identity.node_id();
-        let mut peers = PeerManager::new(own_id, 50, Millis(1));
+        let mut peers = PeerManager::new(own_id, 50, Millis(1), Ways::DIRECT);
         let mut gossip = Gossip::default();
         gossip.add_link(ConnId(1));
         let now = Now {

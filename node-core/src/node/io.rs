@@ -17,12 +17,20 @@ use crate::types::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u64);
 
+/// How an address is dialed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// Directly, for a secured session.
+    Secured,
+    /// Directly and plainly: a legacy peer is there.
+    Plain,
+    /// By Grenache's RPC, which is all that is there. A node of ours has a secured session in it
+    /// all the same.
+    Rpc,
+}
+
 /// What happened outside.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every input is a received message, so boxing it would only cost"
-)]
 pub enum Input {
     /// A session is ready for messages.
     Connected {
@@ -41,8 +49,8 @@ pub enum Input {
         address: PeerAddress,
         /// Why, as the stable label that is counted.
         reason: &'static str,
-        /// The peer is there and speaks only plainly: dial it so.
-        plain_peer: bool,
+        /// The peer is there, and is reached in this way: dial it so.
+        instead: Option<Way>,
     },
     /// A source of addresses names one where a peer may be. It may be named again at any time.
     Found {
@@ -57,6 +65,14 @@ pub enum Input {
     Refused {
         /// Why, as the stable label that is counted.
         reason: &'static str,
+    },
+    /// An order or a trade that somebody without a session told by Grenache's RPC. Nobody signed
+    /// it.
+    Told {
+        /// Who, by its own word.
+        from: PeerId,
+        /// What it says.
+        message: Message,
     },
     /// A message of a ready session, its signatures checked.
     Received {
@@ -164,8 +180,8 @@ pub enum Output {
         address: PeerAddress,
         /// Who must be there, if known.
         expect: Option<NodeId>,
-        /// Speak plainly: it was found to be a legacy peer.
-        plain: bool,
+        /// How.
+        way: Way,
     },
     /// Queue one message. Never waits.
     Send {

@@ -23,17 +23,34 @@ use crate::types::{Now, OrderId, PeerId, Price, Side, TradeId};
 const FILLS_PER_ORDER: usize = 256;
 
 impl Node {
+    /// What somebody without a session told by Grenache's RPC.
+    pub(super) fn on_told(&mut self, from: &PeerId, message: Message, now: Now) {
+        if !self.config.legacy.takes_plain_peers() {
+            self.counters.count("legacy_refused");
+            return;
+        }
+        match message {
+            Message::Order(order) => self.on_unsigned_order(None, from, &order, now),
+            Message::Trade(trade) => self.on_unsigned_trade(None, from, &trade, now),
+            _ => self.counters.count("unexpected_message"),
+        }
+        if !self.peers.is_here(from) {
+            // Nothing will show when it is gone: its orders go a while after its last word.
+            self.unsigned.peer_left(&from.to_string(), now);
+        }
+    }
+
     /// An order that a plain peer sent.
     pub(super) fn on_unsigned_order(
         &mut self,
-        conn: ConnId,
+        conn: Option<ConnId>,
         from: &PeerId,
         order: &LegacyOrder,
         now: Now,
     ) {
-        let own_id = order.id.parse::<OrderId>();
-        if own_id.is_ok_and(|id| self.is_own(&id)) {
-            // This node's own order, on its way back.
+        let signed = order.id.parse::<OrderId>();
+        if signed.is_ok_and(|id| self.is_own(&id) || self.market.ledger().order(&id).is_some()) {
+            // This node's own order, on its way back, or another node's that is here already.
             self.counters.count("unsigned_echo");
             return;
         }
@@ -54,7 +71,7 @@ impl Node {
     /// A trade that a plain peer reports. It fills nothing: only an own order's own node does.
     pub(super) fn on_unsigned_trade(
         &mut self,
-        conn: ConnId,
+        conn: Option<ConnId>,
         from: &PeerId,
         trade: &LegacyTrade,
         now: Now,
@@ -180,6 +197,23 @@ impl Node {
             timestamp: trade.timestamp,
         };
         self.tell_plain(&Message::Trade(trade), now);
+    }
+
+    /// Tells an original node that is new here what this node placed in this run and is open.
+    pub(super) fn tell_open_orders(&mut self, conn: ConnId, now: Now) {
+        if !self.unsigned.are_matched() {
+            return;
+        }
+        let open = self.own.open();
+        let open: Vec<OrderId> = open
+            .filter(|id| self.own.get(id).is_some_and(|own| !own.restored))
+            .take(MAX_SYNC_ORDERS)
+            .collect();
+        for id in open {
+            if let Some(order) = self.plain_order(&id) {
+                self.send_bulk(conn, &Message::Order(order), now);
+            }
+        }
     }
 
     /// Answers a peer that asks for the book: with this node's own orders, or with none where they

@@ -46,13 +46,13 @@ mod wanted;
 
 pub use self::core::Node;
 
-pub use config::{NodeConfig, OrderRate};
+pub use config::{NodeConfig, OrderRate, Ways};
 pub use durable::{Entry, Table, Write};
 pub use incoming::{verify_message, verify_messages};
 pub use inspect::TakeInFlight;
 pub use io::{
     CancelError, Class, ConnId, Event, Incoming, Input, NewOrder, OrderError, OrderKind, Output,
-    Route, TimeInForce,
+    Route, TimeInForce, Way,
 };
 pub use peers::PersistedPeer;
 #[cfg(not(target_arch = "wasm32"))]

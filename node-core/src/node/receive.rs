@@ -94,8 +94,8 @@ impl Node {
                 tracing::debug!(peer = %from, ?code, message, "the peer reports an error");
                 self.counters.count("peer_reported_error");
             }
-            Message::Order(order) => self.on_unsigned_order(conn, from, &order, now),
-            Message::Trade(trade) => self.on_unsigned_trade(conn, from, &trade, now),
+            Message::Order(order) => self.on_unsigned_order(Some(conn), from, &order, now),
+            Message::Trade(trade) => self.on_unsigned_trade(Some(conn), from, &trade, now),
             Message::CancelOrder { order_id } => {
                 self.unsigned.cancel_order(&from.to_string(), &order_id);
                 self.follow_unsigned();
@@ -103,7 +103,7 @@ impl Node {
             Message::OrderbookSyncRequest => self.answer_sync_request(conn, now),
             Message::OrderbookSyncResponse(orders) => {
                 for order in orders {
-                    self.on_unsigned_order(conn, from, &order, now);
+                    self.on_unsigned_order(Some(conn), from, &order, now);
                 }
             }
             Message::Ignored { .. } => self.counters.count("unknown_message_type"),
@@ -132,11 +132,14 @@ impl Node {
     }
 
     /// After something unsigned came in: counts it, or tells the peer why it was refused.
-    pub(super) fn on_unsigned(&mut self, conn: ConnId, kept: Result<(), String>, now: Now) {
+    pub(super) fn on_unsigned(&mut self, conn: Option<ConnId>, kept: Result<(), String>, now: Now) {
         match kept {
             Ok(()) => self.counters.count("unsigned_kept"),
             Err(message) => {
                 self.counters.count("unsigned_refused");
+                let Some(conn) = conn else {
+                    return;
+                };
                 // An original node drops a connection on nothing less than this.
                 let plain = |peer: &PeerSession| peer.dialect != Dialect::Original;
                 if self.peers.get(conn).is_some_and(plain) {

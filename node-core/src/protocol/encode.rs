@@ -45,6 +45,9 @@ pub fn encode(
     from: &str,
     now_wall: Millis,
 ) -> Result<Bytes, EncodeError> {
+    if dialect == Dialect::Grenache {
+        return super::grenache::write(message, from, now_wall);
+    }
     let kind = match (message, dialect) {
         (Message::PeerExchange(_), Dialect::Original) => "peer_exchange",
         _ => message.kind(),

@@ -24,6 +24,14 @@ pub struct FrameTooLarge {
     pub limit: usize,
 }
 
+impl FrameTooLarge {
+    /// Whether the header is the start of an HTTP answer: what listens there is no peer's port.
+    #[must_use]
+    pub const fn reads_http(&self) -> bool {
+        self.length == u32::from_be_bytes(*b"HTTP") as usize
+    }
+}
+
 /// Cuts a byte stream into payloads.
 ///
 /// It reserves nothing: memory is taken by bytes that have come, never by a length that a peer

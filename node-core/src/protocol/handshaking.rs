@@ -162,6 +162,10 @@ impl Handshaking {
 
     /// The driver found a fault of its own, like a frame above the limit: tells the peer.
     pub fn fail(&mut self, error: SessionError, now: Now) -> SessionError {
+        let error = match error {
+            SessionError::TooLarge(long) if long.reads_http() => SessionError::SpeaksHttp,
+            error => error,
+        };
         let state = mem::replace(&mut self.state, State::Over);
         let Some(message) = error.message() else {
             return error;

@@ -50,6 +50,9 @@ pub enum Dialect {
     Seed,
     /// The original node's dialect in plain: capabilities are an object.
     Original,
+    /// What an original node is told by Grenache's RPC, one request a message: orders and trades,
+    /// and nothing else.
+    Grenache,
 }
 
 impl Dialect {
@@ -57,6 +60,12 @@ impl Dialect {
     #[must_use]
     pub const fn is_secured(self) -> bool {
         matches!(self, Self::Secured)
+    }
+
+    /// Whether the peer says more than that it got something: heartbeats, say, and lists of peers.
+    #[must_use]
+    pub const fn talks_back(self) -> bool {
+        !matches!(self, Self::Grenache)
     }
 }
 

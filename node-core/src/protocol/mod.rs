@@ -6,6 +6,7 @@ mod decode;
 mod encode;
 mod error_code;
 mod frame;
+mod grenache;
 mod handshaking;
 mod legacy;
 mod legacy_order;
@@ -28,6 +29,7 @@ pub use frame::{
     DEFAULT_MESSAGE_LIMIT, FRAME_HEADER, FrameDecoder, FrameTooLarge, HANDSHAKE_FRAME_LIMIT,
     frame_header, write_frame,
 };
+pub use grenache::{RpcError, RpcRequest, read_rpc, rpc_answer, was_taken};
 pub use handshaking::{HANDSHAKE_TIMEOUT, Handshaking, Opening, Step};
 pub use legacy::LegacyPolicy;
 pub use legacy_order::{LegacyOrder, LegacyTrade, UnsignedOrder, UnsignedTrade};

@@ -79,6 +79,9 @@ pub enum SessionError {
     /// that is allowed.
     #[error("the peer does not speak encrypted sessions")]
     PlainPeer,
+    /// What listens there answers in HTTP: it is reached by Grenache's RPC, if at all.
+    #[error("the peer speaks HTTP")]
+    SpeaksHttp,
     /// The peer said no. There is no sense in dialing again at once, in whatever mode.
     #[error("the peer refused: {code}: {message}")]
     RefusedByPeer {
@@ -112,9 +115,11 @@ impl SessionError {
             | Self::UnexpectedMessage { .. }
             | Self::SecondHandshake => Some(ErrorCode::InvalidMessage),
             Self::TooLarge(_) => Some(ErrorCode::MessageTooLarge),
-            Self::ClosedEarly | Self::PlainPeer | Self::RefusedByPeer { .. } | Self::Exhausted => {
-                None
-            }
+            Self::ClosedEarly
+            | Self::PlainPeer
+            | Self::SpeaksHttp
+            | Self::RefusedByPeer { .. }
+            | Self::Exhausted => None,
         }
     }
 
@@ -138,6 +143,7 @@ impl SessionError {
             Self::SecondHandshake => "second_handshake",
             Self::ClosedEarly => "closed_early",
             Self::PlainPeer => "plain_peer",
+            Self::SpeaksHttp => "speaks_http",
             Self::RefusedByPeer { .. } => "refused_by_peer",
             Self::Exhausted => "exhausted",
         }

@@ -1,14 +1,19 @@
 //! What every transport promises, tried on each of them.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
+use super::rpc::{self, Reached, RpcHandler, RpcListener};
 use super::*;
+use crate::protocol::FrameTooLarge;
 use crate::types::PeerAddress;
 
 const MAX: usize = 1 << 20;
@@ -28,6 +33,7 @@ async fn open(transport: &dyn Transport) -> (Box<dyn Listener>, PeerAddress, Arc
     let options = ListenOptions {
         slots: Arc::clone(&slots),
         max_frame: MAX,
+        direct: true,
         http: None,
     };
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -330,6 +336,7 @@ async fn a_closed_listener_leaves_its_address_free_at_once(transport: &dyn Trans
         let options = ListenOptions {
             slots: Arc::clone(&ends.slots),
             max_frame: MAX,
+            direct: true,
             http: None,
         };
         ends.door = transport.listen(address, options).await.unwrap();
@@ -348,13 +355,14 @@ async fn a_port_in_use_is_told_as_such(transport: &dyn Transport) {
     let options = ListenOptions {
         slots,
         max_frame: MAX,
+        direct: true,
         http: None,
     };
     let error = transport
         .listen(door.local_address(), options)
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
 }
 
 async fn an_inbound_connection_holds_its_slot(transport: &dyn Transport) {
@@ -433,3 +441,94 @@ macro_rules! conforms {
 conforms!(over_tcp, TcpTransport);
 conforms!(over_websocket, WebSocketTransport);
 conforms!(over_memory, MemoryTransport::new());
+
+/// Connections come by Grenache's RPC alone.
+#[derive(Debug, Default)]
+struct Tunnels(TaskTracker);
+
+impl Transport for Tunnels {
+    fn listen(
+        &self,
+        address: SocketAddr,
+        mut options: ListenOptions,
+    ) -> BoxFuture<'_, io::Result<Box<dyn Listener>>> {
+        async move {
+            let (handler, arrivals) = RpcHandler::new(Arc::clone(&options.slots), None);
+            options.direct = false;
+            options.http = Some(handler);
+            let direct = TcpTransport.listen(address, options).await?;
+            let (plain, _) = tokio::sync::mpsc::channel(1);
+            Ok(Box::new(RpcListener::new(direct, arrivals, plain)) as _)
+        }
+        .boxed()
+    }
+
+    fn dial(
+        &self,
+        address: &PeerAddress,
+        _max_frame: usize,
+    ) -> BoxFuture<'static, Result<Connection, TransportError>> {
+        let (address, tasks) = (address.clone(), self.0.clone());
+        async move {
+            match rpc::reach(&address, &tasks).await? {
+                Reached::Node(connection) => Ok(connection),
+                Reached::Original(_) => panic!("a node of ours is taken for an original one"),
+            }
+        }
+        .boxed()
+    }
+}
+
+mod over_rpc {
+    use super::*;
+    // Not all: a tunnel ends with the listener that carries it, and frames are as long as those of
+    // a secured session at most.
+    conforms!(@each Tunnels::default(),
+        frames_arrive_whole_and_in_order_both_ways
+        a_frame_above_the_limit_is_an_error_and_the_end
+        a_stranger_cannot_send_more_than_the_first_limit
+        what_was_sent_before_a_close_arrives_before_the_end
+        a_dropped_end_ends_the_other_one
+        one_direction_works_while_nobody_reads_the_other
+        a_sender_waits_for_a_peer_that_does_not_read_and_loses_nothing
+        no_frame_is_lost_when_waiting_for_one_is_given_up
+        where_nobody_listens_nobody_answers
+        a_port_in_use_is_told_as_such
+        an_inbound_connection_holds_its_slot
+        connections_do_not_wait_for_each_other
+    );
+}
+
+#[tokio::test]
+async fn a_tunnel_ends_its_task_with_its_connection() {
+    let transport = Tunnels::default();
+    let ends = connect(&transport).await;
+    transport.0.close();
+    assert!(!transport.0.is_empty());
+    drop(ends.dialer);
+    timeout(PATIENCE, transport.0.wait()).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_does_not_greet_is_an_original_node() {
+    let nobody_speaks = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = nobody_speaks.local_addr().unwrap();
+    let tasks = TaskTracker::new();
+    let reached = rpc::reach(&PeerAddress::from(at), &tasks).await.unwrap();
+    assert!(matches!(reached, Reached::Original(peer) if peer == at));
+    assert!(tasks.is_empty());
+}
+
+#[tokio::test]
+async fn who_dials_a_port_without_direct_connections_learns_that_it_speaks_http() {
+    let (door, address, _) = open(&Tunnels::default()).await;
+    let mut direct = TcpTransport.dial(&address, MAX).await.unwrap();
+    let first = Bytes::from_static(b"\x01 whatever a node begins with");
+    direct.sink.send(first).await.unwrap();
+    let answer = timeout(PATIENCE, direct.source.next()).await.unwrap();
+    let Some(Err(TransportError::TooLarge { length, limit })) = answer else {
+        panic!("{answer:?}");
+    };
+    assert!(FrameTooLarge { length, limit }.reads_http());
+    drop(door);
+}

@@ -89,6 +89,9 @@ pub struct ListenOptions {
     pub slots: Arc<HandshakeSlots>,
     /// No source limit will be set above this.
     pub max_frame: usize,
+    /// Whether peers may come in directly. If not, whoever tries is answered in HTTP, which is what
+    /// this port then speaks.
+    pub direct: bool,
     /// Who answers plain HTTP. Without one, a request is told what this port is.
     pub http: Option<Arc<dyn HttpHandler>>,
 }
@@ -158,6 +161,9 @@ pub enum TransportError {
     /// The peer broke the rules of the WebSocket protocol, or refused the upgrade.
     #[error("the WebSocket failed: {0}")]
     WebSocket(String),
+    /// There is no tunnel in Grenache's RPC.
+    #[error("the tunnel failed: {0}")]
+    Tunnel(String),
     /// The connection is closed.
     #[error("the connection is closed")]
     Closed,
@@ -175,6 +181,7 @@ impl TransportError {
             Self::TooLarge { .. } => "frame_too_large",
             Self::Truncated => "truncated",
             Self::WebSocket(_) => "websocket",
+            Self::Tunnel(_) => "tunnel",
             Self::Closed => "closed",
             Self::Io(error) => match error.kind() {
                 io::ErrorKind::ConnectionRefused => "connection_refused",

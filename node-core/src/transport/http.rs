@@ -37,6 +37,12 @@ pub(super) async fn explain(stream: HttpStream) {
     .await;
 }
 
+/// Tells a peer that it can't come in directly.
+pub(super) async fn not_direct(stream: HttpStream) {
+    let body = "This node takes no direct connections (P2P_ENABLED=false).\n";
+    answer(stream, "400 Bad Request", "", body).await;
+}
+
 /// Tells a request that there are too many.
 pub(super) async fn refuse(stream: HttpStream) {
     let body = "Too many connections.\n";
@@ -55,7 +61,7 @@ pub(super) async fn too_long(stream: HttpStream) {
     answer(stream, "431 Request Header Fields Too Large", "", body).await;
 }
 
-async fn answer(mut stream: HttpStream, status: &str, header: &str, body: &str) {
+pub(super) async fn answer(mut stream: HttpStream, status: &str, header: &str, body: &str) {
     let text = format!(
         "HTTP/1.1 {status}\r\n{header}Connection: close\r\n\
          Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{body}",

@@ -190,6 +190,10 @@ impl Door {
         let (speech, head) = sniff(&mut stream).await.map_err(gone)?;
         let address = PeerAddress::from(remote);
         let connection = match speech {
+            Speech::Frames | Speech::WebSocket if !self.options.direct => {
+                http::not_direct(Replay::new(head, stream)).await;
+                return Err("not_direct");
+            }
             Speech::Frames => tcp::connection(head, stream, address, Some(slot)),
             Speech::WebSocket => {
                 let max_frame = self.options.max_frame;

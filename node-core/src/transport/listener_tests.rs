@@ -22,6 +22,7 @@ async fn open(http: Option<Arc<dyn HttpHandler>>) -> (Box<dyn Listener>, SocketA
     let options = ListenOptions {
         slots: Arc::new(HandshakeSlots::default()),
         max_frame: 1 << 20,
+        direct: true,
         http,
     };
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -180,6 +181,7 @@ async fn newcomers_above_the_slots_are_turned_away_and_told_of() {
     let options = ListenOptions {
         slots: HandshakeSlots::new(2, 2),
         max_frame: 1 << 20,
+        direct: true,
         http: None,
     };
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

@@ -2,7 +2,8 @@
 //!
 //! [`Transport`] is the trait; [`TcpTransport`] and [`WebSocketTransport`] are sockets,
 //! [`MemoryTransport`] is a network inside one process. Both socket transports listen with the
-//! same listener: one port serves length-prefixed frames, WebSocket upgrades and plain HTTP.
+//! same listener: one port serves length-prefixed frames, WebSocket upgrades and plain HTTP, and
+//! in that Grenache's RPC, which carries connections where nothing else gets through.
 //! What a frame means is the `protocol` module's; who may stay is the node's.
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod listener;
 mod listener_tests;
 mod memory;
 mod replay;
+pub(crate) mod rpc;
 mod slots;
 mod sniff;
 mod tcp;
@@ -30,6 +32,7 @@ pub use framed::{FIRST_LIMIT, MAX_FRAME, SEND_BUFFER};
 pub use http::{HttpHandler, MAX_HTTP_CONNECTIONS};
 pub use memory::{MEMORY_FRAMES, MemoryTransport};
 pub use replay::HttpStream;
+pub use rpc::{HOLD_TIME, MAX_TUNNELS, TUNNEL_BATCH, TUNNEL_SILENCE};
 pub use slots::{HandshakeSlot, HandshakeSlots, MAX_HANDSHAKES, MAX_HANDSHAKES_PER_IP};
 pub use sniff::SNIFF_TIME;
 pub use tcp::TcpTransport;

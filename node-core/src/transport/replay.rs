@@ -26,6 +26,11 @@ impl<S> Replay<S> {
 }
 
 impl Replay<TcpStream> {
+    /// What was read for a look, and is not yet read again.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
     /// Where the request came from.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Who there is, and what users do.
 
-use meshbook::node::{NewOrder, NodeConfig, OrderKind, TimeInForce};
+use meshbook::node::{NewOrder, NodeConfig, OrderKind, TimeInForce, Ways};
 use meshbook::orderbook::SelfTrade;
 use meshbook::protocol::LegacyPolicy;
 use meshbook::types::{Amount, Millis, Price, Side, UserId};
@@ -40,6 +40,7 @@ impl World {
                 max_peers: 50,
                 reconnect_interval: Millis::from_secs(random.pick(&[2, 10, 30])),
                 bootstrap_peers,
+                ways: Ways::DIRECT,
                 peer_exchange,
                 legacy: LegacyPolicy::Observe,
                 self_trade: random.pick(&[

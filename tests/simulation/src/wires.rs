@@ -327,7 +327,7 @@ impl World {
         let failed = Input::DialFailed {
             address,
             reason,
-            plain_peer: false,
+            instead: None,
         };
         self.input(host, failed);
     }

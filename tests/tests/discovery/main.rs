@@ -11,4 +11,5 @@ mod grapes;
 #[cfg(target_os = "linux")]
 mod lan;
 mod modes;
+mod rpc;
 mod told;

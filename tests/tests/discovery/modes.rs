@@ -7,7 +7,7 @@ use meshbook_tests::{Grape, Node, eventually};
 use super::grapes;
 
 /// Waits until all show the same book, of so many bids and asks, and the same trades.
-async fn agree(nodes: &[&Node], levels: (usize, usize), trades: usize) {
+pub(super) async fn agree(nodes: &[&Node], levels: (usize, usize), trades: usize) {
     eventually("all books and trades are equal", async || {
         let mut seen = Vec::new();
         for node in nodes {
@@ -29,7 +29,7 @@ async fn agree(nodes: &[&Node], levels: (usize, usize), trades: usize) {
 }
 
 /// Every node places an order that another one fills, and one that stays; prices begin at `from`.
-async fn trade(nodes: &[&Node], from: u32) {
+pub(super) async fn trade(nodes: &[&Node], from: u32) {
     for (place, node) in (0_u32..).zip(nodes) {
         let price = (from + place).to_string();
         let other = &nodes[(place as usize + 1) % nodes.len()];

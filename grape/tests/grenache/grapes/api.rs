@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
-use crate::npm::{Agent, free_port};
-use crate::{api, ask, call, ours, theirs};
+use crate::{api, ask, call, free_port, ours, theirs};
+use meshbook_tests::Agent;
 
 #[tokio::test]
 async fn answers_are_those_of_the_original_to_the_byte() {

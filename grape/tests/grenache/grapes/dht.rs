@@ -4,8 +4,8 @@ use meshbook_grape::InfoHash;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::npm::{Agent, free_port};
-use crate::{api, ask, call, eventually, ours, theirs};
+use crate::{api, ask, call, eventually, free_port, ours, theirs};
+use meshbook_tests::Agent;
 
 #[tokio::test]
 async fn a_service_announced_at_any_grape_is_found_at_each_of_the_others() {

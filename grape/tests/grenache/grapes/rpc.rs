@@ -1,12 +1,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use meshbook_grape::{RpcClient, RpcClientConfig, RpcError, RpcServer, RpcServerConfig};
+use meshbook_grape::{RpcClient, RpcClientConfig, RpcError, RpcLimits, RpcServer};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use crate::npm::{Agent, free_port};
-use crate::{api, ours};
+use crate::{api, free_port, ours};
+use meshbook_tests::Agent;
 
 fn raw(value: &Value) -> Box<RawValue> {
     to_raw_value(value).unwrap()
@@ -16,9 +16,11 @@ fn raw(value: &Value) -> Box<RawValue> {
 async fn a_real_client_calls_our_server() {
     let grape = ours(&[]).await;
     let here = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut config = RpcServerConfig::new(here);
-    config.time_limit = Duration::from_millis(300);
-    let (server, mut requests) = RpcServer::start(config).await.unwrap();
+    let limits = RpcLimits {
+        time_limit: Duration::from_millis(300),
+        ..RpcLimits::default()
+    };
+    let (server, mut requests) = RpcServer::start(here, limits).await.unwrap();
     let port = server.address().port();
     let answering = tokio::spawn(async move {
         while let Some(request) = requests.recv().await {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::builder::ConfigBuilder;
 use super::table::SETTINGS;
 use super::text;
-use crate::node::{NodeConfig, OrderRate};
+use crate::node::{NodeConfig, OrderRate, Ways};
 use crate::orderbook::SelfTrade;
 use crate::protocol::LegacyPolicy;
 use crate::storage::JournalSync;
@@ -195,11 +195,11 @@ impl Config {
         self.p2p_legacy.unwrap_or(default)
     }
 
-    /// Says which settings ask for what this version does not have yet.
-    pub(in crate::client) fn warn_of_what_is_not_there(&self) {
-        if !self.p2p_enabled {
+    /// Says so if by these settings nobody can ever be reached.
+    pub(in crate::client) fn warn_of_nobody(&self) {
+        if !self.p2p_enabled && !self.discovery_grenache {
             tracing::warn!(
-                "P2P_ENABLED=false: the RPC of Grenache is not there yet, so no peer is reached"
+                "P2P_ENABLED and DISCOVERY_GRENACHE are both false, so no peer is reached"
             );
         }
     }
@@ -245,8 +245,15 @@ impl Config {
             user_id: self.user_id.clone().unwrap_or_else(random_user),
             max_peers: self.max_peers as usize,
             reconnect_interval: self.peer_reconnect_interval,
-            bootstrap_peers: self.initial_peers(),
-            peer_exchange: self.discovery_peer_exchange,
+            bootstrap_peers: match self.p2p_enabled {
+                true => self.initial_peers(),
+                false => Vec::new(),
+            },
+            ways: Ways {
+                direct: self.p2p_enabled,
+                rpc: self.discovery_grenache,
+            },
+            peer_exchange: self.discovery_peer_exchange && self.p2p_enabled,
             legacy: self.legacy(),
             self_trade: self.self_trade,
             max_order_amount: self.max_order_amount,

@@ -120,9 +120,10 @@ async fn own_trades_are_told_from_those_of_others_by_their_side() {
         (&watcher, None),
     ];
     for (place, side) in sides {
-        until("the trade is there", || place.client.trades(2).len() == 1).await;
         let history = place.client.history().unwrap();
         let mut query = HistoryQuery::default();
+        // Shown a moment before it is written.
+        until("the trade is written", || !all(&history, &query).is_empty()).await;
         let trades = all(&history, &query);
         assert_eq!(trades.len(), 1);
         assert_eq!(trades[0].own_side, side);

@@ -243,7 +243,7 @@ async fn the_end_comes_in_time_though_a_peer_does_nothing() {
 }
 
 #[tokio::test]
-async fn without_p2p_a_client_trades_with_itself_and_listens_nowhere() {
+async fn without_p2p_and_grenache_a_client_trades_with_itself_and_listens_nowhere() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = quiet(&dir);
     config.p2p_enabled = false;

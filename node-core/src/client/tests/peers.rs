@@ -263,10 +263,12 @@ async fn the_figures_name_the_ways_of_finding_peers_that_run() {
     client.shutdown().await;
     assert!(!strategies(&client).0);
 
+    // Without direct connections Grenache alone is left.
     config.p2p_enabled = false;
     let client = ExchangeClient::new(config).unwrap();
     client.initialize().await.unwrap();
-    assert_eq!(strategies(&client), (false, [false; 3], false));
+    assert_eq!(strategies(&client), (true, [false, true, false], false));
+    assert!(!client.p2p_stats().direct_connection.is_running);
     client.shutdown().await;
 }
 

@@ -35,9 +35,8 @@ pub struct GrenacheOptions {
 
 /// Announces the node's own port to a Grape and looks others up there.
 ///
-/// Under the same name original nodes announce the port of their RPC, which speaks HTTP: a dial
-/// there fails at the first frame, and the address is dropped like any that doesn't answer as a
-/// peer.
+/// Under the same name original nodes announce the port of their RPC. Which of both it is shows
+/// when the address is dialed.
 #[derive(Debug)]
 pub struct Grenache {
     http: Option<reqwest::Client>,

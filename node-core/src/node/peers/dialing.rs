@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::known::{KnownPeer, PersistedPeer};
 use super::manager::PeerManager;
 use super::policy::{
-    DIAL_GIVE_UP, DIALS_AT_ONCE, FOUND_AGAIN_AFTER, Merit, PERSISTED_LIMIT, PLAIN_FOR,
+    DIAL_GIVE_UP, DIALS_AT_ONCE, FOUND_AGAIN_AFTER, Merit, OTHER_WAY_FOR, PERSISTED_LIMIT,
     ROUND_AGAIN_AFTER,
 };
+use crate::node::io::{ConnId, Way};
 use crate::node::rng::Rng;
 use crate::node::view::{Direction, PeerSource};
 use crate::types::{NodeId, Now, PeerAddress, PeerId};
@@ -17,7 +18,7 @@ use crate::types::{NodeId, Now, PeerAddress, PeerId};
 pub(crate) struct DialPlan {
     pub(crate) address: PeerAddress,
     pub(crate) expect: Option<NodeId>,
-    pub(crate) plain: bool,
+    pub(crate) way: Way,
 }
 
 impl PeerManager {
@@ -108,11 +109,25 @@ impl PeerManager {
         std::mem::take(&mut self.changed)
     }
 
+    /// Whether this is an original node that can't ask for what is open here, and was not told yet,
+    /// in this run. Told twice it would take each order for two.
+    pub(crate) fn take_orders_untold(&mut self, conn: ConnId) -> bool {
+        let session = self.sessions.get(&conn);
+        let Some(session) = session.filter(|session| !session.dialect.talks_back()) else {
+            return false;
+        };
+        let known = session
+            .dialable
+            .as_ref()
+            .and_then(|a| self.known.get_mut(a));
+        known.is_some_and(|known| !std::mem::replace(&mut known.told_orders, true))
+    }
+
     pub(crate) fn dial_failed(
         &mut self,
         address: &PeerAddress,
         reason: &'static str,
-        plain_peer: bool,
+        instead: Option<Way>,
         rng: &mut Rng,
         now: Now,
     ) {
@@ -123,10 +138,12 @@ impl PeerManager {
         known.last_outcome = Some(reason);
         if reason == "self_connection" {
             known.own = true;
-        } else if plain_peer {
-            known.plain_until = Some(now.mono + PLAIN_FOR);
+        } else if let Some(way) = instead.filter(|way| self.ways.allows(*way)) {
+            known.other_way = Some((way, now.mono + OTHER_WAY_FOR));
             known.next_attempt = now.mono;
         } else {
+            // Who answers by RPC alone may be here directly the next time.
+            known.other_way = known.other_way.filter(|(way, _)| *way != Way::Rpc);
             if reason == "wrong_key" {
                 // Somebody else lives there now: whoever answers next is welcome.
                 known.id = None;
@@ -140,6 +157,10 @@ impl PeerManager {
 
     /// The addresses to dial now, best first; each is taken as being dialed.
     pub(crate) fn take_dials(&mut self, now: Now) -> Vec<DialPlan> {
+        let first_way = self.ways.first();
+        if !self.ways.allows(first_way) {
+            return Vec::new();
+        }
         for known in self.known.values_mut() {
             if known
                 .dialing_since
@@ -191,12 +212,13 @@ impl PeerManager {
                 let known = self.known.get_mut(&address)?;
                 known.dialing_since = Some(now.mono);
                 known.last_tried = Some(now);
-                let plain = known.plain_until.is_some_and(|until| until > now.mono);
+                let way = known.way(now).unwrap_or(first_way);
                 // A plain session proves no key, so none can be expected.
-                let expect = known.id.as_ref().and_then(PeerId::node).filter(|_| !plain);
+                let proves = way != Way::Plain;
+                let expect = known.id.as_ref().and_then(PeerId::node).filter(|_| proves);
                 Some(DialPlan {
                     expect,
-                    plain,
+                    way,
                     address,
                 })
             })

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::{
     FIRST_PAUSE, HEARSAY_FAILURES, KNOWN_LIMIT, Merit, SCORE_HALF_LIFE, SCORE_LIMIT, known_limit,
 };
+use crate::node::io::Way;
 use crate::node::view::PeerSource;
 use crate::types::{Millis, NodeId, Now, PeerAddress, PeerId};
 
@@ -44,8 +45,10 @@ pub(super) struct KnownPeer {
     pub(super) last_outcome: Option<&'static str>,
     /// A dial is under way since then (monotonic).
     pub(super) dialing_since: Option<Millis>,
-    /// Dial it plainly until then (monotonic).
-    pub(super) plain_until: Option<Millis>,
+    /// Dial it in this way until then (monotonic).
+    pub(super) other_way: Option<(Way, Millis)>,
+    /// It is an original node that was told what is open here, in this run.
+    pub(super) told_orders: bool,
     /// It turned out to be this node itself.
     pub(super) own: bool,
     score: i32,
@@ -64,7 +67,8 @@ impl KnownPeer {
             last_tried: None,
             last_outcome: None,
             dialing_since: None,
-            plain_until: None,
+            other_way: None,
+            told_orders: false,
             own: false,
             score: 0,
             scored_at: now.mono,
@@ -90,6 +94,12 @@ impl KnownPeer {
             Some(known) => known.node(),
             None => self.claimed,
         }
+    }
+
+    /// How it must be dialed, if not as others are.
+    pub(super) fn way(&self, now: Now) -> Option<Way> {
+        let (way, until) = self.other_way?;
+        (until > now.mono).then_some(way)
     }
 
     /// What came of the last dial, to be shown.

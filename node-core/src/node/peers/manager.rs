@@ -8,6 +8,7 @@ use super::policy::{
     SAME_TIME, SILENCE_LIMIT, TOLD_IF_FULL,
 };
 use super::session::PeerSession;
+use crate::node::config::Ways;
 use crate::node::io::ConnId;
 use crate::node::rng::Rng;
 use crate::node::view::{
@@ -68,6 +69,7 @@ impl Limits {
 pub(crate) struct PeerManager {
     pub(super) own_id: NodeId,
     pub(super) limits: Limits,
+    pub(super) ways: Ways,
     pub(super) longest_pause: Millis,
     pub(super) known: KnownPeers,
     pub(super) sessions: BTreeMap<ConnId, PeerSession>,
@@ -81,9 +83,10 @@ pub(crate) struct PeerManager {
 }
 
 impl PeerManager {
-    pub(crate) fn new(own_id: NodeId, max_peers: usize, longest_pause: Millis) -> Self {
+    pub(crate) fn new(own_id: NodeId, max_peers: usize, longest_pause: Millis, ways: Ways) -> Self {
         Self {
             own_id,
+            ways,
             limits: Limits::of(max_peers),
             longest_pause,
             known: KnownPeers::default(),
@@ -254,6 +257,11 @@ impl PeerManager {
         self.sessions.get(conn)
     }
 
+    /// Whether there is a session with this peer.
+    pub(crate) fn is_here(&self, id: &PeerId) -> bool {
+        self.by_id.contains_key(id)
+    }
+
     /// All sessions, in the order in which they came up.
     pub(crate) fn all(&self) -> impl Iterator<Item = &PeerSession> {
         self.sessions.values()
@@ -329,7 +337,7 @@ impl PeerManager {
     pub(crate) fn take_heartbeats_due(&mut self, now: Now) -> Vec<ConnId> {
         let mut due = Vec::new();
         for session in self.sessions.values_mut() {
-            if session.heartbeat_due <= now.mono {
+            if session.dialect.talks_back() && session.heartbeat_due <= now.mono {
                 session.heartbeat_due = now.mono + HEARTBEAT_EVERY;
                 session.heartbeat_sent = Some((now.wall, now.mono));
                 due.push(session.conn);
@@ -340,7 +348,9 @@ impl PeerManager {
 
     /// Sessions that were silent for too long.
     pub(crate) fn dead(&self, now: Now) -> Vec<ConnId> {
-        let silent = |s: &&PeerSession| now.mono.since(s.last_seen.mono) >= SILENCE_LIMIT;
+        let silent = |s: &&PeerSession| {
+            s.dialect.talks_back() && now.mono.since(s.last_seen.mono) >= SILENCE_LIMIT
+        };
         self.all().filter(silent).map(|s| s.conn).collect()
     }
 
@@ -467,6 +477,7 @@ const fn dialect_name(dialect: Dialect) -> &'static str {
         Dialect::Secured => "secured",
         Dialect::Seed => "seed",
         Dialect::Original => "original",
+        Dialect::Grenache => "grenache",
     }
 }
 

@@ -40,8 +40,9 @@ pub(crate) const DIAL_GIVE_UP: Millis = Millis::from_secs(30);
 pub(crate) const FIRST_PAUSE: Millis = Millis(500);
 /// An address that never answered, and was only hearsay, is forgotten after so many failures.
 pub(crate) const HEARSAY_FAILURES: u32 = 6;
-/// A peer found to speak plainly is tried secured again after so long.
-pub(crate) const PLAIN_FOR: Millis = Millis::from_secs(3_600);
+/// A peer that had to be dialed in another way than for a secured session is tried in that way again
+/// after so long.
+pub(crate) const OTHER_WAY_FOR: Millis = Millis::from_secs(3_600);
 
 /// A score at or below this ends the session and bans the peer.
 pub(crate) const BAN_SCORE: i32 = -50;

@@ -74,8 +74,9 @@ impl PeerSession {
         self.speaks_x1
     }
 
-    /// Whether it was heard lately.
+    /// Whether it was heard lately. One that has no heartbeats is gone once it doesn't answer.
     pub(crate) fn is_healthy(&self, now: Now) -> bool {
-        now.mono.since(self.last_seen.mono) < super::policy::SILENCE_LIMIT
+        !self.dialect.talks_back()
+            || now.mono.since(self.last_seen.mono) < super::policy::SILENCE_LIMIT
     }
 }

@@ -1,7 +1,7 @@
 //! Addresses that sources name: dialed once, in order, and never more than there is room for.
 
 use super::net::Net;
-use crate::node::{Input, PeerSource, PeerView};
+use crate::node::{Input, PeerSource, PeerView, Way, Ways};
 use crate::types::{NodeId, PeerAddress};
 
 fn found(net: &mut Net, address: &PeerAddress, id: Option<NodeId>, source: PeerSource) {
@@ -22,7 +22,7 @@ fn fails(net: &mut Net, address: &PeerAddress) {
         Input::DialFailed {
             address: address.clone(),
             reason: "connection_refused",
-            plain_peer: false,
+            instead: None,
         },
     );
 }
@@ -183,5 +183,52 @@ fn candidates_of_better_sources_are_tried_first_and_few_at_a_time() {
     }
     for n in 0..2 {
         assert!(dialed.contains(&&address(100 + n)), "{dialed:?}");
+    }
+}
+
+fn answers_http(net: &mut Net, address: &PeerAddress) {
+    net.input(
+        0,
+        Input::DialFailed {
+            address: address.clone(),
+            reason: "speaks_http",
+            instead: Some(Way::Rpc),
+        },
+    );
+    net.pass(1);
+}
+
+#[test]
+fn an_address_that_speaks_http_is_dialed_by_the_rpc_and_directly_again_after_that_failed() {
+    let mut net = Net::with(1, |_, config| config.ways.rpc = true);
+    found(&mut net, &address(1), None, PeerSource::Grenache);
+    net.pass(1);
+    answers_http(&mut net, &address(1));
+    assert_eq!(net.ways, [Way::Secured, Way::Rpc]);
+    assert_eq!(views(&net, PeerSource::Grenache)[0].failures, 0);
+    fails(&mut net, &address(1));
+    net.pass(2_000);
+    assert_eq!(net.ways, [Way::Secured, Way::Rpc, Way::Secured]);
+}
+
+#[test]
+fn an_address_that_speaks_http_is_a_failure_where_the_rpc_is_off() {
+    let mut net = Net::new(1);
+    found(&mut net, &address(1), None, PeerSource::Grenache);
+    net.pass(1);
+    answers_http(&mut net, &address(1));
+    assert_eq!(net.ways, [Way::Secured]);
+    assert_eq!(views(&net, PeerSource::Grenache)[0].failures, 1);
+}
+
+#[test]
+fn without_direct_connections_all_dials_go_by_the_rpc_and_without_both_none() {
+    for rpc in [true, false] {
+        let ways = Ways { direct: false, rpc };
+        let mut net = Net::with(1, |_, config| config.ways = ways);
+        found(&mut net, &address(1), None, PeerSource::Grenache);
+        net.pass(1);
+        let expected: &[Way] = if rpc { &[Way::Rpc] } else { &[] };
+        assert_eq!(net.ways, expected);
     }
 }

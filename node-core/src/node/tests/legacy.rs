@@ -270,3 +270,87 @@ fn what_unsigned_orders_got_survives_a_crash_and_is_not_sold_again() {
     );
     assert_eq!(net.nodes[0].order(&id).unwrap().status, OrderStatus::Filled);
 }
+
+/// An original node that is told things by Grenache's RPC.
+fn join_by_rpc(net: &mut Net, conn: ConnId) {
+    let info = PeerInfo {
+        id: PeerId::Legacy("grenache:10.0.9.9:1".into()),
+        dialect: Dialect::Grenache,
+        version: String::new(),
+        port: 0,
+        capabilities: Vec::new(),
+    };
+    net.input(
+        0,
+        Input::Connected {
+            conn,
+            info,
+            direction: Direction::Outbound,
+            remote: "10.0.9.9:1".parse().unwrap(),
+        },
+    );
+}
+
+fn tells_by_rpc(net: &mut Net, from: &str, message: Message) {
+    let from = PeerId::Legacy(from.into());
+    net.input(0, Input::Told { from, message });
+}
+
+#[test]
+fn an_original_node_behind_the_rpc_is_told_open_orders_once_and_has_no_heartbeats() {
+    let mut net = Net::with(1, first_matches);
+    let id = net.submit(0, sell("1", "100"));
+    join_by_rpc(&mut net, OLD);
+    let orders = told(&net, "order");
+    assert_eq!(orders.len(), 1, "{orders:?}");
+    assert_eq!(orders[0]["payload"]["id"], id.to_string());
+    // Silent for an hour, which it always is.
+    net.pass(3_600_000);
+    assert!(net.closed.is_empty(), "{:?}", net.closed);
+    assert!(net.nodes[0].peers(net.now)[0].healthy);
+    net.input(
+        0,
+        Input::Disconnected {
+            conn: OLD,
+            reason: "rpc_failed",
+        },
+    );
+    join_by_rpc(&mut net, OTHER);
+    assert_eq!(told(&net, "order").len(), 1);
+    assert_eq!(net.left.len(), 1, "{:?}", net.left);
+    assert_eq!(net.counter(0, "not_in_dialect"), 0);
+}
+
+#[test]
+fn what_is_told_by_the_rpc_trades_once_and_goes_a_while_after_the_last_word() {
+    let mut net = net();
+    let id = net.submit(0, sell("1", "100"));
+    for _ in 0..3 {
+        let bid = order("o-1", "buy", "0.4", "101");
+        tells_by_rpc(&mut net, "far", Message::Order(bid));
+    }
+    assert_eq!(net.filled(0, id), "0.4");
+    tells_by_rpc(
+        &mut net,
+        "far",
+        Message::Order(order("o-2", "buy", "1", "7")),
+    );
+    assert_eq!(net.nodes[0].unsigned().orders.len(), 1);
+    net.pass(599_000);
+    assert_eq!(net.nodes[0].unsigned().orders.len(), 1);
+    net.pass(2_000);
+    assert!(net.nodes[0].unsigned().orders.is_empty());
+    // Nothing else than orders and trades is taken.
+    tells_by_rpc(&mut net, "far", Message::OrderbookSyncRequest);
+    assert_eq!(net.counter(0, "unexpected_message"), 1);
+}
+
+#[test]
+fn an_unsigned_copy_of_another_nodes_signed_order_is_not_a_second_order() {
+    let mut net = net();
+    let id = net.submit(1, sell("1", "100"));
+    let copy = order(&id.to_string(), "sell", "1", "100");
+    tells_by_rpc(&mut net, "far", Message::Order(copy));
+    assert_eq!(net.counter(0, "unsigned_echo"), 1);
+    assert!(net.nodes[0].unsigned().orders.is_empty());
+}

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::ledger::{Identity, Payload, Place, PlaceTif, Statement, Verifier};
 use crate::node::{
     ConnId, Direction, Entry, Event, Incoming, Input, NewOrder, Node, NodeConfig, OrderKind,
-    OrderResult, Output, Table, TimeInForce, Trade, verify_message,
+    OrderResult, Output, Table, TimeInForce, Trade, Way, Ways, verify_message,
 };
 use crate::orderbook::SelfTrade;
 use crate::protocol::{Dialect, LegacyPolicy, Message, PeerInfo, decode};
@@ -23,6 +23,7 @@ pub(super) fn config() -> NodeConfig {
         max_peers: 50,
         reconnect_interval: Millis::from_secs(30),
         bootstrap_peers: Vec::new(),
+        ways: Ways::DIRECT,
         peer_exchange: true,
         legacy: LegacyPolicy::Observe,
         self_trade: SelfTrade::Allow,
@@ -106,6 +107,8 @@ pub(super) struct Net {
     pub(super) results: BTreeMap<OrderId, OrderResult>,
     pub(super) events: Vec<(usize, Event)>,
     pub(super) dials: Vec<(usize, PeerAddress)>,
+    /// How the same were dialed.
+    pub(super) ways: Vec<Way>,
     pub(super) closed: Vec<(usize, &'static str)>,
     pub(super) delivered: usize,
     /// What was sent on connections that lead out of the network, as text.
@@ -160,6 +163,7 @@ impl Net {
             results: BTreeMap::new(),
             events: Vec::new(),
             dials: Vec::new(),
+            ways: Vec::new(),
             closed: Vec::new(),
             delivered: 0,
             left: Vec::new(),
@@ -475,7 +479,10 @@ impl Net {
                     self.results.insert(order, result);
                 }
                 Output::Event(event) => self.events.push((node, event)),
-                Output::Dial { address, .. } => self.dials.push((node, address)),
+                Output::Dial { address, way, .. } => {
+                    self.dials.push((node, address));
+                    self.ways.push(way);
+                }
                 Output::SavePeers | Output::Persist(_) => {}
             }
         }

@@ -46,13 +46,13 @@ fn a_lost_peer_is_dialed_again_for_ever_with_growing_pauses() {
                 assert_eq!(address, Net::address(1));
                 at.push(net.now.mono);
                 let reason = "unreachable";
-                let plain_peer = false;
+                let instead = None;
                 net.input(
                     0,
                     Input::DialFailed {
                         address,
                         reason,
-                        plain_peer,
+                        instead,
                     },
                 );
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use meshbook::ledger::{Identity, Payload, Statement, Verifier};
 use meshbook::node::{
     Class, ConnId, Direction, Incoming, Input, NewOrder, Node, NodeConfig, OrderKind, Output,
-    PeerStatus, PeerView, TimeInForce, verify_message,
+    PeerStatus, PeerView, TimeInForce, Ways, verify_message,
 };
 use meshbook::orderbook::SelfTrade;
 use meshbook::protocol::{
@@ -138,6 +138,7 @@ impl Spreading {
                 max_peers: connections,
                 reconnect_interval: Millis::from_secs(30),
                 bootstrap_peers: bootstrap.map(address).collect(),
+                ways: Ways::DIRECT,
                 peer_exchange: true,
                 legacy: LegacyPolicy::Observe,
                 self_trade: SelfTrade::Allow,
@@ -526,7 +527,7 @@ impl Spreading {
                 let failed = Input::DialFailed {
                     address,
                     reason: "dial_refused",
-                    plain_peer: false,
+                    instead: None,
                 };
                 self.parties[from].inbox.push(failed);
                 self.poke(from, self.now);

@@ -1,22 +1,19 @@
 //! The packages from npm, driven by `tests/grenache/agent.js`.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// How long anything may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+use crate::PATIENCE;
 
 /// A process of Node.js that does what it is told. It is killed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Agent {
+pub struct Agent {
     answers: Lines<BufReader<ChildStdout>>,
     commands: ChildStdin,
     count: u64,
@@ -24,7 +21,12 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    pub(crate) fn start() -> Self {
+    /// Starts one, and installs the packages if they aren't there.
+    ///
+    /// # Panics
+    /// Where that fails.
+    #[must_use]
+    pub fn start() -> Self {
         let folder = installed();
         let mut command = Command::new("node");
         command.arg(folder.join("agent.js")).kill_on_drop(true);
@@ -39,7 +41,13 @@ impl Agent {
     }
 
     /// Has it do this and returns the result or the error.
-    pub(crate) async fn tell(&mut self, what: &str, mut with: Value) -> Result<Value, String> {
+    ///
+    /// # Errors
+    /// What the packages say.
+    ///
+    /// # Panics
+    /// Where nothing comes back.
+    pub async fn tell(&mut self, what: &str, mut with: Value) -> Result<Value, String> {
         self.count += 1;
         with["id"] = json!(self.count);
         with["do"] = json!(what);
@@ -66,7 +74,7 @@ impl Agent {
     ///
     /// # Panics
     /// Where that fails.
-    pub(crate) async fn does(&mut self, what: &str, with: Value) -> Value {
+    pub async fn does(&mut self, what: &str, with: Value) -> Value {
         match self.tell(what, with).await {
             Ok(result) => result,
             Err(error) => panic!("{what}: {error}"),
@@ -74,31 +82,16 @@ impl Agent {
     }
 }
 
-/// A port that is free for UDP and TCP.
-pub(crate) fn free_port() -> u16 {
-    let here = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    loop {
-        let tcp = TcpListener::bind(here(0)).expect("a free port");
-        let port = tcp.local_addr().expect("it is bound").port();
-        if UdpSocket::bind(here(port)).is_ok() {
-            return port;
-        }
-    }
-}
-
 /// The folder with the packages. Tests run in processes of their own, so one at a time installs.
-fn installed() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/grenache");
-    let lock = Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm.lock");
-    let lock = File::create(lock).expect("a lock file");
+pub(crate) fn installed() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("grenache");
+    let wanted = folder.join("package-lock.json");
+    let lock = File::open(&wanted).expect("a lock file");
     lock.lock().expect("a lock");
-    // npm keeps the second file for itself: what it has installed, as the first one has it.
-    let time = |file: &str| {
-        let file = folder.join(file).metadata();
-        file.and_then(|file| file.modified()).ok()
-    };
-    let wanted = time("package-lock.json");
-    if time("node_modules/.package-lock.json") < wanted {
+    // npm keeps this file for itself: what it has installed, as the first one has it.
+    let there = folder.join("node_modules/.package-lock.json");
+    let time = |file: &Path| file.metadata().and_then(|file| file.modified()).ok();
+    if time(&there) < time(&wanted) {
         let mut install = std::process::Command::new("npm");
         let output = install.arg("ci").current_dir(&folder).output();
         let output = output.expect("npm starts");
