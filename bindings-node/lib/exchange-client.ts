@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { type Failure, OrderError, StartError, invalid, isFailure } from './errors.js';
 import { EventQueue, type ExchangeEvent, type ExchangeEvents, toEvent } from './events.js';
+import { GrenacheService } from './grenache-service.js';
 import { Latency, LiveOrderBook } from './live-book.js';
 import { type NativeClient, type NativeEvent, type Wish, native } from './native.js';
 import { type ExchangeClientOptions, environment, settings } from './options.js';
@@ -49,6 +50,7 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
   readonly #native: NativeClient;
   readonly #book: LiveOrderBook;
   readonly #latency = new Latency();
+  #grenache: GrenacheService | undefined;
   readonly #queues = new Set<EventQueue>();
   readonly #placing = new Set<Promise<unknown>>();
   #follows = false;
@@ -80,6 +82,15 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
   /** The live book: what everybody offers. */
   get orderbook(): OrderBook {
     return this.#book;
+  }
+
+  /**
+   * The peer RPC of Grenache, by itself. The node finds peers at Grapes without it, and speaks this RPC to
+   * original nodes where `P2P_LEGACY` says so: it is for applications that used it directly, and does
+   * nothing until it is initialized. It ends with the client.
+   */
+  get grenacheService(): GrenacheService {
+    return (this.#grenache ??= new GrenacheService(this.#native.grapeUrls.join(',')));
   }
 
   /** Whether the node runs. */
@@ -285,7 +296,7 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
   async #shutdown(): Promise<void> {
     const hold = setInterval(() => {}, 2 ** 30);
     try {
-      await this.#native.shutdown();
+      await Promise.all([this.#native.shutdown(), this.#grenache?.destroy()]);
       if (this.#follows) await this.#told;
     } finally {
       clearInterval(hold);

@@ -5,6 +5,7 @@ import { useDecimal } from './values.js';
 useDecimal(Decimal);
 
 export { InvalidValueError, MeshbookError, OrderError, StartError } from './errors.js';
+export { GrenacheService } from './grenache-service.js';
 export { OrderBook } from './orderbook.js';
 export { Order, Trade } from './values.js';
 export type { OrderRequest, PlacedOrder } from './exchange-client.js';

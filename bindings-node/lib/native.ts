@@ -124,6 +124,27 @@ export interface NativeBook {
   readonly pair: string;
 }
 
+export interface BreakerView {
+  state: 'closed' | 'open' | 'half-open';
+  failures: number;
+  threshold: number;
+  openFor: number;
+  requests: number;
+  successes: number;
+  failed: number;
+  rejected: number;
+  lastError?: string;
+}
+
+export interface NativeGrenache {
+  initialize(answer: (text: string) => string): Promise<Failure | null>;
+  send(message: string): Promise<{ address: string; answer?: string; error?: string }[] | Failure>;
+  breaker(): BreakerView;
+  resetBreaker(): void;
+  shutdown(): Promise<void>;
+  readonly port: number;
+}
+
 export interface Setting {
   name: string;
   text: string;
@@ -134,6 +155,7 @@ export interface Native {
   variables(): string[];
   createClient(settings: Setting[], env: Record<string, string>, keep: boolean): NativeClient | Failure;
   createBook(pair: string, env: Record<string, string>): NativeBook | Failure;
+  createGrenache(grapeUrl: string, env: Record<string, string>): NativeGrenache | Failure;
   run(args: string[]): Promise<number>;
   envFile(): { name: string; text: string }[] | Failure;
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const CONTRACT = {
   ExchangeClient: [
-    'userId', 'pair', 'orderbook', 'isInitialized', 'initialize', 'placeBuyOrder', 'placeSellOrder',
+    'userId', 'pair', 'orderbook', 'grenacheService', 'isInitialized', 'initialize', 'placeBuyOrder', 'placeSellOrder',
     'cancelOrder', 'getOrderBook', 'getUserOrders', 'getOrder', 'getRecentTrades', 'getTradeHistory', 'getOrderHistory',
     'getVectorClockStatus', 'forceProcessPendingEvents', 'getP2PStats', 'destroy', 'placeOrder', 'events', 'on', 'off', 'once',
   ],
@@ -45,10 +45,15 @@ const CONTRACT = {
     'totalOrders', 'totalTrades', 'averageLatency', 'maxLatency', 'minLatency', 'orderCount', 'tradeCount', 'buyLevels',
     'sellLevels', 'eventQueue',
   ],
+  GrenacheService: [
+    'nodeId', 'serviceName', 'isInitialized', 'initialize', 'addOrderHandler', 'removeOrderHandler', 'addTradeHandler',
+    'removeTradeHandler', 'distributeOrder', 'broadcastTrade', 'getVectorClock', 'getCircuitBreakerStatus',
+    'getCircuitBreakerMetrics', 'resetCircuitBreaker', 'destroy',
+  ],
 };
 
 /** Where each is imported from. */
-const FROM = { OrderBook: 'meshbook/orderbook' };
+const FROM = { GrenacheService: 'meshbook/grenache-service', OrderBook: 'meshbook/orderbook' };
 
 const members = Object.entries(CONTRACT).flatMap(([type, names]) => names.map((name) => [type, name]));
 for (const extra of process.argv.slice(2)) members.push(extra.split('.'));

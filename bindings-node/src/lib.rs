@@ -9,9 +9,9 @@
 
 #![cfg_attr(
     test,
-    expect(
+    allow(
         dead_code,
-        reason = "only JavaScript calls what is exported, and not in tests"
+        reason = "in tests nothing is exported to JavaScript, the only caller"
     )
 )]
 
@@ -21,6 +21,8 @@ mod command;
 mod events;
 mod failure;
 mod fault;
+mod grapes;
+mod grenache;
 mod native_book;
 mod options;
 mod runtime;

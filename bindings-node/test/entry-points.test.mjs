@@ -9,6 +9,7 @@ const ENTRIES = [
   ['meshbook', 'ExchangeClient'],
   ['meshbook/exchange-client', 'ExchangeClient'],
   ['meshbook/orderbook', 'OrderBook'],
+  ['meshbook/grenache-service', 'GrenacheService'],
 ];
 
 for (const [entry, name] of ENTRIES) {
