@@ -3,9 +3,9 @@
 //! Values are taken as text and read by the code that knows what is allowed, so that an error
 //! names its field in the same way wherever it comes from.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
@@ -262,26 +262,26 @@ pub(crate) fn load_env_file() -> Result<(), Failure> {
     }
 }
 
-/// Reads this process's command line.
+/// Reads a command line, the name of the program first.
 ///
 /// # Errors
 /// With the exit code, after everything is said.
-pub(crate) fn parse() -> Result<Cli, ExitCode> {
-    let error = match Cli::try_parse() {
+pub(crate) fn parse(args: &[OsString]) -> Result<Cli, u8> {
+    let error = match Cli::try_parse_from(args) {
         Ok(cli) => return Ok(cli),
         Err(error) => error,
     };
     if !error.use_stderr() {
         // Help or version was asked for. A closed stdout is no failure.
         let _ = error.print();
-        return Err(ExitCode::SUCCESS);
+        return Err(0);
     }
-    let args = std::env::args_os().take_while(|arg| arg != "--");
-    if args.into_iter().any(|arg| arg == "--json") {
+    let mut options = args.iter().take_while(|arg| *arg != "--");
+    if options.any(|arg| arg == "--json") {
         return Err(Failure::usage(problem_of(&error)).report(true));
     }
     let _ = error.print();
-    Err(ExitCode::from(2))
+    Err(2)
 }
 
 /// A field's name without the marks of a usage line: `<AMOUNT>` is the field `amount`, and

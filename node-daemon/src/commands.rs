@@ -10,14 +10,14 @@ use serde::Serialize;
 use crate::cli::{Cli, Command, OrderArgs};
 use crate::control::{Cancelled, Control, DEPTHS, PlaceOrder, StatusView, count};
 use crate::failure::Failure;
-use crate::{demo, export, history, output, run, watch};
+use crate::{Defaults, demo, export, history, output, run, watch};
 
 /// Runs the command to its end.
-pub(crate) fn dispatch(cli: Cli) -> Result<(), Failure> {
+pub(crate) fn dispatch(cli: Cli, defaults: Defaults) -> Result<(), Failure> {
     let data_dir = cli.data_dir();
     let (json, option) = (cli.json, cli.data_dir_option());
     match cli.command {
-        Command::Run(args) => run::run(&args, option, json),
+        Command::Run(args) => run::run(&args, option, json, defaults),
         Command::Demo(args) => demo::demo(&args, json),
         command => on_this_thread(ask(command, &data_dir, json))?,
     }

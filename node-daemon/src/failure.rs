@@ -1,7 +1,6 @@
 //! Why a command failed: one shape for people, for programs and for the control address.
 
 use std::fmt;
-use std::process::ExitCode;
 
 use meshbook::client::ConfigError;
 use meshbook::types::InvalidValue;
@@ -72,9 +71,9 @@ impl Failure {
         }
     }
 
-    /// Shows it: as JSON on stdout, or to people on stderr.
-    pub(crate) fn report(self, json: bool) -> ExitCode {
-        let exit = ExitCode::from(self.exit);
+    /// Shows it: as JSON on stdout, or to people on stderr. Gives the exit code.
+    pub(crate) fn report(self, json: bool) -> u8 {
+        let exit = self.exit;
         if json {
             // When nobody reads stdout any more the exit code has to say it all.
             let _ = output::json(&ErrorBody {

@@ -5,9 +5,18 @@ use meshbook_grape::{BootstrapNode, Grape, GrapeConfig, GrapeError, Protocol};
 
 use crate::failure::{Failure, Problem};
 
-/// Starts the Grape that is configured, if there is one. Whoever asked for it counts on it, so a
-/// port that can't be had ends the start.
-pub(crate) async fn start(config: &Config) -> Result<Option<Grape>, Failure> {
+/// Why a Grape is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GrapeWish {
+    /// A setting asks for it. Whoever asked counts on it, so a port that can't be had ends the
+    /// start.
+    Asked,
+    /// Nothing says no.
+    Default,
+}
+
+/// Starts the Grape that is configured, if there is one.
+pub(crate) async fn start(config: &Config, wish: GrapeWish) -> Result<Option<Grape>, Failure> {
     if !config.embedded_grape {
         return Ok(None);
     }
@@ -20,8 +29,14 @@ pub(crate) async fn start(config: &Config) -> Result<Option<Grape>, Failure> {
             .map(|address| BootstrapNode::new(address.host(), address.port()))
             .collect(),
     };
-    let started = Grape::start(grape).await;
-    started.map(Some).map_err(|error| not_started(&error))
+    match Grape::start(grape).await {
+        Ok(grape) => Ok(Some(grape)),
+        Err(error @ GrapeError::PortInUse { .. }) if wish == GrapeWish::Default => {
+            tracing::warn!(%error, "no Grape here: perhaps another node runs one already");
+            Ok(None)
+        }
+        Err(error) => Err(not_started(&error)),
+    }
 }
 
 fn not_started(error: &GrapeError) -> Failure {

@@ -23,7 +23,7 @@ const fn filter_of(level: LogLevel) -> LevelFilter {
 ///
 /// # Errors
 /// Where logging was started before.
-pub(crate) fn start(level: LogLevel, format: LogFormat) -> Result<(), TryInitError> {
+pub fn start(level: LogLevel, format: LogFormat) -> Result<(), TryInitError> {
     let level = filter_of(level);
     let filter = Targets::new()
         .with_default(level.min(LevelFilter::WARN))

@@ -17,9 +17,10 @@ use tokio::task::JoinSet;
 use crate::cli::RunArgs;
 use crate::control::{Control, ControlFile, Server, Shared, StatusView};
 use crate::failure::{Failure, Problem};
+use crate::grape::GrapeWish;
 use crate::http::Stop;
 use crate::signals::Signals;
-use crate::{grape, logging, metrics, output};
+use crate::{Defaults, grape, logging, metrics, output};
 
 /// How long the goodbye may take, so that the whole ends within 10 s.
 const GOODBYE: Duration = Duration::from_secs(8);
@@ -30,22 +31,40 @@ const REMAINS: Duration = Duration::from_millis(500);
 const PROBE: Duration = Duration::from_secs(3);
 
 /// Runs a node until a signal ends it.
-pub(crate) fn run(args: &RunArgs, data_dir: Option<PathBuf>, json: bool) -> Result<(), Failure> {
-    let config = configure(args, data_dir)?;
+pub(crate) fn run(
+    args: &RunArgs,
+    data_dir: Option<PathBuf>,
+    json: bool,
+    defaults: Defaults,
+) -> Result<(), Failure> {
+    let mut config = configure(args, data_dir.clone(), None)?;
+    let mut grape_wish = GrapeWish::Asked;
+    if defaults.embedded_grape && !config.embedded_grape {
+        // On where nothing says no.
+        config = configure(args, data_dir, Some(("EMBEDDED_GRAPE", "true")))?;
+        grape_wish = GrapeWish::Default;
+    }
     logging::start(config.log_level, config.log_format)
         .map_err(|error| Failure::new("INTERNAL", error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| Failure::new("INTERNAL", error))?;
-    let ended = runtime.block_on(Node::run(config, args.until_stdin_closes, json));
+    let ended = runtime.block_on(Node::run(config, grape_wish, args.until_stdin_closes, json));
     runtime.shutdown_timeout(REMAINS);
     ended
 }
 
-/// The settings: options of the command line over the environment over the file.
-fn configure(args: &RunArgs, data_dir: Option<PathBuf>) -> Result<Config, Failure> {
+/// The settings: options of the command line over the environment over the file over `fallback`.
+fn configure(
+    args: &RunArgs,
+    data_dir: Option<PathBuf>,
+    fallback: Option<(&str, &str)>,
+) -> Result<Config, Failure> {
     let mut builder = Config::builder();
+    if let Some((name, text)) = fallback {
+        builder = builder.fallback(name, text)?;
+    }
     if let Some(file) = &args.config {
         builder = builder.file(file)?;
     }
@@ -134,11 +153,16 @@ struct Node {
 }
 
 impl Node {
-    async fn run(config: Config, until_stdin_closes: bool, json: bool) -> Result<(), Failure> {
+    async fn run(
+        config: Config,
+        grape_wish: GrapeWish,
+        until_stdin_closes: bool,
+        json: bool,
+    ) -> Result<(), Failure> {
         let mut signals = Signals::listen().map_err(|error| Failure::new("INTERNAL", error))?;
         let mut closed = until_stdin_closes.then(stdin_closes);
         let node = tokio::select! {
-            started = Self::start(config, json) => started?,
+            started = Self::start(config, grape_wish, json) => started?,
             // Nothing is promised to anybody yet.
             name = signals.next() => {
                 tracing::info!(signal = name, "ended while starting");
@@ -166,7 +190,7 @@ impl Node {
         }
     }
 
-    async fn start(config: Config, json: bool) -> Result<Self, Failure> {
+    async fn start(config: Config, grape_wish: GrapeWish, json: bool) -> Result<Self, Failure> {
         let data_dir = config.data_dir().to_owned();
         make_data_dir(&data_dir)?;
         refuse_second(&data_dir).await?;
@@ -182,7 +206,7 @@ impl Node {
 
         let client = Arc::new(ExchangeClient::new(config.clone())?);
         // Before the node, which may look for peers at it. What fails after it drops it.
-        let grape = grape::start(&config).await?;
+        let grape = grape::start(&config, grape_wish).await?;
         client
             .initialize()
             .await

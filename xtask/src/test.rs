@@ -27,6 +27,8 @@ enum Suite {
     Rust,
     /// Networks of nodes that break one safety rule: the simulator must notice each.
     Mutations,
+    /// The package for Node.js.
+    Node,
     /// The examples in the documentation.
     Doc,
     /// The Python package: its wheel, its tests and its types.
@@ -40,6 +42,7 @@ impl Suite {
         match self {
             Self::Rust => rust(skipped),
             Self::Mutations => mutations(),
+            Self::Node => node(),
             Self::Doc => succeeds(cargo().args(["test", "--workspace", "--doc"])),
             Self::Python => python(),
         }
@@ -64,7 +67,7 @@ impl Test {
         for (suite, passed, time) in &results {
             let verdict = if *passed { "passed" } else { "FAILED" };
             let seconds = time.as_secs();
-            println!("{verdict}  {:<8} {seconds:>5} s", name(*suite));
+            println!("{verdict}  {:<9} {seconds:>5} s", name(*suite));
         }
         for what in skipped {
             println!("SKIPPED {what}");
@@ -132,6 +135,30 @@ pub(crate) fn binary() -> Option<PathBuf> {
     Some(this.with_file_name(BINARY))
 }
 
+/// Builds the native part as everything else is built, so that nothing is built twice, and the rest
+/// of the package around it.
+fn node() -> bool {
+    let package = root().join("bindings-node");
+    if let Err(why) = npm_ci("bindings-node").and_then(|()| npm_ci("tests/grenache")) {
+        eprintln!("{why}");
+        return false;
+    }
+    if !succeeds(cargo().arg("build").args(EVERYTHING)) {
+        return false;
+    }
+    let Ok(this) = std::env::current_exe() else {
+        eprintln!("this command doesn't know where it is");
+        return false;
+    };
+    let mut native = program("node");
+    native.args(["scripts/build-native.mjs", "--from"]);
+    native
+        .arg(this.with_file_name(LIBRARY))
+        .current_dir(&package);
+    let npm = |args: &[&str]| succeeds(program("npm").args(args).current_dir(&package));
+    succeeds(&mut native) && npm(&["run", "build:lib"]) && npm(&["test"])
+}
+
 fn nextest() -> bool {
     answers(cargo().args(["nextest", "--version"]))
         || succeeds(cargo().args(["install", "cargo-nextest", "--locked", "--debug"]))
@@ -168,11 +195,16 @@ fn avahi() -> Result<(), String> {
 
 /// Installs the Grape that the lock file names, if it isn't there.
 fn grapes() -> Result<(), String> {
-    let folder = root().join("tests/grenache");
+    npm_ci("tests/grenache")
+}
+
+/// Installs what the folder's lock file names, if it isn't there.
+fn npm_ci(folder: &str) -> Result<(), String> {
+    let path = root().join(folder);
     // npm keeps this file for itself: what it has installed, as the lock file has it.
     let (wanted, there) = (
-        folder.join("package-lock.json"),
-        folder.join("node_modules/.package-lock.json"),
+        path.join("package-lock.json"),
+        path.join("node_modules/.package-lock.json"),
     );
     let time = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
     if time(&there).is_some_and(|there| time(&wanted).is_some_and(|wanted| wanted <= there)) {
@@ -181,9 +213,9 @@ fn grapes() -> Result<(), String> {
     if !answers(program("npm").arg("--version")) {
         return Err("npm is not installed".to_owned());
     }
-    match succeeds(program("npm").arg("ci").current_dir(folder)) {
+    match succeeds(program("npm").arg("ci").current_dir(path)) {
         true => Ok(()),
-        false => Err("npm ci fails in tests/grenache".to_owned()),
+        false => Err(format!("npm ci fails in {folder}")),
     }
 }
 
@@ -197,6 +229,14 @@ pub(crate) fn apt_get(packages: &[&str]) -> bool {
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )
 }
+
+const LIBRARY: &str = if cfg!(windows) {
+    "meshbook_napi.dll"
+} else if cfg!(target_os = "macos") {
+    "libmeshbook_napi.dylib"
+} else {
+    "libmeshbook_napi.so"
+};
 
 const BINARY: &str = if cfg!(windows) {
     "meshbook.exe"

@@ -19,9 +19,9 @@ use super::shared::Shared;
 use super::start::{self, OpenStore, Plan};
 use crate::discovery::Health;
 use crate::node::{
-    BookSnapshot, CancelError, DirectConnectionStats, DiscoveryStats, DiscoveryStrategies,
-    NewOrder, NodeConfig, Order, OrderError, OrderResult, P2pStats, PeerSource, PeerStats,
-    PeerView, RouterStats, Trade, UnsignedView,
+    BookSize, BookSnapshot, CancelError, DirectConnectionStats, DiscoveryStats,
+    DiscoveryStrategies, NewOrder, NodeConfig, Order, OrderError, OrderResult, P2pStats,
+    PeerSource, PeerStats, PeerView, RouterStats, Trade, UnsignedView,
 };
 use crate::runtime::Clock;
 use crate::storage::JournalReader;
@@ -141,7 +141,8 @@ impl ExchangeClient {
     }
 
     /// Keeps nothing on disk: a new key, and so another node, each time; no data directory is
-    /// taken and no peers are saved. To be called before [`initialize`](Self::initialize).
+    /// taken, and no peers are saved unless `PEER_STORAGE_PATH` names a file for them. To be called
+    /// before [`initialize`](Self::initialize).
     pub fn keep_nothing(&self) {
         self.inner.on_disk.store(false, Ordering::Release);
     }
@@ -320,6 +321,19 @@ impl ExchangeClient {
     pub fn history(&self) -> Option<History> {
         let network = self.inner.node.network.clone();
         Some(History::new(self.journal()?, network, self.node_id()))
+    }
+
+    /// How much there is in the book, all of it.
+    #[must_use]
+    pub fn book_size(&self) -> BookSize {
+        self.read(|shared| shared.node().book_size())
+    }
+
+    /// How far this node has heard of each owner of orders, itself included: the number of the
+    /// newest keep-alive.
+    #[must_use]
+    pub fn clocks(&self) -> BTreeMap<NodeId, u64> {
+        self.read(|shared| shared.node().clocks())
     }
 
     /// Every known peer, connected ones first.

@@ -14,14 +14,18 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// Writes the known peers whenever the node asks for it, until the client stops.
 pub(super) async fn save_when_asked(shared: Arc<Shared>, file: PeersFile) {
-    let asked = async {
-        loop {
-            shared.save_peers.notified().await;
-            save(&shared, &file).await;
-            sleep(PAUSE).await;
+    let stop = &shared.stop;
+    while stop
+        .run_until_cancelled(shared.save_peers.notified())
+        .await
+        .is_some()
+    {
+        // Not given up half way: it would go on by itself, after the last one of them.
+        save(&shared, &file).await;
+        if stop.run_until_cancelled(sleep(PAUSE)).await.is_none() {
+            return;
         }
-    };
-    shared.stop.run_until_cancelled(asked).await;
+    }
 }
 
 /// Writes the known peers now.

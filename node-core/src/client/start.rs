@@ -113,12 +113,19 @@ pub(super) async fn prepare(plan: Plan<'_>) -> Result<Prepared, StartError> {
     let loaded = if on_disk {
         load(config, fresh, store).await?
     } else {
+        let (peers, known) = match &config.peer_storage_path {
+            Some(path) => load_peers(path.clone(), fresh.clock).await?,
+            None => (None, Vec::new()),
+        };
         let identity = Arc::new(Identity::from_seed(*fresh.seed));
         Loaded {
-            storage: Storage::default(),
+            storage: Storage {
+                peers,
+                ..Storage::default()
+            },
             node: fresh.node(&identity),
             identity,
-            known: Vec::new(),
+            known,
         }
     };
     let network = open(config, transport, http).await?;
@@ -287,6 +294,21 @@ async fn load(
         // It never panics by itself, and is only cancelled with the whole runtime.
         Err(_) => Err(StartError::ShutDown),
     }
+}
+
+/// Reads the file of known peers, off the asynchronous threads.
+async fn load_peers(
+    path: PathBuf,
+    clock: Clock,
+) -> Result<(Option<PeersFile>, Vec<PersistedPeer>), StartError> {
+    let load = move || {
+        let file = PeersFile::new(path);
+        let known = file.load(clock.now().wall);
+        (Some(file), known)
+    };
+    // Fails as it does in `load`.
+    let loaded = tokio::task::spawn_blocking(load).await;
+    loaded.map_err(|_| StartError::ShutDown)
 }
 
 /// Opens the one port, with Grenache's RPC on it where nodes are to be found by Grenache.

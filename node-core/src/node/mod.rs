@@ -58,7 +58,7 @@ pub use peers::PersistedPeer;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use peers::{Scope, may_pass, scope};
 pub use view::{
-    BookSnapshot, DirectConnectionStats, Direction, DiscoveryStats, DiscoveryStrategies,
+    BookSize, BookSnapshot, DirectConnectionStats, Direction, DiscoveryStats, DiscoveryStrategies,
     Distribution, Level, Order, OrderResult, OrderStatus, P2pStats, PeerCapabilities, PeerSource,
     PeerStats, PeerStatus, PeerView, RouterStats, Trade, TrafficStats, UnsignedOrder,
     UnsignedTrade, UnsignedView,

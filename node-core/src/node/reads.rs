@@ -1,13 +1,15 @@
 //! What a node shows: reads never change anything and never wait.
 
+use std::collections::BTreeMap;
+
 use super::core::{Node, Phase};
 use super::own::{OwnOrder, Stage};
 use super::view::{
-    BookSnapshot, DirectConnectionStats, DiscoveryStats, DiscoveryStrategies, Order, OrderStatus,
-    P2pStats, PeerView, RouterStats, Trade, UnsignedView,
+    BookSize, BookSnapshot, DirectConnectionStats, DiscoveryStats, DiscoveryStrategies, Order,
+    OrderStatus, P2pStats, PeerView, RouterStats, Trade, UnsignedView,
 };
 use crate::ledger::{Ledger, TradeRecord};
-use crate::types::{Amount, Now, OrderId};
+use crate::types::{Amount, NodeId, Now, OrderId, Side};
 
 /// A trade record as users see it.
 pub(super) fn show_trade(trade: &TradeRecord) -> Trade {
@@ -36,6 +38,29 @@ impl Node {
         let mut snapshot = self.market.snapshot(depth, now.wall);
         self.mark_unsigned(&mut snapshot);
         snapshot
+    }
+
+    /// How much there is in the book, all of it.
+    #[must_use]
+    pub fn book_size(&self) -> BookSize {
+        let book = self.market.book();
+        let trades = self.market.ledger().trades(usize::MAX);
+        let signed = trades.filter(|trade| *trade.pair() == self.config.pair);
+        BookSize {
+            orders: book.len(),
+            bid_levels: book.level_count(Side::Buy),
+            ask_levels: book.level_count(Side::Sell),
+            trades: signed.count() + self.unsigned.fills().count(),
+        }
+    }
+
+    /// The number of the newest keep-alive of every owner that this node has heard of.
+    #[must_use]
+    pub fn clocks(&self) -> BTreeMap<NodeId, u64> {
+        let heads = self.market.ledger().heads();
+        heads
+            .filter_map(|head| Some((head.owner(), head.n()?)))
+            .collect()
     }
 
     /// This node's open orders, newest first.

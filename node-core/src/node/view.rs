@@ -99,6 +99,20 @@ pub struct BookSnapshot {
     pub asks: Vec<Level>,
 }
 
+/// How much there is in a node's book.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BookSize {
+    /// Open orders, anybody's.
+    pub orders: usize,
+    /// Prices at which somebody buys.
+    pub bid_levels: usize,
+    /// Prices at which somebody sells.
+    pub ask_levels: usize,
+    /// Trades of the pair that the node remembers, anybody's.
+    pub trades: usize,
+}
+
 /// To whom an order went at once. More peers get it by gossip.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

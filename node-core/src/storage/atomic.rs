@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// From this age on, a temporary file belongs to a process that was killed while writing.
@@ -13,9 +14,11 @@ const LEFT_BEHIND: Duration = Duration::from_secs(600);
 /// `path`. Whoever opens `path` at any moment, also after a crash, reads the old or the new
 /// content. Only the owner may read it if it is `private`.
 pub(super) fn replace(path: &Path, content: &[u8], private: bool) -> io::Result<()> {
+    static WRITES: AtomicU64 = AtomicU64::new(0);
     let mut name = temporary_prefix(path)?;
-    // Two processes that share a file by mistake must not write into each other's.
-    name.push(std::process::id().to_string());
+    // Processes, and clients of one process, may share a file: none writes into another's.
+    let write_number = WRITES.fetch_add(1, Ordering::Relaxed);
+    name.push(format!("{}-{write_number}", std::process::id()));
     let temporary = path.with_file_name(name);
     let result = write(&temporary, content, private).and_then(|()| fs::rename(&temporary, path));
     if result.is_err() {
@@ -97,6 +100,24 @@ mod tests {
             replace(&path, content.as_bytes(), false).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn those_who_share_a_file_do_not_get_into_each_others_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::thread::scope(|scope| {
+            for content in [b"first", b"other"] {
+                let path = &path;
+                scope.spawn(move || {
+                    for _ in 0..200 {
+                        replace(path, content, false).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read(&path).unwrap().len(), 5);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 

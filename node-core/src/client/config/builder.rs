@@ -22,8 +22,8 @@ pub(super) struct Given {
 type Setter = Box<dyn FnOnce(&mut Config) + Send>;
 
 /// Collects settings. In whichever order the methods are called, an option outranks the
-/// environment, which outranks a file, which outranks the default; of two options for the same
-/// setting the later holds.
+/// environment, which outranks a file, which outranks a fallback, which outranks the default; of
+/// two options for the same setting the later holds.
 #[derive(Default)]
 pub struct ConfigBuilder {
     file: Vec<Given>,
@@ -51,6 +51,19 @@ impl ConfigBuilder {
     /// allowed.
     pub fn file(mut self, path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         self.file.extend(file::read(path.as_ref())?);
+        Ok(self)
+    }
+
+    /// Gives a default of the caller's own, by its name in the environment or in a file; whatever
+    /// else is given outranks it.
+    ///
+    /// # Errors
+    /// Where no setting has the name, or the value is not allowed.
+    pub fn fallback(mut self, name: &str, text: &str) -> Result<Self, InvalidValue> {
+        let setting = Setting::find(name).ok_or_else(|| file::unknown(name, text))?;
+        setting.read(&mut Config::default(), text, name)?;
+        let text = text.to_owned();
+        self.file.insert(0, Given { setting, text });
         Ok(self)
     }
 
@@ -313,6 +326,22 @@ mod tests {
 
     fn from_one(name: &str, value: &str) -> Result<Config, InvalidValue> {
         Config::from_env(|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn a_fallback_holds_where_nothing_else_is_given() {
+        let builder = || {
+            let builder = Config::builder().set("p2p_port", "1").unwrap();
+            builder.fallback("EMBEDDED_GRAPE", "true").unwrap()
+        };
+        assert!(builder().build().unwrap().embedded_grape);
+        let env = |name: &str| (name == "EMBEDDED_GRAPE").then(|| "off".to_owned());
+        let config = builder().env(env).unwrap().build().unwrap();
+        assert!(!config.embedded_grape);
+        let error = Config::builder()
+            .fallback("EMBEDDED_GRAPE", "x")
+            .unwrap_err();
+        assert_eq!(error.field, "EMBEDDED_GRAPE");
     }
 
     #[test]

@@ -83,6 +83,25 @@ async fn clients_that_keep_nothing_touch_no_disk_and_share_no_key() {
 }
 
 #[tokio::test]
+async fn a_client_that_keeps_nothing_saves_its_peers_where_a_file_is_named() {
+    let transport: Arc<dyn Transport> = Arc::new(MemoryTransport::new());
+    let other = start(&transport, &[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("peers.json");
+    let mut config = quiet(&dir);
+    config.peer_storage_path = Some(file.clone());
+    config.bootstrap_peers = vec![other.address()];
+    let client = ExchangeClient::with_transport(config, transport).unwrap();
+    client.keep_nothing();
+    client.initialize().await.unwrap();
+    until("connected", || other.connected() == 1).await;
+    client.shutdown().await;
+    let saved = std::fs::read_to_string(&file).unwrap();
+    assert!(saved.contains(&other.address().to_string()), "{saved}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
 async fn a_start_that_is_given_up_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let client = ExchangeClient::new(quiet(&dir)).unwrap();

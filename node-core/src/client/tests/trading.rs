@@ -33,6 +33,8 @@ async fn two_clients_trade(transport: Arc<dyn Transport>) {
     })
     .await;
     assert_eq!(seller.client.trades(10), buyer.client.trades(10));
+    let size = buyer.client.book_size();
+    assert_eq!((size.orders, size.ask_levels, size.trades), (1, 1, 1));
     let rest = seller.client.order(&sold.order_id).unwrap();
     assert_eq!(
         (rest.status, rest.filled.to_string()),

@@ -29,6 +29,10 @@ fn an_order_stays_shown_as_long_as_its_owner_is_there() {
         .inventory(&net.nodes[0].node_id(), ka.ts);
     assert_eq!((ka.cnt, ka.root), (1, inventory.root));
     assert_eq!(head(&net, 0, 2), None);
+    let maker = net.nodes[0].node_id();
+    for node in &net.nodes {
+        assert_eq!(node.clocks(), [(maker, ka.n)].into());
+    }
 }
 
 #[test]

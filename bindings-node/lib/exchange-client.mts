@@ -1,0 +1,2 @@
+export * from './index.mjs';
+export { default } from './index.mjs';

@@ -1,0 +1,15 @@
+import { Decimal } from 'decimal.js';
+import { ExchangeClient } from './exchange-client.js';
+import { useDecimal } from './values.js';
+
+useDecimal(Decimal);
+
+export { InvalidValueError, MeshbookError, OrderError, StartError } from './errors.js';
+export { GrenacheService } from './grenache-service.js';
+export { OrderBook } from './orderbook.js';
+export { Order, Trade } from './values.js';
+export type { OrderRequest, PlacedOrder } from './exchange-client.js';
+export type { ExchangeEvent, ExchangeEvents } from './events.js';
+export type { ExchangeClientOptions, P2POptions } from './options.js';
+export type * from './types.js';
+export { ExchangeClient, ExchangeClient as default };
