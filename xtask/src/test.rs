@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::process::{answers, cargo, program, root, succeeds};
 use crate::python::python;
+use crate::wasm;
 
 /// What one build must have so that no other has to build any of it again.
 pub(crate) const EVERYTHING: [&str; 5] =
@@ -33,6 +34,8 @@ enum Suite {
     Doc,
     /// The Python package: its wheel, its tests and its types.
     Python,
+    /// Nodes in the tabs of a real browser.
+    Web,
 }
 
 impl Suite {
@@ -45,6 +48,7 @@ impl Suite {
             Self::Node => node(),
             Self::Doc => succeeds(cargo().args(["test", "--workspace", "--doc"])),
             Self::Python => python(),
+            Self::Web => web(skipped),
         }
     }
 }
@@ -157,6 +161,31 @@ fn node() -> bool {
         .current_dir(&package);
     let npm = |args: &[&str]| succeeds(program("npm").args(args).current_dir(&package));
     succeeds(&mut native) && npm(&["run", "build:lib"]) && npm(&["test"])
+
+/// Makes the package for browsers and tries it in Chromium, with the command that the Rust tests
+/// have built.
+fn web(skipped: &mut Vec<String>) -> bool {
+    if !chromium() {
+        skipped.push("nodes in a browser: Chromium is not installed (package chromium)".to_owned());
+        return true;
+    }
+    let built = succeeds(cargo().args(["build", "--package", "meshbook-node"]));
+    if let Err(why) = wasm::build() {
+        eprintln!("{why}");
+        return false;
+    }
+    let mut tests = program("node");
+    tests.args(["--test", "test/"]);
+    tests.current_dir(root().join("bindings-wasm"));
+    if let Ok(this) = std::env::current_exe() {
+        tests.env("MESHBOOK_BIN", this.with_file_name(BINARY));
+    }
+    built && succeeds(&mut tests)
+}
+
+fn chromium() -> bool {
+    let there = || answers(program("/usr/bin/chromium").arg("--version"));
+    there() || (apt_get(&["chromium"]) && there())
 }
 
 fn nextest() -> bool {
