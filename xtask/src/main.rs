@@ -6,6 +6,7 @@ mod process;
 mod sim;
 mod test;
 mod torture;
+mod wasm;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,8 @@ enum Command {
     Torture(torture::Torture),
     /// Builds the node and runs its demonstration.
     Demo(demo::Demo),
+    /// Makes the package for browsers.
+    Wasm(wasm::Wasm),
     /// Simulates networks with faults and checks that the rules hold.
     Sim(sim::Sim),
     /// Measures a part of the project, in release mode.
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Command::Test(test) => test.run(),
         Command::Torture(torture) => torture.run(),
         Command::Demo(demo) => demo.run(),
+        Command::Wasm(wasm) => wasm.run(),
         Command::Sim(sim) => sim.run(),
         Command::Bench(bench) => bench.run(),
     }

@@ -22,6 +22,7 @@ mod legacy;
 mod maker;
 mod market;
 mod news;
+mod order_text;
 mod own;
 mod peers;
 mod persist;
@@ -54,6 +55,7 @@ pub use io::{
     CancelError, Class, ConnId, Event, Incoming, Input, NewOrder, OrderError, OrderKind, Output,
     Route, TimeInForce, Way,
 };
+pub use order_text::OrderText;
 pub use peers::PersistedPeer;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use peers::{Scope, may_pass, scope};

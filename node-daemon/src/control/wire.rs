@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use meshbook::node::{NewOrder, OrderKind, P2pStats, TimeInForce};
-use meshbook::types::{Amount, InvalidValue, OrderId, Pair, Price, Side, UserId};
+use meshbook::node::{NewOrder, OrderText, P2pStats};
+use meshbook::types::{InvalidValue, OrderId, Pair, Side, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -12,9 +12,6 @@ use serde_json::{Map, Value};
 pub(crate) const DEPTHS: RangeInclusive<usize> = 1..=1000;
 /// The most trades in one answer.
 pub(crate) const LIMITS: RangeInclusive<usize> = 1..=100_000;
-
-const POSITIVE: &str = "a decimal string greater than 0: \
-                        at most 15 digits before the point and 8 after it, no sign";
 
 /// The body of `POST /v1/orders`, as its sender wrote it: decimals as text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -64,56 +61,21 @@ impl PlaceOrder {
     /// # Errors
     /// The first field that is not allowed.
     pub(crate) fn read(&self) -> Result<NewOrder, InvalidValue> {
-        let amount: Amount = self.amount.parse().unwrap_or_default();
-        if amount.is_zero() {
-            return Err(InvalidValue::new("amount", &self.amount, POSITIVE));
-        }
-        let market = self.kind == OrderKindName::Market;
-        let kind = match (self.price.as_deref(), market) {
-            (None, true) => OrderKind::Market,
-            (Some(text), true) => {
-                let allowed = "absent: a market order takes any price";
-                return Err(InvalidValue::new("price", text, allowed));
-            }
-            (text, false) => {
-                let text = text.unwrap_or_default();
-                let price: Price = text.parse().unwrap_or_default();
-                if price.is_zero() {
-                    return Err(InvalidValue::new("price", text, POSITIVE));
-                }
-                OrderKind::Limit(price)
-            }
+        let side = self.side.to_string();
+        let kind = match self.kind {
+            OrderKindName::Limit => "limit",
+            OrderKindName::Market => "market",
         };
-        let time_in_force = match (self.time_in_force.as_deref(), market) {
-            (None | Some("ioc"), true) | (Some("ioc"), false) => TimeInForce::Ioc,
-            (Some("fok"), _) => TimeInForce::Fok,
-            (Some(text), true) => {
-                let allowed = "ioc or fok: a market order never rests";
-                return Err(InvalidValue::new("timeInForce", text, allowed));
-            }
-            (None | Some("gtc"), false) => TimeInForce::Gtc,
-            (Some("post"), false) => TimeInForce::Post,
-            (Some(text), false) => {
-                return Err(InvalidValue::new(
-                    "timeInForce",
-                    text,
-                    "gtc, ioc, fok or post",
-                ));
-            }
-        };
-        let user = self
-            .user_id
-            .as_deref()
-            .map(str::parse::<UserId>)
-            .transpose()?;
-        Ok(NewOrder {
-            side: self.side,
-            amount,
-            kind,
-            time_in_force,
-            user,
+        OrderText {
+            side: &side,
+            amount: &self.amount,
+            price: self.price.as_deref(),
+            kind: Some(kind),
+            time_in_force: self.time_in_force.as_deref(),
+            user_id: self.user_id.as_deref(),
             lifetime: None,
-        })
+        }
+        .read()
     }
 
     /// Reads a request's body.
@@ -200,6 +162,8 @@ pub(crate) struct Cancelled {
 
 #[cfg(test)]
 mod tests {
+    use meshbook::node::{OrderKind, TimeInForce};
+
     use super::*;
 
     fn read(json: &str) -> Result<NewOrder, InvalidValue> {

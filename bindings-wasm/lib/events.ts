@@ -1,0 +1,106 @@
+import { MeshbookError } from './errors.js';
+import type { Order, Trade } from './types.js';
+import { type OrderText, type TradeText, toOrder, toTrade } from './values.js';
+
+/** What a client tells. */
+export type ExchangeEvent =
+  /** A trade is confirmed, anybody's; `own` if an order of this node is a side of it. */
+  | { type: 'trade'; trade: Trade; own: boolean }
+  /** An order of this node changed. */
+  | { type: 'order'; order: Order }
+  /** The book changed. Told once for many changes that come together. */
+  | { type: 'book'; bid: string | null; ask: string | null }
+  | { type: 'peer:connected'; peer: string; address: string }
+  | { type: 'peer:disconnected'; peer: string; reason: string }
+  | { type: 'error'; error: MeshbookError };
+
+/** The same for {@link ExchangeClient.on}. */
+export interface ExchangeEvents {
+  trade: (trade: Trade, own: boolean) => void;
+  order: (order: Order) => void;
+  book: (best: { bid: string | null; ask: string | null }) => void;
+  'peer:connected': (peer: { peer: string; address: string }) => void;
+  'peer:disconnected': (peer: { peer: string; reason: string }) => void;
+  error: (error: MeshbookError) => void;
+}
+
+type EventText =
+  | { type: 'trade'; trade: TradeText; own: boolean }
+  | { type: 'order'; order: OrderText }
+  | { type: 'error'; code: string; message: string }
+  | { type: 'lagged' }
+  | Extract<ExchangeEvent, { type: 'book' | 'peer:connected' | 'peer:disconnected' }>;
+
+/** @internal */
+export function toEvent(json: string): ExchangeEvent | undefined {
+  const event = JSON.parse(json) as EventText;
+  switch (event.type) {
+    case 'trade':
+      return { type: 'trade', trade: toTrade(event.trade), own: event.own };
+    case 'order':
+      return { type: 'order', order: toOrder(event.order) };
+    case 'error':
+      return { type: 'error', error: new MeshbookError(event.code, event.message) };
+    case 'lagged':
+      return undefined;
+    default:
+      return event;
+  }
+}
+
+/** Events that wait for one listener. */
+const WAITING = 65_536;
+
+/** Events for one `for await`. @internal */
+export class EventQueue implements AsyncIterableIterator<ExchangeEvent> {
+  #events: ExchangeEvent[] = [];
+  #waiting: { resolve(result: IteratorResult<ExchangeEvent>): void; reject(reason: unknown): void }[] = [];
+  #ended: { reason: unknown } | undefined;
+  readonly #left: (queue: EventQueue) => void;
+
+  constructor(left: (queue: EventQueue) => void) {
+    this.#left = left;
+  }
+
+  push(event: ExchangeEvent): void {
+    const waiting = this.#waiting.shift();
+    if (waiting) {
+      waiting.resolve({ value: event, done: false });
+      return;
+    }
+    if (this.#events.length >= WAITING) this.#events.shift();
+    this.#events.push(event);
+  }
+
+  /** No more events come; with a reason, that is thrown once. */
+  end(reason?: unknown): void {
+    this.#ended ??= { reason };
+    if (reason !== undefined) this.#events = [];
+    for (const { resolve, reject } of this.#waiting.splice(0)) {
+      if (reason === undefined) resolve({ value: undefined, done: true });
+      else reject(reason);
+    }
+    this.#left(this);
+  }
+
+  next(): Promise<IteratorResult<ExchangeEvent>> {
+    const event = this.#events.shift();
+    if (event) return Promise.resolve({ value: event, done: false });
+    if (this.#ended) {
+      const { reason } = this.#ended;
+      this.#ended = { reason: undefined };
+      return reason === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(reason);
+    }
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  return(): Promise<IteratorResult<ExchangeEvent>> {
+    this.#events = [];
+    this.end();
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
