@@ -34,9 +34,9 @@ for (const colorScheme of ['light', 'dark']) {
     test(`the page at ${width} px in the ${colorScheme} scheme fits its width`, async () => {
       const tab = await Tab.open(browser, node.url, { colorScheme, viewport: { width, height } });
       const { page } = tab;
-      await page.waitForSelector('#trades tr');
+      await page.waitForSelector('#trades tr', { state: 'attached' });
       await tab.place({ side: 'buy', amount: '0.5', price: '59950' });
-      await page.waitForSelector('#open-orders tr');
+      await page.waitForSelector('#open-orders tr', { state: 'attached' });
       await page.waitForSelector('#trade-chart canvas', { state: 'attached' });
       const views = width < 700 ? ['Trade', 'Chart', 'Orders'] : [''];
       for (const view of views) {
