@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
+use crate::page;
 use crate::process::{answers, cargo, program, root, succeeds};
 
 /// What one build must have so that no other has to build any of it again.
@@ -28,6 +29,8 @@ enum Suite {
     Mutations,
     /// The examples in the documentation.
     Doc,
+    /// The page, in a browser against real nodes.
+    Browser,
 }
 
 impl Suite {
@@ -38,6 +41,7 @@ impl Suite {
             Self::Rust => rust(skipped),
             Self::Mutations => mutations(),
             Self::Doc => succeeds(cargo().args(["test", "--workspace", "--doc"])),
+            Self::Browser => page::passes(skipped, apt_get),
         }
     }
 }
@@ -189,7 +193,7 @@ fn apt_get(packages: &[&str]) -> bool {
     )
 }
 
-const BINARY: &str = if cfg!(windows) {
+pub(crate) const BINARY: &str = if cfg!(windows) {
     "meshbook.exe"
 } else {
     "meshbook"
