@@ -232,14 +232,9 @@ pub(crate) struct RunArgs {
 /// The demo's length.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// How long the market runs, 1 to 86400
-    #[arg(
-        long,
-        default_value = "20",
-        value_name = "N",
-        allow_negative_numbers = true
-    )]
-    pub(crate) seconds: String,
+    /// How long the market runs, 1 to 86400; 20 by default, and until Ctrl-C where a page shows it
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) seconds: Option<String>,
     /// Play one short scene, check that all three nodes agree, and end
     #[arg(long, conflicts_with = "seconds")]
     pub(crate) once: bool,

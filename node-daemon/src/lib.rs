@@ -13,6 +13,8 @@ mod http;
 mod logging;
 mod metrics;
 mod output;
+#[cfg(feature = "page")]
+mod page;
 mod run;
 mod signals;
 mod watch;

@@ -19,6 +19,8 @@ use crate::control::{Control, ControlFile, Server, Shared, StatusView};
 use crate::failure::{Failure, Problem};
 use crate::grape::GrapeWish;
 use crate::http::Stop;
+#[cfg(feature = "page")]
+use crate::page::Page;
 use crate::signals::Signals;
 use crate::{Defaults, grape, logging, metrics, output};
 
@@ -207,12 +209,14 @@ impl Node {
         let client = Arc::new(ExchangeClient::new(config.clone())?);
         // Before the node, which may look for peers at it. What fails after it drops it.
         let grape = grape::start(&config, grape_wish).await?;
+        let (stop, stopped) = Stop::new();
+        #[cfg(feature = "page")]
+        client.serve_http(Arc::new(Page::new(&config, stopped.clone())));
         client
             .initialize()
             .await
             .map_err(|error| not_started(&error))?;
 
-        let (stop, stopped) = Stop::new();
         let mut servers = JoinSet::new();
         let shared = Shared {
             client: Arc::clone(&client),

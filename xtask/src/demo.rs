@@ -1,10 +1,10 @@
-//! `cargo xtask demo`: builds the node and runs its demonstration.
+//! `cargo xtask demo`: builds the node with its page and runs its demonstration.
 
 use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::process;
+use crate::{page, process};
 
 /// All arguments are the demonstration's own.
 #[derive(Debug, Args)]
@@ -17,7 +17,21 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) fn run(&self) -> ExitCode {
         let mut cargo = process::cargo();
-        cargo.args(["run", "--package", "meshbook-node", "--bin", "meshbook"]);
+        cargo.args(["run", "--bin", "meshbook"]);
+        match self.wants_page().then(page::build) {
+            Some(Ok(())) => cargo.args(page::NODE),
+            Some(Err(why)) => {
+                eprintln!("no page in the browser: {why}");
+                cargo.args(["--package", "meshbook-node"])
+            }
+            None => cargo.args(["--package", "meshbook-node"]),
+        };
         process::pass_on(cargo.args(["--", "demo"]).args(&self.args))
+    }
+
+    /// Whether anybody has the time to look at it.
+    fn wants_page(&self) -> bool {
+        let quick = ["--once", "--json", "--help", "-h"];
+        !self.args.iter().any(|arg| quick.contains(&arg.as_str()))
     }
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod page;
 mod process;
 mod python;
 mod sim;
@@ -30,6 +31,8 @@ enum Command {
     Demo(demo::Demo),
     /// Makes the package for browsers.
     Wasm(wasm::Wasm),
+    /// Builds the page whose tab is a node.
+    Page(page::Page),
     /// Simulates networks with faults and checks that the rules hold.
     Sim(sim::Sim),
     /// Measures a part of the project, in release mode.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Torture(torture) => torture.run(),
         Command::Demo(demo) => demo.run(),
         Command::Wasm(wasm) => wasm.run(),
+        Command::Page(page) => page.run(),
         Command::Sim(sim) => sim.run(),
         Command::Bench(bench) => bench.run(),
     }

@@ -51,3 +51,22 @@ pub(crate) fn pass_on(command: &mut Command) -> ExitCode {
         ExitCode::FAILURE
     }
 }
+
+/// Installs what the folder's lock file names, if it isn't there. Says what is missing for it.
+pub(crate) fn npm_ci(folder: &Path) -> Result<(), String> {
+    // npm keeps this file for itself: what it has installed, as the lock file has it.
+    let time = |file: &str| {
+        let file = folder.join(file).metadata();
+        file.and_then(|file| file.modified()).ok()
+    };
+    if time("node_modules/.package-lock.json") >= time("package-lock.json") {
+        return Ok(());
+    }
+    if !answers(program("npm").arg("--version")) {
+        return Err("npm is not installed".to_owned());
+    }
+    match succeeds(program("npm").arg("ci").current_dir(folder)) {
+        true => Ok(()),
+        false => Err(format!("npm ci fails in {}", folder.display())),
+    }
+}

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use crate::process::{answers, cargo, program, root, succeeds};
+use crate::page;
+use crate::process::{answers, cargo, npm_ci, program, root, succeeds};
 use crate::python::python;
-use crate::wasm;
 
 /// What one build must have so that no other has to build any of it again.
 pub(crate) const EVERYTHING: [&str; 5] =
@@ -34,8 +34,8 @@ enum Suite {
     Doc,
     /// The Python package: its wheel, its tests and its types.
     Python,
-    /// Nodes in the tabs of a real browser.
-    Web,
+    /// Nodes in the tabs of a real browser, and the page.
+    Browser,
 }
 
 impl Suite {
@@ -48,7 +48,7 @@ impl Suite {
             Self::Node => node(),
             Self::Doc => succeeds(cargo().args(["test", "--workspace", "--doc"])),
             Self::Python => python(),
-            Self::Web => web(skipped),
+            Self::Browser => page::passes(skipped),
         }
     }
 }
@@ -143,7 +143,7 @@ pub(crate) fn binary() -> Option<PathBuf> {
 /// of the package around it.
 fn node() -> bool {
     let package = root().join("bindings-node");
-    if let Err(why) = npm_ci("bindings-node").and_then(|()| npm_ci("tests/grenache")) {
+    if let Err(why) = npm_ci(&package).and_then(|()| grapes()) {
         eprintln!("{why}");
         return false;
     }
@@ -161,31 +161,6 @@ fn node() -> bool {
         .current_dir(&package);
     let npm = |args: &[&str]| succeeds(program("npm").args(args).current_dir(&package));
     succeeds(&mut native) && npm(&["run", "build:lib"]) && npm(&["test"])
-
-/// Makes the package for browsers and tries it in Chromium, with the command that the Rust tests
-/// have built.
-fn web(skipped: &mut Vec<String>) -> bool {
-    if !chromium() {
-        skipped.push("nodes in a browser: Chromium is not installed (package chromium)".to_owned());
-        return true;
-    }
-    let built = succeeds(cargo().args(["build", "--package", "meshbook-node"]));
-    if let Err(why) = wasm::build() {
-        eprintln!("{why}");
-        return false;
-    }
-    let mut tests = program("node");
-    tests.args(["--test", "test/"]);
-    tests.current_dir(root().join("bindings-wasm"));
-    if let Ok(this) = std::env::current_exe() {
-        tests.env("MESHBOOK_BIN", this.with_file_name(BINARY));
-    }
-    built && succeeds(&mut tests)
-}
-
-fn chromium() -> bool {
-    let there = || answers(program("/usr/bin/chromium").arg("--version"));
-    there() || (apt_get(&["chromium"]) && there())
 }
 
 fn nextest() -> bool {
@@ -224,28 +199,7 @@ fn avahi() -> Result<(), String> {
 
 /// Installs the Grape that the lock file names, if it isn't there.
 fn grapes() -> Result<(), String> {
-    npm_ci("tests/grenache")
-}
-
-/// Installs what the folder's lock file names, if it isn't there.
-fn npm_ci(folder: &str) -> Result<(), String> {
-    let path = root().join(folder);
-    // npm keeps this file for itself: what it has installed, as the lock file has it.
-    let (wanted, there) = (
-        path.join("package-lock.json"),
-        path.join("node_modules/.package-lock.json"),
-    );
-    let time = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
-    if time(&there).is_some_and(|there| time(&wanted).is_some_and(|wanted| wanted <= there)) {
-        return Ok(());
-    }
-    if !answers(program("npm").arg("--version")) {
-        return Err("npm is not installed".to_owned());
-    }
-    match succeeds(program("npm").arg("ci").current_dir(path)) {
-        true => Ok(()),
-        false => Err(format!("npm ci fails in {folder}")),
-    }
+    npm_ci(&root().join("tests/grenache"))
 }
 
 /// Whether the system's packages could be installed.

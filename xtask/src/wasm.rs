@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::process::{answers, cargo, program, root, succeeds};
+use crate::process::{answers, cargo, npm_ci, program, root, succeeds};
 
 /// The features that rustc uses for this target, and every browser of the last years has.
 const FEATURES: [&str; 6] = [
@@ -54,7 +54,7 @@ pub(crate) fn build() -> Result<(), String> {
     bind.args([&pkg, &compiled]);
     must(succeeds(&mut bind), "wasm-bindgen fails")?;
 
-    install(&folder)?;
+    npm_ci(&folder)?;
     let raw = pkg.join("meshbook_bg.wasm");
     let mut shrink = program("npx");
     shrink
@@ -75,20 +75,12 @@ pub(crate) fn build() -> Result<(), String> {
     Ok(())
 }
 
-/// Installs what the lock file of a folder names, if it isn't there.
-pub(crate) fn install(folder: &Path) -> Result<(), String> {
-    // npm keeps this file for itself: what it has installed, as the lock file has it.
-    let time = |file: &str| {
-        let file = folder.join(file).metadata();
-        file.and_then(|file| file.modified()).ok()
-    };
-    if time("node_modules/.package-lock.json") >= time("package-lock.json") {
-        return Ok(());
-    }
-    match succeeds(program("npm").arg("ci").current_dir(folder)) {
-        true => Ok(()),
-        false => Err(format!("npm ci fails in {}", folder.display())),
-    }
+/// Tries the package in a browser, together with this node's command.
+pub(crate) fn passes(chromium: &str, node: &Path) -> bool {
+    let mut tests = program("node");
+    tests.args(["--test", "test/"]);
+    tests.env("CHROMIUM", chromium).env("MESHBOOK_BIN", node);
+    succeeds(tests.current_dir(root().join("bindings-wasm")))
 }
 
 /// The wasm-bindgen of the version that the crates have; any other one refuses them.

@@ -35,7 +35,12 @@ struct Summary<'a> {
 
 /// Runs the demo to its end.
 pub(crate) fn demo(args: &DemoArgs, json: bool) -> Result<(), Failure> {
-    let seconds = count("--seconds", &args.seconds, &(1..=86_400))?;
+    let seconds = match &args.seconds {
+        Some(seconds) => count("--seconds", seconds, &(1..=86_400))?,
+        // Somebody looks at it in a browser.
+        None if cfg!(feature = "page") => usize::MAX,
+        None => 20,
+    };
     let length = (!args.once).then(|| Duration::from_secs(seconds as u64));
     on_this_thread(play(length, json))?
 }
@@ -93,7 +98,8 @@ impl Stage {
         check_scene(&sights)?;
         self.say(&format!("\n{}", side_by_side(&sights)))?;
         if let Some(length) = length {
-            self.trade(Instant::now() + length).await?;
+            self.show_page()?;
+            self.trade(Instant::now().checked_add(length)).await?;
             sights = self.agree().await?;
             self.say(&format!("\n{}", side_by_side(&sights)))?;
         }
@@ -175,11 +181,23 @@ impl Stage {
         self.say(&line)
     }
 
-    /// Random orders until the end, with the books now and then.
-    async fn trade(&mut self, end: Instant) -> Result<(), Failure> {
+    /// Says where a browser finds the market.
+    fn show_page(&self) -> Result<(), Failure> {
+        match self.nodes.first() {
+            Some(node) if cfg!(feature = "page") => self.say(&format!(
+                "\nThe market goes on until Ctrl-C. Open it in a browser, whose tab is a node too:\n  \
+                 http://{}/\n",
+                node.p2p_address
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Random orders until the end, or for ever, with the books now and then.
+    async fn trade(&mut self, end: Option<Instant>) -> Result<(), Failure> {
         let mut market = Market::new();
         let mut orders = 0;
-        while Instant::now() < end {
+        while end.is_none_or(|end| Instant::now() < end) {
             let sight = Sight::of(self.nodes.first().ok_or_else(nobody)?).await?;
             let best = |levels: &[Level]| levels.first().map(|level| level.price);
             let (who, order) = market.next(best(&sight.book.bids), best(&sight.book.asks));

@@ -1,0 +1,82 @@
+//! `cargo xtask page`: the page of `examples/browser`, and a node that serves it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::Args;
+
+use crate::process::{cargo, npm_ci, program, root, succeeds};
+use crate::test::{apt_get, binary};
+use crate::wasm;
+
+/// What makes a node serve the page that `build` has made.
+pub(crate) const NODE: [&str; 4] = ["--package", "meshbook-node", "--features", "page"];
+
+/// Builds the page of `examples/browser`.
+#[derive(Debug, Args)]
+pub(crate) struct Page {}
+
+impl Page {
+    pub(crate) fn run(&self) -> ExitCode {
+        match build() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("{why}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// Builds the page, and before it the package that it is made of; says what went wrong.
+pub(crate) fn build() -> Result<(), String> {
+    wasm::build()?;
+    npm_ci(&folder())?;
+    match succeeds(npm().args(["run", "--silent", "build"])) {
+        true => Ok(()),
+        false => Err("the page can't be built".to_owned()),
+    }
+}
+
+/// Tries tabs as nodes, and the page, in a browser against real nodes that serve it. What this
+/// machine can't run goes to `skipped`, with the reason.
+pub(crate) fn passes(skipped: &mut Vec<String>) -> bool {
+    let Some(chromium) = chromium() else {
+        skipped.push("nodes in a browser, and the page: no Chromium (package chromium)".to_owned());
+        return true;
+    };
+    if let Err(why) = build() {
+        eprintln!("{why}");
+        return false;
+    }
+    if !succeeds(cargo().args(["build", "--bin", "meshbook"]).args(NODE)) {
+        return false;
+    }
+    let Some(node) = binary() else {
+        eprintln!("this command doesn't know where it is");
+        return false;
+    };
+    let mut tests = npm();
+    tests.args(["test", "--silent"]).env("CHROMIUM", chromium);
+    let page = succeeds(tests.env("MESHBOOK_BIN", &node));
+    wasm::passes(chromium, &node) && page
+}
+
+/// Chromium, installed if it isn't there.
+fn chromium() -> Option<&'static str> {
+    let there = || {
+        let mut names = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].into_iter();
+        names.find(|path| Path::new(path).exists())
+    };
+    there().or_else(|| apt_get(&["chromium"]).then(there).flatten())
+}
+
+fn npm() -> Command {
+    let mut npm = program("npm");
+    npm.current_dir(folder());
+    npm
+}
+
+fn folder() -> PathBuf {
+    root().join("examples/browser")
+}
