@@ -388,7 +388,7 @@ async fn port_first(error: StartError, config: &Config, of_port: bool) -> StartE
         bound.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
     };
     // Whoever holds the directory of a port is about to listen there, or about to be gone.
-    let in_use = of_port || (config.p2p_enabled && config.p2p_port != 0 && taken().await);
+    let in_use = of_port || (config.p2p_port != 0 && taken().await);
     match in_use {
         true => StartError::AddressInUse { address },
         false => error,

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every suite, each with its own set-up.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+
+import pytest
 
 from helpers import PATIENCE, ROOT
 
@@ -36,17 +39,37 @@ print(importlib.metadata.version("meshbook"), sys.prefix)
 
 
 def wheel() -> Path:
-    """The wheel that was built for these tests."""
+    """The wheel that was built for these tests, or the newest that there is."""
     given = os.environ.get("MESHBOOK_WHEEL")
     if given:
         return Path(given)
-    (built,) = (ROOT / "target" / "wheels").glob("meshbook-*.whl")
-    return built
+    built = (ROOT / "target" / "wheels").glob("meshbook-*.whl")
+    return max(built, key=lambda file: file.stat().st_mtime)
 
 
-def test_the_wheel_needs_no_compiler_and_nothing_else(tmp_path: Path) -> None:
+def pythons() -> dict[str, str]:
+    """This Python, and each other version that the machine has and the package is for."""
+    found = {f"3.{sys.version_info[1]}": sys.executable}
+    ask = ["-c", "import ensurepip, sys, venv; print(*sys.version_info[:2], sep='.')"]
+    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    named = [shutil.which(f"python3.{minor}") for minor in range(9, 20)]
+    for python in [*named, *(str(path) for path in sorted(kept.glob("3.*/bin/python")))]:
+        if python is None:
+            continue
+        answer = subprocess.run([python, *ask], capture_output=True, text=True, check=False)
+        version = answer.stdout.strip()
+        if answer.returncode == 0 and int(version.partition(".")[2]) >= 9:
+            found.setdefault(version, python)
+    return found
+
+
+PYTHONS = pythons()
+
+
+@pytest.mark.parametrize("python", PYTHONS.values(), ids=PYTHONS.keys())
+def test_the_wheel_needs_no_compiler_and_nothing_else(tmp_path: Path, python: str) -> None:
     clean = {"PATH": "/nonexistent", "HOME": str(tmp_path)}
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    subprocess.run([python, "-m", "venv", str(tmp_path / "venv")], check=True)
     python = str(tmp_path / "venv" / "bin" / "python")
     install = ["-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check"]
     subprocess.run([python, *install, str(wheel())], check=True, env=clean)

@@ -32,7 +32,8 @@ class Options(TypedDict, total=False):
     port: Optional[Union[int, str]]
     """The port to listen on, 3000 by default; 0 takes a free one. `P2P_PORT`."""
     p2p_enabled: Optional[Union[bool, str]]
-    """Whether to have peers at all. `P2P_ENABLED`."""
+    """Whether to have direct connections; without them the node is found at Grapes and reached by
+    Grenache's RPC alone. `P2P_ENABLED`."""
     bootstrap_peers: Optional[Union[str, Sequence[str]]]
     """Peers to dial, each as `host:port`. `BOOTSTRAP_PEERS`."""
     use_well_known_nodes: Optional[Union[bool, str]]
