@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { OrderBook as Theirs } from 'nodejs-order-book';
-import { ExchangeClient } from 'meshbook';
-import { OrderBook } from 'meshbook/orderbook';
+import { ExchangeClient } from '../dist/index.mjs';
+import { OrderBook } from '../dist/orderbook.mjs';
 import { b10k } from './workload.mjs';
 
 /** Orders per second of the original on b10k, measured on such a machine in another run. */
@@ -54,7 +54,9 @@ async function books() {
   console.log(`  nodejs-order-book ${version()}      ${count(other).padStart(12)}\n`);
 }
 
-const version = () => JSON.parse(readFileSync(new URL('node_modules/nodejs-order-book/package.json', import.meta.url), 'utf8')).version;
+function version() {
+  return JSON.parse(readFileSync(new URL('node_modules/nodejs-order-book/package.json', import.meta.url), 'utf8')).version;
+}
 
 async function ours(ops, resting, read) {
   const book = new OrderBook();

@@ -6,7 +6,7 @@ const [role, ...args] = process.argv.slice(2);
 const say = (value) => console.log(JSON.stringify(value));
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const empty = process.memoryUsage.rss();
-const { ExchangeClient } = await import('meshbook');
+const { ExchangeClient } = await import('../dist/index.mjs');
 const quiet = { port: 0, host: '127.0.0.1', enableMDNS: false, enableGrenache: false, useWellKnownNodes: false };
 const make = (bootstrapPeers = []) => new ExchangeClient({ p2p: { ...quiet, bootstrapPeers } });
 const clients = [];

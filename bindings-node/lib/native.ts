@@ -153,6 +153,7 @@ export interface Setting {
 
 export interface Native {
   variables(): string[];
+  hasFaultSwitch(): boolean;
   createClient(settings: Setting[], env: Record<string, string>, keep: boolean): NativeClient | Failure;
   createBook(pair: string, env: Record<string, string>): NativeBook | Failure;
   createGrenache(grapeUrl: string, env: Record<string, string>): NativeGrenache | Failure;

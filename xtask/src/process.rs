@@ -50,3 +50,24 @@ pub(crate) fn pass_on(command: &mut Command) -> ExitCode {
         ExitCode::FAILURE
     }
 }
+
+/// Installs what the folder's lock file names, if it isn't there.
+pub(crate) fn npm_ci(folder: &str) -> Result<(), String> {
+    let path = root().join(folder);
+    // npm keeps this file for itself: what it has installed, as the lock file has it.
+    let (wanted, there) = (
+        path.join("package-lock.json"),
+        path.join("node_modules/.package-lock.json"),
+    );
+    let time = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
+    if time(&there).is_some_and(|there| time(&wanted).is_some_and(|wanted| wanted <= there)) {
+        return Ok(());
+    }
+    if !answers(program("npm").arg("--version")) {
+        return Err("npm is not installed".to_owned());
+    }
+    match succeeds(program("npm").arg("ci").current_dir(path)) {
+        true => Ok(()),
+        false => Err(format!("npm ci fails in {folder}")),
+    }
+}

@@ -1,12 +1,11 @@
 //! `cargo xtask test`: every suite, each with its own set-up.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use crate::process::{answers, cargo, program, root, succeeds};
+use crate::process::{answers, cargo, npm_ci, program, root, succeeds};
 
 /// What one build must have so that no other has to build any of it again.
 pub(crate) const EVERYTHING: [&str; 5] =
@@ -187,27 +186,6 @@ fn avahi() -> Result<(), String> {
 /// Installs the Grape that the lock file names, if it isn't there.
 fn grapes() -> Result<(), String> {
     npm_ci("tests/grenache")
-}
-
-/// Installs what the folder's lock file names, if it isn't there.
-fn npm_ci(folder: &str) -> Result<(), String> {
-    let path = root().join(folder);
-    // npm keeps this file for itself: what it has installed, as the lock file has it.
-    let (wanted, there) = (
-        path.join("package-lock.json"),
-        path.join("node_modules/.package-lock.json"),
-    );
-    let time = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
-    if time(&there).is_some_and(|there| time(&wanted).is_some_and(|wanted| wanted <= there)) {
-        return Ok(());
-    }
-    if !answers(program("npm").arg("--version")) {
-        return Err("npm is not installed".to_owned());
-    }
-    match succeeds(program("npm").arg("ci").current_dir(path)) {
-        true => Ok(()),
-        false => Err(format!("npm ci fails in {folder}")),
-    }
 }
 
 /// Whether the system's packages could be installed.
