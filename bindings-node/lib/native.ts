@@ -108,8 +108,9 @@ export interface NativeClient {
 }
 
 export interface NativeBook {
-  add(userId: string, isBuy: boolean, amount: string, price: string, now: number): number;
-  fills(): number[];
+  user(userId: string): number;
+  forgetUsers(): void;
+  add(user: number, isBuy: boolean, amount: string, price: string, now: number): string;
   orderPrefix(): string;
   tradePrefix(): string;
   cancel(id: string): boolean;

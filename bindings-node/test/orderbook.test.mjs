@@ -145,6 +145,19 @@ test('a user has open orders, newest first', async () => {
   assert.deepEqual(book.getUserOrders('nobody'), []);
 });
 
+test('thousands of users are told apart', async () => {
+  const book = new OrderBook();
+  for (let round = 0; round < 2; round += 1) {
+    for (let i = 0; i < 3000; i += 1) {
+      const { remainingOrder } = await book.addOrder(order('buy', '1', '1', `user-${i}`));
+      assert.equal(remainingOrder.userId, `user-${i}`);
+    }
+  }
+  for (const i of [0, 1023, 1024, 2999]) {
+    assert.deepEqual(book.getUserOrders(`user-${i}`).map(({ userId }) => userId), Array(2).fill(`user-${i}`));
+  }
+});
+
 test('ids that are none name no order', () => {
   const book = new OrderBook();
   for (const id of ['', 'x', '0'.repeat(32), 'é'.repeat(16), undefined, null, 7]) {
