@@ -110,7 +110,7 @@ export interface NativeClient {
 export interface NativeBook {
   user(userId: string): number;
   forgetUsers(): void;
-  add(user: number, isBuy: boolean, amount: string, price: string, now: number): string;
+  add(userAndSide: number, terms: string, now: number): string;
   orderPrefix(): string;
   tradePrefix(): string;
   cancel(id: string): boolean;

@@ -95,7 +95,7 @@ export class OrderBook {
     const user = this.#users.get(userId) ?? this.#learn(userId);
     if (user < 0) return { trades: [], remainingOrder: null };
     const now = Date.now();
-    const did = this.#native.add(user, side === 'buy', amount, price, now);
+    const did = this.#native.add(user * 2 + (side === 'buy' ? 1 : 0), `${amount} ${price}`, now);
     if (did === '') return { trades: [], remainingOrder: null };
     this.#ticks += 1;
     if (did.length === 16) {

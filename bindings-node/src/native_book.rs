@@ -96,26 +96,29 @@ impl NativeBook {
         self.users.clear();
     }
 
-    /// Takes an order in. Gives the empty text if it is not allowed; else the second half of its id,
-    /// and, if it traded, separated by commas: what is filled of it, `1` if it is open or `0`, and of
-    /// each trade the second half of its id, that of the maker's, the amount and the price.
+    /// Takes an order in: twice the user's number, and one more if it buys; amount and price as one
+    /// text with a space between them; the time. Gives the empty text if it is not allowed; else the
+    /// second half of its id, and, if it traded, separated by commas: what is filled of it, `1` if it
+    /// is open or `0`, and of each trade the second half of its id, that of the maker's, the amount
+    /// and the price.
     #[napi(catch_unwind)]
-    pub fn add(
-        &mut self,
-        user: u32,
-        is_buy: bool,
-        amount: String,
-        price: String,
-        now: f64,
-    ) -> String {
+    pub fn add(&mut self, user_and_side: u32, terms: String, now: f64) -> String {
         fault::point("addOrder");
         let start = Instant::now();
-        let side = if is_buy { Side::Buy } else { Side::Sell };
+        let side = match user_and_side & 1 {
+            1 => Side::Buy,
+            _ => Side::Sell,
+        };
         let time = Millis(limit(now) as u64);
-        let Some(user) = self.users.get(user as usize) else {
+        // A space within one of the two is in what is read then, and allowed in neither.
+        let Some((amount, price)) = terms.split_once(' ') else {
             return String::new();
         };
-        let Ok(record) = self.book.add(user, side, &amount, &price, time) else {
+        let user = (user_and_side >> 1) as usize;
+        let Some(user) = self.users.get(user) else {
+            return String::new();
+        };
+        let Ok(record) = self.book.add(user, side, amount, price, time) else {
             return String::new();
         };
         let mut did = format!("{:016x}", record.number);

@@ -86,7 +86,7 @@ test('an order that is not allowed gives nothing and changes nothing', async () 
     { ...good, userId: 'ab' }, { ...good, userId: 'x'.repeat(51) }, { ...good, userId: 'a b c' }, { ...good, userId: 7 },
     { ...good, side: 'Buy' }, { ...good, side: undefined },
     { ...good, amount: '0' }, { ...good, amount: '-1' }, { ...good, amount: 1 }, { ...good, amount: '1e3' }, { ...good, amount: '' },
-    { ...good, amount: '1000000.1' }, { ...good, amount: '0.000000001' }, { ...good, amount: 'NaN' },
+    { ...good, amount: '1000000.1' }, { ...good, amount: '0.000000001' }, { ...good, amount: 'NaN' }, { ...good, amount: '1 2' }, { ...good, amount: '1 1', price: '' }, { ...good, amount: '', price: '1 1' },
     { ...good, price: '0' }, { ...good, price: 100 }, { ...good, price: '1000001' }, { ...good, price: ' 1' }, { ...good, price: 'Infinity' },
     { ...good, pair: 'ETH/USD' }, { ...good, pair: 7 }, {}, null, undefined,
   ];
