@@ -108,8 +108,9 @@ export interface NativeClient {
 }
 
 export interface NativeBook {
-  add(userId: string, isBuy: boolean, amount: string, price: string, now: number): number;
-  fills(): number[];
+  user(userId: string): number;
+  forgetUsers(): void;
+  add(userAndSide: number, terms: string, now: number): string;
   orderPrefix(): string;
   tradePrefix(): string;
   cancel(id: string): boolean;
@@ -153,6 +154,7 @@ export interface Setting {
 
 export interface Native {
   variables(): string[];
+  hasFaultSwitch(): boolean;
   createClient(settings: Setting[], env: Record<string, string>, keep: boolean): NativeClient | Failure;
   createBook(pair: string, env: Record<string, string>): NativeBook | Failure;
   createGrenache(grapeUrl: string, env: Record<string, string>): NativeGrenache | Failure;

@@ -7,7 +7,6 @@ import type {
   OrderBookMetrics,
   OrderBookSnapshot,
   OrderInput,
-  OrderStatus,
   VectorClock,
 } from './types.js';
 import { Order, Trade, toOrder, toTrade } from './values.js';
@@ -31,6 +30,8 @@ export class OrderBook {
   /** What other nodes' clocks said; this one's own is `#ticks`. */
   #clock: VectorClock | undefined;
   #ticks = 0;
+  /** Users whose names have been looked at: a name crosses to the native part once. */
+  readonly #users = new Map<string, number>();
 
   /**
    * @param pair what is traded, like `BTC/USD`
@@ -91,22 +92,38 @@ export class OrderBook {
     ) {
       return { trades: [], remainingOrder: null };
     }
+    const user = this.#users.get(userId) ?? this.#learn(userId);
+    if (user < 0) return { trades: [], remainingOrder: null };
     const now = Date.now();
-    const number = this.#native.add(userId, side === 'buy', amount, price, now);
-    if (number === 0) return { trades: [], remainingOrder: null };
+    const did = this.#native.add(user * 2 + (side === 'buy' ? 1 : 0), `${amount} ${price}`, now);
+    if (did === '') return { trades: [], remainingOrder: null };
     this.#ticks += 1;
-    if (number > 0) {
-      const id = this.#orders + hex(number);
+    if (did.length === 16) {
+      const id = this.#orders + did;
       return { trades: [], remainingOrder: new Order(id, userId, side, amount, '0', price, 'pending', now, this.#pair) };
     }
-    const id = this.#orders + hex(-number);
-    const did = this.#native.fills();
-    const trades = this.#read(did, id, side, now);
-    const isOpen = did[2] === 1;
-    if (!isOpen) return { trades, remainingOrder: null };
-    const filled = decimal(did[0]!, did[1]!);
-    const status: OrderStatus = 'partial';
-    return { trades, remainingOrder: new Order(id, userId, side, amount, filled, price, status, now, this.#pair) };
+    const [number, filled, isOpen, ...fills] = did.split(',') as [string, string, string, ...string[]];
+    const id = this.#orders + number;
+    const trades: Trade[] = [];
+    for (let at = 0; at < fills.length; at += 4) {
+      const maker = this.#orders + fills[at + 1]!;
+      const tradeId = this.#trades + fills[at]!;
+      const [buyer, seller] = side === 'buy' ? [id, maker] : [maker, id];
+      trades.push(new Trade(tradeId, buyer, seller, fills[at + 2]!, fills[at + 3]!, now, side, false));
+    }
+    if (isOpen === '0') return { trades, remainingOrder: null };
+    return { trades, remainingOrder: new Order(id, userId, side, amount, filled, price, 'partial', now, this.#pair) };
+  }
+
+  /** The number by which the native part knows a user; -1 for a name that is not allowed. */
+  #learn(userId: string): number {
+    if (this.#users.size === USERS) {
+      this.#users.clear();
+      this.#native.forgetUsers();
+    }
+    const user = this.#native.user(userId);
+    if (user >= 0) this.#users.set(userId, user);
+    return user;
   }
 
   /** Cancels an order. False if none with this id is open. */
@@ -170,19 +187,6 @@ export class OrderBook {
     return { ...this.#clock, [this.#nodeId]: this.#ticks };
   }
 
-  /** The trades of the newest order. */
-  #read(did: number[], id: string, side: 'buy' | 'sell', now: number): Trade[] {
-    const trades: Trade[] = [];
-    for (let at = 3; at < did.length; at += 6) {
-      const maker = this.#orders + hex(did[at + 1]!);
-      const [buyer, seller] = side === 'buy' ? [id, maker] : [maker, id];
-      const amount = decimal(did[at + 2]!, did[at + 3]!);
-      const price = decimal(did[at + 4]!, did[at + 5]!);
-      trades.push(new Trade(this.#trades + hex(did[at]!), buyer, seller, amount, price, now, side, false));
-    }
-    return trades;
-  }
-
   #merge(clock: VectorClock): void {
     const entries: Iterable<[string, unknown]> = clock instanceof Map ? clock : Object.entries(clock ?? {});
     for (const [node, ticks] of entries) {
@@ -200,6 +204,8 @@ export class OrderBook {
 
 /** The most nodes in a vector clock. */
 const NODES = 1000;
+/** So many users have numbers at a time. */
+const USERS = 1024;
 
 function limits(): Record<string, string> {
   const { MAX_ORDER_AMOUNT, MAX_ORDER_PRICE } = process.env;
@@ -207,13 +213,6 @@ function limits(): Record<string, string> {
     ...(MAX_ORDER_AMOUNT !== undefined && { MAX_ORDER_AMOUNT }),
     ...(MAX_ORDER_PRICE !== undefined && { MAX_ORDER_PRICE }),
   };
-}
-
-const hex = (number: number): string => number.toString(16).padStart(16, '0');
-
-/** A decimal of a whole part and units of 10^-8, exactly. */
-function decimal(whole: number, units: number): string {
-  return units === 0 ? String(whole) : `${whole}.${String(units).padStart(8, '0')}`;
 }
 
 export default OrderBook;

@@ -118,13 +118,12 @@ impl Book {
     /// The first value that is not allowed; nothing has changed then.
     pub(crate) fn add(
         &mut self,
-        user: &str,
+        user: &UserId,
         side: Side,
         amount: &str,
         price: &str,
         time: Millis,
     ) -> Result<&Record, InvalidValue> {
-        let user: UserId = user.parse()?;
         let size = positive("amount", amount, Amount::ZERO)?;
         let limit = positive("price", price, Price::ZERO)?;
         if size > self.max_amount {
@@ -162,7 +161,7 @@ impl Book {
         }
         let record = Record {
             number,
-            user,
+            user: user.clone(),
             side,
             amount: size,
             filled: submitted.filled,
@@ -298,7 +297,9 @@ mod tests {
 
     fn add(book: &mut Book, side: Side, amount: &str, price: &str) -> Record {
         let time = Millis(book.orders() + 1);
-        book.add("bob", side, amount, price, time).unwrap().clone()
+        book.add(&"bob".parse().unwrap(), side, amount, price, time)
+            .unwrap()
+            .clone()
     }
 
     #[test]
@@ -337,15 +338,15 @@ mod tests {
     #[test]
     fn what_is_not_allowed_changes_nothing() {
         let mut book = book();
-        for (user, amount, price, field) in [
-            ("ab", "1", "1", "userId"),
-            ("bob", "0", "1", "amount"),
-            ("bob", "1e3", "1", "amount"),
-            ("bob", "1000.00000001", "1", "amount"),
-            ("bob", "1", "-1", "price"),
-            ("bob", "1", "100000.5", "price"),
+        let user = "bob".parse().unwrap();
+        for (amount, price, field) in [
+            ("0", "1", "amount"),
+            ("1e3", "1", "amount"),
+            ("1000.00000001", "1", "amount"),
+            ("1", "-1", "price"),
+            ("1", "100000.5", "price"),
         ] {
-            let refused = book.add(user, Side::Buy, amount, price, Millis(1));
+            let refused = book.add(&user, Side::Buy, amount, price, Millis(1));
             assert_eq!(refused.unwrap_err().field, field);
         }
         assert_eq!((book.orders(), book.engine().len()), (0, 0));

@@ -1,5 +1,7 @@
 //! Faults on demand, so that a test can see what becomes of one.
 
+use napi_derive::napi;
+
 /// The place whose turn it is to fail, in builds for tests only.
 #[cfg(debug_assertions)]
 const SWITCH: &str = "MESHBOOK_FAULT";
@@ -13,4 +15,10 @@ pub(crate) fn point(place: &str) {
     }
     #[cfg(not(debug_assertions))]
     let _ = place;
+}
+
+/// Whether this is a build for tests, which has the switch.
+#[napi(catch_unwind)]
+pub fn has_fault_switch() -> bool {
+    cfg!(debug_assertions)
 }

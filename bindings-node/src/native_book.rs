@@ -1,13 +1,14 @@
-//! A book as JavaScript holds it. What is called for every order takes and gives as little as can
-//! be: three texts in, a number out; trades by six numbers each.
+//! A book as JavaScript holds it. An order is one call, and takes and gives as little as can be:
+//! two texts in and one out.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use meshbook::client::Config;
 use meshbook::node::OrderStatus;
-use meshbook::orderbook;
-use meshbook::types::{InvalidValue, Millis, Pair, SCALE, Side};
+use meshbook::orderbook::{self, Trade};
+use meshbook::types::{InvalidValue, Millis, Pair, Side, UserId};
 use napi::bindgen_prelude::Either;
 use napi::{Error, Result};
 use napi_derive::napi;
@@ -17,10 +18,12 @@ use crate::client::{BookSize, limit};
 use crate::failure::Failure;
 use crate::fault;
 use crate::options;
-use crate::values::{Best, BookView, Level, Order, Trade, count, number, status, total};
+use crate::values::{
+    Best, BookView, Level, Order, Trade as TradeView, count, number, status, total,
+};
 
-/// Numbers of one trade in what [`NativeBook::fills`] gives.
-const PER_FILL: usize = 6;
+/// About so long is one trade in what [`NativeBook::add`] gives.
+const FILL_TEXT: usize = 64;
 
 /// A book that stands alone.
 #[napi]
@@ -31,6 +34,8 @@ pub struct NativeBook {
     /// The first half of the ids of orders, and that of the ids of trades, both random.
     orders: u64,
     trades: u64,
+    /// Users by the numbers that JavaScript knows; it says when to forget them.
+    users: Vec<UserId>,
 }
 
 /// How long orders took, in microseconds.
@@ -69,48 +74,78 @@ pub fn create_book(
         pair,
         orders: word(16),
         trades: word(24),
+        users: Vec::new(),
     }))
 }
 
 #[napi]
 impl NativeBook {
-    /// Takes an order in. Gives its number, negative if it traded; 0 if it is not allowed.
+    /// Takes a user's name in and gives the number by which `add` knows it; -1 if it is not allowed.
     #[napi(catch_unwind)]
-    pub fn add(
-        &mut self,
-        user_id: String,
-        is_buy: bool,
-        amount: String,
-        price: String,
-        now: f64,
-    ) -> f64 {
-        fault::point("addOrder");
-        let start = Instant::now();
-        let side = if is_buy { Side::Buy } else { Side::Sell };
-        let time = Millis(limit(now) as u64);
-        let Ok(record) = self.book.add(&user_id, side, &amount, &price, time) else {
-            return 0.0;
+    pub fn user(&mut self, user_id: String) -> i32 {
+        let Ok(user) = user_id.parse() else {
+            return -1;
         };
-        let order = number(record.number);
-        let traded = !self.book.last_fills().is_empty();
-        self.book.latency.note(start.elapsed());
-        if traded { -order } else { order }
+        self.users.push(user);
+        i32::try_from(self.users.len() - 1).unwrap_or(-1)
     }
 
-    /// What the newest order did: its filled amount (whole part and units of 10^-8) and 1 if it is
-    /// open; then of each trade its number, the maker's number, amount and price (each as whole
-    /// part and units).
+    /// Forgets all users' numbers; their orders stay.
     #[napi(catch_unwind)]
-    pub fn fills(&self) -> Vec<f64> {
-        let newest = self.book.orders();
-        let (filled, is_open) = match self.book.get(newest) {
-            Some(record) => (record.filled.units(), record.status != OrderStatus::Filled),
-            None => (0, false),
+    pub fn forget_users(&mut self) {
+        self.users.clear();
+    }
+
+    /// Takes an order in: twice the user's number, and one more if it buys; amount and price as one
+    /// text with a space between them; the time. Gives the empty text if it is not allowed; else the
+    /// second half of its id, and, if it traded, separated by commas: what is filled of it, `1` if it
+    /// is open or `0`, and of each trade the second half of its id, that of the maker's, the amount
+    /// and the price.
+    #[napi(catch_unwind)]
+    pub fn add(&mut self, user_and_side: u32, terms: String, now: f64) -> String {
+        fault::point("addOrder");
+        let start = Instant::now();
+        let side = match user_and_side & 1 {
+            1 => Side::Buy,
+            _ => Side::Sell,
         };
-        let (whole, units) = split(filled);
-        let head = [whole, units, f64::from(u8::from(is_open))];
-        let fills = self.book.last_fills().iter().flat_map(numbers);
-        head.into_iter().chain(fills).collect()
+        let time = Millis(limit(now) as u64);
+        // A space within one of the two is in what is read then, and allowed in neither.
+        let Some((amount, price)) = terms.split_once(' ') else {
+            return String::new();
+        };
+        let user = (user_and_side >> 1) as usize;
+        let Some(user) = self.users.get(user) else {
+            return String::new();
+        };
+        let Ok(record) = self.book.add(user, side, amount, price, time) else {
+            return String::new();
+        };
+        let mut did = format!("{:016x}", record.number);
+        let is_open = record.status != OrderStatus::Filled;
+        let filled = record.filled;
+        let fills = self.book.last_fills();
+        if !fills.is_empty() {
+            did.reserve(FILL_TEXT * (fills.len() + 1));
+            // Writing to a text can't fail.
+            let _ = write!(did, ",{filled},{}", u8::from(is_open));
+            for trade in fills {
+                let Trade {
+                    number,
+                    maker,
+                    amount,
+                    price,
+                    ..
+                } = trade;
+                let _ = write!(
+                    did,
+                    ",{number:016x},{:016x},{amount},{price}",
+                    maker.to_u128()
+                );
+            }
+        }
+        self.book.latency.note(start.elapsed());
+        did
     }
 
     /// What the ids of orders begin with; their numbers follow, as 16 hex digits.
@@ -148,7 +183,7 @@ impl NativeBook {
 
     /// The latest trades, newest first.
     #[napi(catch_unwind)]
-    pub fn trades(&self, most: f64) -> Vec<Trade> {
+    pub fn trades(&self, most: f64) -> Vec<TradeView> {
         let fills = self.book.fills(limit(most));
         fills.map(|fill| self.show_fill(fill)).collect()
     }
@@ -245,12 +280,12 @@ impl NativeBook {
         }
     }
 
-    fn show_fill(&self, fill: &Fill) -> Trade {
+    fn show_fill(&self, fill: &Fill) -> TradeView {
         let (buy, sell) = match fill.taker_side {
             Side::Buy => (fill.taker, fill.maker),
             Side::Sell => (fill.maker, fill.taker),
         };
-        Trade {
+        TradeView {
             id: format!("{:016x}{:016x}", self.trades, fill.number),
             buy_order_id: self.order_id(buy),
             sell_order_id: self.order_id(sell),
@@ -261,28 +296,4 @@ impl NativeBook {
             unsigned: false,
         }
     }
-}
-
-/// A trade in numbers that are exact.
-#[expect(clippy::cast_possible_truncation, reason = "it was made of a u64")]
-fn numbers(trade: &orderbook::Trade) -> [f64; PER_FILL] {
-    let (amount, amount_units) = split(trade.amount.units());
-    let (price, price_units) = split(trade.price.units());
-    let maker = number(trade.maker.to_u128() as u64);
-    [
-        number(trade.number),
-        maker,
-        amount,
-        amount_units,
-        price,
-        price_units,
-    ]
-}
-
-/// The whole part and the rest in units of 10^-8: 15 digits and 8, so both are exact as numbers of
-/// JavaScript.
-#[expect(clippy::cast_precision_loss, reason = "both are below 2^53")]
-const fn split(units: u128) -> (f64, f64) {
-    let one = 10u128.pow(SCALE);
-    ((units / one) as f64, (units % one) as f64)
 }

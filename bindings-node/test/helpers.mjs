@@ -74,7 +74,7 @@ export function environment(variables = {}) {
 
 /** Runs a script, given as text, in a process of its own, beside this file's. */
 export function script(text, { env, cwd = folder(), args = [] } = {}) {
-  const source = text.replace(/'meshbook(\/[a-z-]+)?'/g, (name) => `'${import.meta.resolve(name.slice(1, -1))}'`);
+  const source = text.replace(/'(meshbook(\/[a-z-]+)?|decimal\.js)'/g, (name) => `'${import.meta.resolve(name.slice(1, -1))}'`);
   return watch(spawn(process.execPath, [...args, '--input-type=module', '--eval', source], { cwd, env: environment(env) }));
 }
 

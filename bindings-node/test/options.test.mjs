@@ -253,3 +253,36 @@ test('EMBEDDED_GRAPE runs a Grape beside the node, by which clients find each ot
   await first.destroy();
   await assert.rejects(fetch(grapeUrl));
 });
+
+test('LOG_LEVEL says what goes to stderr, and LOG_FORMAT how', async () => {
+  const text = `
+    import { ExchangeClient } from 'meshbook';
+    const client = new ExchangeClient({ p2p: { port: 0, host: '127.0.0.1', enableMDNS: false, enableGrenache: false, useWellKnownNodes: false } });
+    await client.initialize();
+    await client.destroy();`;
+  assert.equal((await script(text).ended).errors, '');
+  assert.match((await script(text, { env: { LOG_LEVEL: 'info' } }).ended).errors, /INFO.*started/);
+  const json = (await script(text, { env: { LOG_LEVEL: 'info', LOG_FORMAT: 'json' } }).ended).errors;
+  assert.equal(JSON.parse(json.split('\n')[0]).level, 'INFO');
+});
+
+test('P2P_ENABLED=false opens no port', async () => {
+  const client = make({ P2P_ENABLED: 'false' }, quiet());
+  await client.initialize();
+  assert.deepEqual([client.isInitialized, client.getP2PStats().directConnection.isRunning], [true, false]);
+  assert.equal((await client.placeBuyOrder('1', '1')).success, true);
+  await client.destroy();
+});
+
+test('MAX_PEERS bounds the connections', async () => {
+  const hub = make({ MAX_PEERS: '1' }, quiet());
+  await hub.initialize();
+  const { port } = hub.getP2PStats().directConnection;
+  const bootstrapPeers = [`127.0.0.1:${port}`];
+  const first = await start({ p2p: { bootstrapPeers } });
+  await until('one is connected', () => first.getP2PStats().peers.connectedPeers === 1);
+  const second = await start({ p2p: { bootstrapPeers } });
+  await until('it was refused, and told of the other', () => second.getP2PStats().peers.connectedPeers === 1 && first.getP2PStats().peers.connectedPeers === 2);
+  assert.equal(hub.getP2PStats().peers.connectedPeers, 1);
+  await hub.destroy();
+});

@@ -86,7 +86,7 @@ test('an order that is not allowed gives nothing and changes nothing', async () 
     { ...good, userId: 'ab' }, { ...good, userId: 'x'.repeat(51) }, { ...good, userId: 'a b c' }, { ...good, userId: 7 },
     { ...good, side: 'Buy' }, { ...good, side: undefined },
     { ...good, amount: '0' }, { ...good, amount: '-1' }, { ...good, amount: 1 }, { ...good, amount: '1e3' }, { ...good, amount: '' },
-    { ...good, amount: '1000000.1' }, { ...good, amount: '0.000000001' }, { ...good, amount: 'NaN' },
+    { ...good, amount: '1000000.1' }, { ...good, amount: '0.000000001' }, { ...good, amount: 'NaN' }, { ...good, amount: '1 2' }, { ...good, amount: '1 1', price: '' }, { ...good, amount: '', price: '1 1' },
     { ...good, price: '0' }, { ...good, price: 100 }, { ...good, price: '1000001' }, { ...good, price: ' 1' }, { ...good, price: 'Infinity' },
     { ...good, pair: 'ETH/USD' }, { ...good, pair: 7 }, {}, null, undefined,
   ];
@@ -143,6 +143,19 @@ test('a user has open orders, newest first', async () => {
   book.cancelOrder(ids[2]);
   assert.deepEqual(book.getUserOrders('bob').map(({ id }) => id), [ids[0]]);
   assert.deepEqual(book.getUserOrders('nobody'), []);
+});
+
+test('thousands of users are told apart', async () => {
+  const book = new OrderBook();
+  for (let round = 0; round < 2; round += 1) {
+    for (let i = 0; i < 3000; i += 1) {
+      const { remainingOrder } = await book.addOrder(order('buy', '1', '1', `user-${i}`));
+      assert.equal(remainingOrder.userId, `user-${i}`);
+    }
+  }
+  for (const i of [0, 1023, 1024, 2999]) {
+    assert.deepEqual(book.getUserOrders(`user-${i}`).map(({ userId }) => userId), Array(2).fill(`user-${i}`));
+  }
 });
 
 test('ids that are none name no order', () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { script } from './helpers.mjs';
 
@@ -92,7 +93,9 @@ test('a worker may own a client, and end with it or without it', async () => {
   assert.deepEqual(lines.slice(-2), ['true', 'over']);
 });
 
-test('a fault in Rust is a thrown error or a rejection, and never ends the process', async () => {
+const { native } = createRequire(import.meta.url)('../dist/native.js');
+
+test('a fault in Rust is a thrown error or a rejection, and never ends the process', { skip: !native.hasFaultSwitch() && 'a release has no switch for faults' }, async () => {
   const cases = {
     constructor: "try { make(); } catch (error) { console.log('thrown', error instanceof Error, error.message); }",
     initialize: "await make().initialize().catch((error) => console.log('rejected', error instanceof Error, error.message));",

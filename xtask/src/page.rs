@@ -31,7 +31,7 @@ impl Page {
 /// Builds the page, and before it the package that it is made of; says what went wrong.
 pub(crate) fn build() -> Result<(), String> {
     wasm::build()?;
-    npm_ci(&folder())?;
+    npm_ci("examples/browser")?;
     match succeeds(npm().args(["run", "--silent", "build"])) {
         true => Ok(()),
         false => Err("the page can't be built".to_owned()),

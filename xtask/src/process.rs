@@ -1,6 +1,5 @@
 //! Other programs, run from the root of the workspace with this one's terminal.
 
-use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -16,7 +15,7 @@ pub(crate) fn cargo() -> Command {
 }
 
 /// Another program, in the root of the workspace.
-pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
+pub(crate) fn program(name: &str) -> Command {
     let mut command = Command::new(name);
     command.current_dir(root());
     command
@@ -52,21 +51,23 @@ pub(crate) fn pass_on(command: &mut Command) -> ExitCode {
     }
 }
 
-/// Installs what the folder's lock file names, if it isn't there. Says what is missing for it.
-pub(crate) fn npm_ci(folder: &Path) -> Result<(), String> {
+/// Installs what the folder's lock file names, if it isn't there.
+pub(crate) fn npm_ci(folder: &str) -> Result<(), String> {
+    let path = root().join(folder);
     // npm keeps this file for itself: what it has installed, as the lock file has it.
-    let time = |file: &str| {
-        let file = folder.join(file).metadata();
-        file.and_then(|file| file.modified()).ok()
-    };
-    if time("node_modules/.package-lock.json") >= time("package-lock.json") {
+    let (wanted, there) = (
+        path.join("package-lock.json"),
+        path.join("node_modules/.package-lock.json"),
+    );
+    let time = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
+    if time(&there).is_some_and(|there| time(&wanted).is_some_and(|wanted| wanted <= there)) {
         return Ok(());
     }
     if !answers(program("npm").arg("--version")) {
         return Err("npm is not installed".to_owned());
     }
-    match succeeds(program("npm").arg("ci").current_dir(folder)) {
+    match succeeds(program("npm").arg("ci").current_dir(path)) {
         true => Ok(()),
-        false => Err(format!("npm ci fails in {}", folder.display())),
+        false => Err(format!("npm ci fails in {folder}")),
     }
 }

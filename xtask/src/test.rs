@@ -143,7 +143,7 @@ pub(crate) fn binary() -> Option<PathBuf> {
 /// of the package around it.
 fn node() -> bool {
     let package = root().join("bindings-node");
-    if let Err(why) = npm_ci(&package).and_then(|()| grapes()) {
+    if let Err(why) = npm_ci("bindings-node").and_then(|()| grapes()) {
         eprintln!("{why}");
         return false;
     }
@@ -199,7 +199,7 @@ fn avahi() -> Result<(), String> {
 
 /// Installs the Grape that the lock file names, if it isn't there.
 fn grapes() -> Result<(), String> {
-    npm_ci(&root().join("tests/grenache"))
+    npm_ci("tests/grenache")
 }
 
 /// Whether the system's packages could be installed.

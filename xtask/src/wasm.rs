@@ -54,7 +54,7 @@ pub(crate) fn build() -> Result<(), String> {
     bind.args([&pkg, &compiled]);
     must(succeeds(&mut bind), "wasm-bindgen fails")?;
 
-    npm_ci(&folder)?;
+    npm_ci("bindings-wasm")?;
     let raw = pkg.join("meshbook_bg.wasm");
     let mut shrink = program("npx");
     shrink

@@ -2,6 +2,7 @@
 
 mod engine;
 mod gossip;
+mod node;
 mod path;
 mod sync;
 
@@ -16,6 +17,8 @@ pub(crate) enum Bench {
     Engine(engine::EngineArgs),
     /// How news spreads among a thousand nodes: see `cargo xtask bench gossip --help`.
     Gossip(gossip::GossipArgs),
+    /// The package for Node.js: orders a second, confirmed trades, event loop, memory.
+    Node(node::NodeArgs),
     /// An order's way through two and three processes: see `cargo xtask bench path --help`.
     Path(path::PathArgs),
     /// How a node gets a large book, and what it missed: see `cargo xtask bench sync --help`.
@@ -27,6 +30,7 @@ impl Bench {
         match self {
             Self::Engine(args) => args.run(),
             Self::Gossip(args) => args.run(),
+            Self::Node(args) => args.run(),
             Self::Path(args) => args.run(),
             Self::Sync(args) => args.run(),
         }
