@@ -53,7 +53,7 @@ def run(job: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(bounded())
 
 
-async def until(condition: Callable[[], T], what: str = "") -> T:
+async def until(condition: Callable[[], Optional[T]], what: str = "") -> T:
     """Waits until the condition holds, and gives what it is then."""
     end = time.monotonic() + PATIENCE
     while True:
@@ -64,7 +64,7 @@ async def until(condition: Callable[[], T], what: str = "") -> T:
         await asyncio.sleep(0.01)
 
 
-def until_now(condition: Callable[[], T], what: str = "") -> T:
+def until_now(condition: Callable[[], Optional[T]], what: str = "") -> T:
     """The same without a loop."""
     end = time.monotonic() + PATIENCE
     while True:
@@ -73,6 +73,11 @@ def until_now(condition: Callable[[], T], what: str = "") -> T:
             return value
         assert time.monotonic() < end, f"never came: {what or condition}"
         time.sleep(0.01)
+
+
+def our_threads() -> list[str]:
+    """The package's own Python threads that run."""
+    return [one.name for one in threading.enumerate() if one.name.startswith("meshbook")]
 
 
 async def connected(*clients: meshbook.ExchangeClient) -> None:

@@ -21,7 +21,7 @@ PAGE = (ROOT / "docs" / "python.md").read_text()
 PYTHON = {
     found[1]: found[0] for found in re.findall(r"```python\n(# (\S+\.py)\n.*?)```", PAGE, re.DOTALL)
 }
-CONSOLE = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
+CONSOLE: list[str] = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
 
 
 def free_port() -> int:
@@ -45,7 +45,7 @@ def shown(program: str) -> list[str]:
     for block in CONSOLE:
         first, *lines = block.splitlines()
         if first == f"$ python {program}":
-            return lines
+            return list(lines)
     raise AssertionError(f"the page does not run {program}")
 
 

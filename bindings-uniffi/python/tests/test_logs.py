@@ -11,7 +11,7 @@ import pytest
 
 import meshbook._native as native
 
-from helpers import connected, ends_well, quiet, run, until, until_now
+from helpers import connected, ends_well, our_threads, quiet, run, until, until_now
 
 LOGGER = logging.getLogger("meshbook")
 
@@ -57,7 +57,7 @@ def test_records_come_with_their_logger_their_level_their_time_and_their_fields(
         assert before - 1 < started.created < time.time()
 
     run(story())
-    until_now(lambda: threading.active_count() == 1)
+    until_now(lambda: not our_threads())
 
 
 def test_the_level_of_logging_holds_also_where_it_changes_meanwhile(kept: Kept) -> None:

@@ -15,7 +15,7 @@ import pytest
 import meshbook._native as native
 from meshbook.sync import ExchangeClient as SyncClient
 
-from helpers import Process, load, outcome, quiet, quiet_options, run, until, until_now
+from helpers import Process, load, our_threads, outcome, quiet, quiet_options, run, until, until_now
 from test_life import Frozen
 
 RATE = 5000
@@ -192,7 +192,7 @@ def test_opening_and_closing_leave_the_interpreter_to_others() -> None:
         rate = counted / took
         counted, took = busy.during(rounds)
     assert counted / took / rate > 0.1
-    until_now(lambda: threading.active_count() == 1)
+    until_now(lambda: not our_threads())
 
 
 def test_no_call_of_the_library_is_made_on_the_loop_that_could_wait_for_a_disk(

@@ -13,7 +13,7 @@ import pytest
 import meshbook
 from meshbook.sync import EventIterator, ExchangeClient
 
-from helpers import Process, quiet_options, run, until_now
+from helpers import Process, our_threads, quiet_options, run, until_now
 
 
 def test_calls_wait_and_answer_as_those_of_asyncio_do() -> None:
@@ -85,7 +85,7 @@ def test_a_client_that_can_not_start_leaves_no_thread() -> None:
         with pytest.raises(meshbook.AddressInUseError):
             with ExchangeClient(**quiet_options(port=first.port)):
                 pass
-    until_now(lambda: threading.active_count() == 1)
+    until_now(lambda: not our_threads())
 
 
 def test_closing_ends_an_iteration_in_another_thread() -> None:

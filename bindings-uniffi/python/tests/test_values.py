@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+from collections.abc import Callable
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
@@ -107,6 +108,28 @@ def test_an_order_knows_what_is_open_and_when_it_was_placed() -> None:
     assert order.open == Decimal("1.5")
     assert dataclasses.replace(order, status=OrderStatus.CANCELLED).open == 0
     assert order.time == datetime(1970, 1, 1, 0, 0, 1, 500000, timezone.utc)
+
+
+def test_an_argument_of_a_wrong_type_is_named() -> None:
+    book: Any = OrderBook()
+    wrong: list[tuple[str, Callable[[], Any]]] = [
+        ("user_id", lambda: book.add_order(5, "buy", 1, 1)),
+        ("side", lambda: book.add_order("ann", 1, 1, 1)),
+        ("pair", lambda: book.add_order("ann", "buy", 1, 1, pair=5)),
+        ("order_id", lambda: book.cancel_order(None)),
+        ("order_id", lambda: book.order(5)),
+        ("depth", lambda: book.order_book(1.5)),
+        ("limit", lambda: book.trades("5")),
+    ]
+    node: Any = quiet()
+    wrong += [
+        ("order_id", lambda: node.order(None)),
+        ("user_id", lambda: run(node.place_buy_order(1, 1, user_id=5))),
+        ("lifetime", lambda: run(node.place_buy_order(1, 1, lifetime="1h"))),
+    ]
+    for field, call in wrong:
+        with pytest.raises(TypeError, match=f"^{field} must be "):
+            call()
 
 
 def test_words_are_equal_to_their_text_and_shown_as_it() -> None:

@@ -12,7 +12,7 @@ from ._decimal import DecimalLike, decimal_text, maybe_decimal
 from ._errors import translated
 from ._numbers import count
 from ._types import BookSnapshot, Order, Record, Side, Trades
-from ._words import side_of
+from ._words import side_of, text_of
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class OrderBook:
         amount = decimal_text(max_amount, "max_amount")
         price = decimal_text(max_price, "max_price")
         with translated:
-            self._book = native.OrderBook(pair, amount, price)
+            self._book = native.OrderBook(text_of(pair, "pair"), amount, price)
 
     @property
     def pair(self) -> str:
@@ -130,11 +130,11 @@ class OrderBook:
         book; nothing has changed then.
         """
         order = native.BookOrder(
-            user_id=user_id,
+            user_id=text_of(user_id, "user_id"),
             side=convert.native_side(side_of(side)),
             amount=decimal_text(amount, "amount"),
             price=decimal_text(price, "price"),
-            pair=pair,
+            pair=None if pair is None else text_of(pair, "pair"),
         )
         with translated:
             result = self._book.add_order(order)
@@ -144,12 +144,12 @@ class OrderBook:
     def cancel_order(self, order_id: str) -> bool:
         """Cancels an open order. False if it is closed already, or not in this book."""
         with translated:
-            return self._book.cancel_order(order_id)
+            return self._book.cancel_order(text_of(order_id, "order_id"))
 
     def order(self, order_id: str) -> Optional[Order]:
         """An order, open or remembered."""
         with translated:
-            return convert.maybe_order(self._book.order(order_id))
+            return convert.maybe_order(self._book.order(text_of(order_id, "order_id")))
 
     def order_book(self, depth: int = 10) -> BookSnapshot:
         """The best `depth` levels of each side."""
@@ -162,7 +162,10 @@ class OrderBook:
     def user_orders(self, user_id: str) -> list[Order]:
         """A user's open orders, newest first."""
         with translated:
-            return [convert.order(order) for order in self._book.user_orders(user_id)]
+            return [
+                convert.order(order)
+                for order in self._book.user_orders(text_of(user_id, "user_id"))
+            ]
 
     def best_prices(self) -> BestPrices:
         """The best price of each side, and the spread."""

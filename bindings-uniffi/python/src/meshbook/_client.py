@@ -29,7 +29,7 @@ from ._types import (
     TimeInForce,
     Trades,
 )
-from ._words import order_type_of, side_of, time_in_force_of
+from ._words import order_type_of, side_of, text_of, time_in_force_of
 
 if TYPE_CHECKING:
     if sys.version_info >= (3, 11):
@@ -194,7 +194,7 @@ class ExchangeClient:
             amount=decimal_text(amount, "amount"),
             kind=at,
             time_in_force=convert.native_time_in_force(stands),
-            user_id=user_id,
+            user_id=None if user_id is None else text_of(user_id, "user_id"),
             lifetime=lifetime_of(lifetime, "lifetime"),
         )
         with translated:
@@ -204,7 +204,7 @@ class ExchangeClient:
         """Cancels an own order, which can't be taken from that moment on. False if it is closed
         already, or no order of this node."""
         with translated:
-            return self._node.cancel(order_id)
+            return self._node.cancel(text_of(order_id, "order_id"))
 
     def order_book(self, depth: int = 10) -> BookSnapshot:
         """The best `depth` levels of each side."""
@@ -219,7 +219,7 @@ class ExchangeClient:
     def order(self, order_id: str) -> Optional[Order]:
         """One of this node's orders, open or remembered."""
         with translated:
-            return convert.maybe_order(self._node.order(order_id))
+            return convert.maybe_order(self._node.order(text_of(order_id, "order_id")))
 
     def order_history(self) -> list[Order]:
         """All of this node's orders that it remembers, newest first: the open ones, and at most

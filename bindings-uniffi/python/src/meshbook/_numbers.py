@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from datetime import datetime, timedelta
-from typing import Optional, Union
+from typing import Optional, SupportsIndex, Union
 
 from ._errors import InvalidValueError
 
@@ -16,9 +16,16 @@ def _not_allowed(field: str, value: object, allowed: str) -> InvalidValueError:
     return InvalidValueError(message, "INVALID_ARGUMENT", field, str(value)[:64], allowed)
 
 
+def whole(value: object, field: str, kinds: str = "an int") -> int:
+    """A whole number. Raises TypeError for anything else."""
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        return operator.index(value)
+    raise TypeError(f"{field} must be {kinds}, not {type(value).__name__}")
+
+
 def count(value: int, field: str) -> int:
     """How many, as the library takes it: more than it can count is all."""
-    number = operator.index(value)
+    number = whole(value, field)
     if number < 0:
         raise _not_allowed(field, value, "0 or more")
     return min(number, _MOST)
@@ -33,7 +40,7 @@ def millis_of(value: Union[datetime, int], field: str) -> int:
             )
         millis = value.timestamp() * 1000
     else:
-        millis = operator.index(value)
+        millis = whole(value, field, "a datetime or an int")
     if not 0 <= millis < 2**63:
         raise _not_allowed(field, value, "a time since 1970")
     return int(millis)
@@ -43,8 +50,10 @@ def lifetime_of(value: Optional[Union[timedelta, int]], field: str) -> Optional[
     """A length of time in milliseconds; a number counts seconds."""
     if value is None:
         return None
-    length = value if isinstance(value, timedelta) else timedelta(seconds=operator.index(value))
-    millis = length // timedelta(milliseconds=1)
-    if millis <= 0:
-        raise _not_allowed(field, value, "more than 0")
+    if isinstance(value, timedelta):
+        millis = value // timedelta(milliseconds=1)
+    else:
+        millis = whole(value, field, "a timedelta or an int") * 1000
+    if not 0 < millis < 2**63:
+        raise _not_allowed(field, value, "more than 0; 30 days at most are kept")
     return millis

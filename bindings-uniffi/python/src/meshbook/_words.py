@@ -7,6 +7,14 @@ from typing import TypeVar, Union
 from ._errors import InvalidOrderError
 from ._types import OrderType, Side, TimeInForce
 
+
+def text_of(value: object, field: str) -> str:
+    """A string. Raises TypeError for anything else."""
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"{field} must be a string, not {type(value).__name__}")
+
+
 _Word = TypeVar("_Word", Side, OrderType, TimeInForce)
 
 
