@@ -21,7 +21,7 @@ import { clockTime } from '../views/time.js';
 
 /** Trades of which candles are made at the start, and when the interval is changed. */
 const TRADES = 5000;
-const INTERVALS: [name: string, milliseconds: number][] = [['5 s', 5000], ['1 min', 60_000], ['15 min', 900_000]];
+const INTERVALS: [name: string, milliseconds: number][] = [['1 s', 1000], ['10 s', 10_000], ['1 min', 60_000], ['15 min', 900_000]];
 const EVERY = 100;
 
 /** Candles of the trades, with their volume. What it draws are coordinates; values are written by their decimals. */
@@ -87,7 +87,7 @@ export class TradeChart {
   #fitting(): number {
     const trades = this.#market.trades(TRADES);
     const age = Date.now() - (trades.at(-1)?.timestamp ?? Date.now());
-    return INTERVALS.find(([, length]) => age / length < 150)?.[1] ?? INTERVALS[2]![1];
+    return INTERVALS.find(([, length]) => age / length < 150)?.[1] ?? 900_000;
   }
 
   #read(interval: number): Candles {
