@@ -1,12 +1,12 @@
 //! `cargo xtask page`: the page of `examples/browser`, and a node that serves it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::Args;
 
-use crate::process::{answers, cargo, program, root, succeeds};
-use crate::wasm;
+use crate::process::{cargo, program, root, succeeds};
+use crate::{test, wasm};
 
 /// What makes a node serve the page that `build` has made.
 pub(crate) const NODE: [&str; 4] = ["--package", "meshbook-node", "--features", "page"];
@@ -37,40 +37,32 @@ pub(crate) fn build() -> Result<(), String> {
     }
 }
 
-/// Tries the page in a browser against real nodes that serve it. What this machine can't run goes
+/// Tries the page in Chromium against real nodes that serve it. What this machine can't run goes
 /// to `skipped`, with the reason.
-pub(crate) fn passes(skipped: &mut Vec<String>, apt_get: impl Fn(&[&str]) -> bool) -> bool {
-    if !answers(program("npm").arg("--version")) {
-        eprintln!("npm is not installed");
-        return false;
-    }
-    let Some(chromium) = chromium(apt_get) else {
-        skipped.push("the page in a browser: no Chromium (package chromium)".to_owned());
+pub(crate) fn passes(skipped: &mut Vec<String>) -> bool {
+    if !test::chromium() {
+        skipped.push("the page: Chromium is not installed (package chromium)".to_owned());
         return true;
-    };
+    }
     if let Err(why) = build() {
         eprintln!("{why}");
         return false;
     }
-    if !succeeds(cargo().args(["build", "--bin", "meshbook"]).args(NODE)) {
+    let node = |command| {
+        let mut cargo = cargo();
+        cargo.args([command, "--bin", "meshbook"]).args(NODE);
+        cargo
+    };
+    if !succeeds(node("test").args(["--", "page::"])) || !succeeds(&mut node("build")) {
         return false;
     }
     let mut tests = npm();
-    tests.args(["test", "--silent"]).env("CHROMIUM", chromium);
+    tests.args(["test", "--silent"]);
     // This command is built in the profile of the node.
     if let Ok(this) = std::env::current_exe() {
-        tests.env("MESHBOOK_BIN", this.with_file_name(crate::test::BINARY));
+        tests.env("MESHBOOK_BIN", this.with_file_name(test::BINARY));
     }
     succeeds(&mut tests)
-}
-
-/// Chromium, installed if it isn't there.
-fn chromium(apt_get: impl Fn(&[&str]) -> bool) -> Option<&'static str> {
-    let there = || {
-        let mut names = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].into_iter();
-        names.find(|path| Path::new(path).exists())
-    };
-    there().or_else(|| apt_get(&["chromium"]).then(there).flatten())
 }
 
 fn npm() -> Command {

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::page;
 use crate::process::{answers, cargo, program, root, succeeds};
+use crate::wasm;
 
 /// What one build must have so that no other has to build any of it again.
 pub(crate) const EVERYTHING: [&str; 5] =
@@ -29,6 +30,8 @@ enum Suite {
     Mutations,
     /// The examples in the documentation.
     Doc,
+    /// Nodes in the tabs of a real browser.
+    Web,
     /// The page, in a browser against real nodes.
     Browser,
 }
@@ -41,7 +44,8 @@ impl Suite {
             Self::Rust => rust(skipped),
             Self::Mutations => mutations(),
             Self::Doc => succeeds(cargo().args(["test", "--workspace", "--doc"])),
-            Self::Browser => page::passes(skipped, apt_get),
+            Self::Web => web(skipped),
+            Self::Browser => page::passes(skipped),
         }
     }
 }
@@ -125,6 +129,33 @@ fn mutations() -> bool {
     tests.args(["--features", "meshbook-simulation/mutations"]);
     tests.args(["--no-fail-fast", "--success-output", "immediate"]);
     nextest() && succeeds(&mut tests)
+}
+
+/// Makes the package for browsers and tries it in Chromium, with the command that the Rust tests
+/// have built.
+fn web(skipped: &mut Vec<String>) -> bool {
+    if !chromium() {
+        skipped.push("nodes in a browser: Chromium is not installed (package chromium)".to_owned());
+        return true;
+    }
+    let built = succeeds(cargo().args(["build", "--package", "meshbook-node"]));
+    if let Err(why) = wasm::build() {
+        eprintln!("{why}");
+        return false;
+    }
+    let mut tests = program("node");
+    tests.args(["--test", "test/"]);
+    tests.current_dir(root().join("bindings-wasm"));
+    if let Ok(this) = std::env::current_exe() {
+        tests.env("MESHBOOK_BIN", this.with_file_name(BINARY));
+    }
+    built && succeeds(&mut tests)
+}
+
+/// Whether there is a Chromium; installs it if there isn't.
+pub(crate) fn chromium() -> bool {
+    let there = || answers(program("/usr/bin/chromium").arg("--version"));
+    there() || (apt_get(&["chromium"]) && there())
 }
 
 fn nextest() -> bool {

@@ -155,7 +155,9 @@ impl Node {
             if self.is_own(&id) {
                 self.reopen_if_void(&id);
                 self.order_changed(&id);
-                self.after_match(id, now);
+                if self.matching != Some(id) {
+                    self.after_match(id, now);
+                }
             }
             if place.owner() == me {
                 self.look_after_returned(id, now);

@@ -64,6 +64,8 @@ pub struct Node {
     pub(super) store_failure: Option<String>,
     /// What there is to mind after a start from a store; none without a store.
     pub(super) boot: Option<Boot>,
+    /// The own order that takes what crosses it at this moment: not at its end before that is over.
+    pub(super) matching: Option<OrderId>,
     /// Trades to be written down.
     pub(super) fresh_trades: Vec<FreshTrade>,
     /// Proofs to be written down.
@@ -115,6 +117,7 @@ impl Node {
             clock_warned: false,
             store_failure: None,
             boot: None,
+            matching: None,
             fresh_trades: Vec::new(),
             fresh_proofs: Vec::new(),
             uncommitted: Default::default(),

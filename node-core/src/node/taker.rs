@@ -38,6 +38,7 @@ impl Node {
             self.after_match(id, now);
             return;
         }
+        let outer = self.matching.replace(id);
         while let Some((opposite, gap)) = self.next_opposite(&id, now) {
             let went_on = match opposite {
                 Opposite::Own(maker) => self.trade_locally(id, maker, gap, now),
@@ -45,13 +46,14 @@ impl Node {
                 Opposite::Unsigned(theirs) => self.trade_unsigned(id, theirs, gap, now),
                 Opposite::CancelsNewest => {
                     self.close_order(&id, OrdWhy::Cancel, now);
-                    return;
+                    false
                 }
             };
             if !went_on {
                 break;
             }
         }
+        self.matching = outer;
         self.after_match(id, now);
     }
 

@@ -30,6 +30,22 @@ fn an_immediate_order_takes_what_there_is_and_never_rests() {
 }
 
 #[test]
+fn an_order_that_takes_an_own_one_first_goes_on_to_those_of_others() {
+    for time_in_force in [TimeInForce::Ioc, TimeInForce::Fok, TimeInForce::Gtc] {
+        let mut net = Net::mesh(2);
+        net.submit(1, sell("1", "100"));
+        net.submit(0, sell("2", "101"));
+        net.submit(1, sell("3", "102"));
+        let bid = net.submit(1, with(buy("4", "102"), time_in_force));
+        assert_eq!(net.filled(1, bid), "4", "{time_in_force:?}");
+        let result = &net.results[&bid];
+        assert_eq!(result.trades.len(), 3, "{time_in_force:?}");
+        assert_eq!(result.remaining_order, None);
+        net.assert_agreement();
+    }
+}
+
+#[test]
 fn a_fill_or_kill_order_is_refused_unless_the_book_can_fill_it() {
     let mut net = Net::mesh(2);
     net.submit(0, sell("1", "100"));
