@@ -124,7 +124,8 @@ export class Ladder {
       setText(row.price, shown(step.price, format.price));
       setText(row.amount, shown(step.amount, format.amount));
       setText(row.total, shown(step.total, format.amount));
-      row.bar.style.transform = `scaleX(${share(step.total, format.most).toFixed(4)})`;
+      const width = `${(share(step.total, format.most) * 100).toFixed(1)}% 100%`;
+      if (row.bar.style.backgroundSize !== width) row.bar.style.backgroundSize = width;
       const own = this.#own[side].has(step.price.toFixed());
       row.element.classList.toggle('own', own);
       setAttribute(row.price, 'aria-description', own ? 'your order is here' : undefined);
@@ -174,13 +175,12 @@ export class Ladder {
 }
 
 function makeRow(side: Side): Row {
-  const bar = h('span', { class: 'bar', 'aria-hidden': 'true' });
+  // It lies below the cells and is no cell itself.
+  const bar = h('span', { class: 'bar', role: 'presentation' });
   const price = h('button', { type: 'button', tabindex: -1 });
   const amount = h('span', { role: 'gridcell' });
   const total = h('span', { role: 'gridcell' });
   const cell = h('span', { role: 'gridcell', class: 'price' }, price);
-  // The bar lies below the cells and is no cell itself.
-  const first = h('span', { role: 'presentation', class: 'under' }, bar);
-  const element = h('div', { class: `row ${side} void`, role: 'row' }, first, cell, amount, total);
+  const element = h('div', { class: `row ${side} void`, role: 'row' }, bar, cell, amount, total);
   return { element, bar, price, amount, total, step: undefined };
 }
