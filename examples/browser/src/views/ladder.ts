@@ -105,7 +105,7 @@ export class Ladder {
     const empty = both.length === 0;
     byId('ladder-empty').hidden = !empty;
     this.#ladder.classList.toggle('void', empty);
-    if (!this.#focus || this.#focus.closest('.void')) this.#rove(this.#buttons()[0]);
+    if (!this.#focus || this.#focus.closest('.void')) this.#refocus();
   }
 
   #paintLast(): void {
@@ -164,6 +164,17 @@ export class Ladder {
   /** The levels that can be chosen, from the top. */
   #buttons(): HTMLButtonElement[] {
     return [...this.#ladder.querySelectorAll<HTMLButtonElement>('.row:not(.void) button')];
+  }
+
+  /** The level that the tab key reaches is gone, as those furthest from the middle go: the next one is. */
+  #refocus(): void {
+    const had = this.#focus !== undefined && document.activeElement === this.#focus;
+    const [side, other]: [Side, Side] = this.#focus?.closest('.sell') ? ['sell', 'buy'] : ['buy', 'sell'];
+    const there = (rows: Row[]): Row[] => rows.filter(({ step }) => step !== undefined);
+    const [same, opposite] = [there(this.#sides[side]), there(this.#sides[other])];
+    const next = (this.#focus ? same.at(-1) : same[0]) ?? opposite[0];
+    this.#rove(next?.price);
+    if (had) next?.price.focus();
   }
 
   /** One level at a time is reached by the tab key. */
