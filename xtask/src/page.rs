@@ -49,7 +49,13 @@ pub(crate) fn passes(skipped: &mut Vec<String>) -> bool {
         eprintln!("{why}");
         return false;
     }
-    if !succeeds(cargo().args(["build", "--bin", "meshbook"]).args(NODE)) {
+    let node = |what: [&str; 2]| {
+        let mut cargo = cargo();
+        cargo.args(what).args(NODE);
+        cargo
+    };
+    let tested = succeeds(node(["test", "--lib"]).args(["--", "page::"]));
+    if !tested || !succeeds(&mut node(["build", "--bins"])) {
         return false;
     }
     let Some(node) = binary() else {

@@ -1,5 +1,6 @@
 //! Other programs, run from the root of the workspace with this one's terminal.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -15,7 +16,7 @@ pub(crate) fn cargo() -> Command {
 }
 
 /// Another program, in the root of the workspace.
-pub(crate) fn program(name: &str) -> Command {
+pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(name);
     command.current_dir(root());
     command

@@ -6,6 +6,7 @@ import { Frames } from './frames.js';
 import { Market } from './market.js';
 import { messageOf } from './node.js';
 import { readSettings } from './settings.js';
+import { LIMITS } from './validation.js';
 import { blocked } from './views/blocked.js';
 import { identity } from './views/identity.js';
 import { Ladder } from './views/ladder.js';
@@ -34,6 +35,8 @@ async function start(): Promise<void> {
 
   const node = new ExchangeClient({
     peers: settings.peers,
+    maxOrderAmount: LIMITS.maxAmount,
+    maxOrderPrice: LIMITS.maxPrice,
     ...(pair === undefined ? {} : { pair }),
     ...(network === undefined ? {} : { network }),
     ...(name === undefined ? {} : { name }),

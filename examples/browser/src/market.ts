@@ -15,7 +15,6 @@ export class Market {
   readonly #frames: Frames;
   readonly #own = new Set<string>();
   readonly #tradeListeners: ((trade: Trade, own: boolean) => void)[] = [];
-  readonly #orderListeners: ((order: Order) => void)[] = [];
   #book: Book | undefined;
   #running = false;
   #wasConnected = false;
@@ -79,10 +78,6 @@ export class Market {
     this.#tradeListeners.push(listener);
   }
 
-  onOrder(listener: (order: Order) => void): void {
-    this.#orderListeners.push(listener);
-  }
-
   /** How the node stands to others, at this moment. */
   connection(peers: Peer[]): Connection {
     const now = performance.now();
@@ -112,7 +107,6 @@ export class Market {
 
   #ordered(order: Order): void {
     this.#remember(order.id);
-    for (const listener of this.#orderListeners) listener(order);
     this.#book = undefined;
     this.#frames.mark('orders', 'book', 'trades');
   }

@@ -110,6 +110,16 @@ test('an order is placed and cancelled by the keyboard alone', async () => {
   tab.assertQuiet();
 });
 
+test('the focus stays in the book when its level goes', async () => {
+  const tab = await open();
+  await tab.waitForLevels('sell', [['60100', '0.5'], ['60200', '0.25']]);
+  await tab.page.getByRole('button', { name: '60,200' }).focus();
+  await node.ask('buy', '0.75', '60200');
+  await tab.waitForLevels('sell', []);
+  await tab.page.waitForFunction(() => document.activeElement?.textContent === '59,900');
+  tab.assertQuiet();
+});
+
 test('what is wrong is said at its field, and the first such field has the focus', async () => {
   const tab = await open();
   const { page } = tab;

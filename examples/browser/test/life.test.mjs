@@ -50,6 +50,43 @@ test('a killed node is survived, and what happened meanwhile reaches it when it 
   tab.assertQuiet({ lonely: true });
 });
 
+test('two tabs whose only node is killed go on by another one that they have heard of', async () => {
+  const other = await NativeNode.start({ bootstrap: node.address });
+  try {
+    const [alice, bob] = [await open(), await open()];
+    for (const tab of [alice, bob]) {
+      await tab.tab(/Peers/);
+      await tab.says('#peers', other.address);
+    }
+    await node.kill();
+    for (const tab of [alice, bob]) {
+      await tab.says('#connection', 'Connected');
+      await tab.page.waitForFunction(
+        (address) => [...document.querySelectorAll('#peers tr')].some((row) =>
+          row.textContent.includes(address) && row.querySelector('[data-state=connected]')),
+        other.address,
+      );
+    }
+    await alice.place({ side: 'sell', amount: '1', price: '60000' });
+    await bob.waitForLevels('sell', [['60000', '1']]);
+    assert.equal(await bob.place({ side: 'buy', amount: '1', price: '60000' }), 'Buy 1 BTC: filled.');
+    for (const tab of [alice, bob]) tab.assertQuiet({ lonely: true });
+  } finally {
+    await other.end();
+  }
+});
+
+test('a tab without a peer on a device without a network says that it is offline', async () => {
+  const tab = await open();
+  await tab.context.setOffline(true);
+  await node.kill();
+  await tab.says('#connection', 'Offline: this device has no network');
+  await tab.context.setOffline(false);
+  node = await node.again();
+  await tab.connected();
+  tab.assertQuiet({ lonely: true });
+});
+
 test('a second tab with the same key is refused in words, and helped on', async () => {
   const first = await open();
   await first.place({ side: 'buy', amount: '0.5', price: '59000' });

@@ -13,13 +13,15 @@ let node;
 before(async () => {
   await mkdir(folder, { recursive: true });
   [browser, node] = await Promise.all([openBrowser(), NativeNode.start()]);
-  // A market that went up and down.
+  // A market that went up and down for long enough to be some candles.
   let middle = 60000;
-  for (let step = 0; step < 40; step += 1) {
+  const end = Date.now() + 12_000;
+  for (let step = 0; step < 40 || Date.now() < end; step += 1) {
     middle += Math.round(Math.sin(step / 4) * 9) + ((step * 7) % 5) - 2;
     const amount = `0.${String(10 + ((step * 37) % 89))}`;
-    await node.ask('sell', amount, String(middle));
-    await node.ask('buy', amount, String(middle));
+    const sides = step % 3 === 0 ? ['buy', 'sell'] : ['sell', 'buy'];
+    for (const side of sides) await node.ask(side, amount, String(middle));
+    if (step >= 40) continue;
     await node.ask('sell', `1.${(step * 13) % 97}`, String(middle + 12 + ((step * 11) % 40)));
     await node.ask('buy', `1.${(step * 17) % 97}`, String(middle - 12 - ((step * 7) % 40)));
   }

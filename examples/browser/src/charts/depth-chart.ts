@@ -8,8 +8,8 @@ import type { Side } from '../node.js';
 const SVG = 'http://www.w3.org/2000/svg';
 /** Ten times a second: an outline needs no more. */
 const EVERY = 100;
-/** How far from the middle the chart reaches, in spreads of the nearest levels; see `reach`. */
-const NEAR = 0.9;
+/** How much of the height the highest step takes. */
+const TALLEST = 0.9;
 
 interface Shape {
   area: SVGPathElement;
@@ -65,6 +65,7 @@ export class DepthChart {
     byId('depth-chart-empty').hidden = extent !== undefined;
     this.#svg.classList.toggle('void', extent === undefined);
     this.#labels.hidden = extent === undefined;
+    setText(byId('depth-most'), extent ? shown(extent.most) : '');
     this.#drawn = extent && { buy, sell, extent };
     if (!extent) return;
     this.#draw('buy', buy, extent);
@@ -97,8 +98,7 @@ export class DepthChart {
   }
 
   #y(total: Exact, { most }: Extent): string {
-    // A tenth stays free above the highest step.
-    return (this.#size.height * (1 - share(total, most) * NEAR)).toFixed(1);
+    return (this.#size.height * (1 - share(total, most) * TALLEST)).toFixed(1);
   }
 
   #point(event: PointerEvent): void {

@@ -16,12 +16,13 @@ import { coordinate, shown } from '../decimals.js';
 import { byId, setText } from '../dom.js';
 import type { Frames } from '../frames.js';
 import type { Market } from '../market.js';
+import type { Trade } from '../node.js';
 import { colour } from '../views/theme.js';
 import { clockTime } from '../views/time.js';
 
 /** Trades of which candles are made at the start, and when the interval is changed. */
-const TRADES = 5000;
-const INTERVALS: [name: string, milliseconds: number][] = [['5 s', 5000], ['1 min', 60_000], ['15 min', 900_000]];
+const TRADES = 2000;
+const INTERVALS: [name: string, milliseconds: number][] = [['1 s', 1000], ['10 s', 10_000], ['1 min', 60_000], ['15 min', 900_000]];
 const EVERY = 100;
 
 /** Candles of the trades, with their volume. What it draws are coordinates; values are written by their decimals. */
@@ -63,7 +64,8 @@ export class TradeChart {
     this.#volumes.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
     this.#prices = this.#chart.addSeries(CandlestickSeries, { borderVisible: false });
     this.recolour();
-    this.#candles = this.#read(this.#fitting());
+    const trades = market.trades(TRADES);
+    this.#candles = this.#make(trades, fitting(trades));
     this.#makeIntervals(frames);
     market.onTrade((trade) => this.#changed.add(this.#candles.add(trade)));
     frames.on('candles', () => this.#paint(), EVERY);
@@ -83,16 +85,9 @@ export class TradeChart {
     this.#all = true;
   }
 
-  /** The interval at which the known trades are some dozens of candles. */
-  #fitting(): number {
-    const trades = this.#market.trades(TRADES);
-    const age = Date.now() - (trades.at(-1)?.timestamp ?? Date.now());
-    return INTERVALS.find(([, length]) => age / length < 150)?.[1] ?? INTERVALS[2]![1];
-  }
-
-  #read(interval: number): Candles {
+  #make(trades: Trade[], interval: number): Candles {
     const candles = new Candles(interval);
-    for (const trade of this.#market.trades(TRADES).reverse()) candles.add(trade);
+    for (const trade of trades.toReversed()) candles.add(trade);
     this.#all = true;
     return candles;
   }
@@ -106,7 +101,7 @@ export class TradeChart {
       input.name = 'interval';
       input.checked = interval === this.#candles.interval;
       input.addEventListener('change', () => {
-        this.#candles = this.#read(interval);
+        this.#candles = this.#make(this.#market.trades(TRADES), interval);
         frames.mark('candles');
       });
       const text = document.createElement('span');
@@ -160,6 +155,12 @@ export class TradeChart {
       : 'No trades yet.';
     setText(byId('trade-chart-text'), text);
   }
+}
+
+/** The interval at which the known trades are some dozens of candles. */
+function fitting(trades: Trade[]): number {
+  const age = Date.now() - (trades.at(-1)?.timestamp ?? Date.now());
+  return INTERVALS.find(([, length]) => age / length < 150)?.[1] ?? 900_000;
 }
 
 function bar({ start, open, high, low, close }: Candle) {

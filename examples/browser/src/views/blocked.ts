@@ -19,5 +19,7 @@ export function blocked(error: unknown, other: string): void {
   byId('blocked').hidden = false;
   byId('main').inert = true;
   byId('views').inert = true;
-  byId('blocked-retry').addEventListener('click', () => location.reload());
+  const retry = byId('blocked-retry');
+  retry.addEventListener('click', () => location.reload());
+  retry.focus();
 }

@@ -105,7 +105,7 @@ export class Ladder {
     const empty = both.length === 0;
     byId('ladder-empty').hidden = !empty;
     this.#ladder.classList.toggle('void', empty);
-    if (!this.#focus || this.#focus.closest('.void')) this.#rove(this.#buttons()[0]);
+    if (!this.#focus || this.#focus.closest('.void')) this.#refocus();
   }
 
   #paintLast(): void {
@@ -124,7 +124,8 @@ export class Ladder {
       setText(row.price, shown(step.price, format.price));
       setText(row.amount, shown(step.amount, format.amount));
       setText(row.total, shown(step.total, format.amount));
-      row.bar.style.transform = `scaleX(${share(step.total, format.most).toFixed(4)})`;
+      const width = `${(share(step.total, format.most) * 100).toFixed(1)}% 100%`;
+      if (row.bar.style.backgroundSize !== width) row.bar.style.backgroundSize = width;
       const own = this.#own[side].has(step.price.toFixed());
       row.element.classList.toggle('own', own);
       setAttribute(row.price, 'aria-description', own ? 'your order is here' : undefined);
@@ -165,6 +166,17 @@ export class Ladder {
     return [...this.#ladder.querySelectorAll<HTMLButtonElement>('.row:not(.void) button')];
   }
 
+  /** The level that the tab key reaches is gone, as those furthest from the middle go: the next one is. */
+  #refocus(): void {
+    const had = this.#focus !== undefined && document.activeElement === this.#focus;
+    const [side, other]: [Side, Side] = this.#focus?.closest('.sell') ? ['sell', 'buy'] : ['buy', 'sell'];
+    const there = (rows: Row[]): Row[] => rows.filter(({ step }) => step !== undefined);
+    const [same, opposite] = [there(this.#sides[side]), there(this.#sides[other])];
+    const next = (this.#focus ? same.at(-1) : same[0]) ?? opposite[0];
+    this.#rove(next?.price);
+    if (had) next?.price.focus();
+  }
+
   /** One level at a time is reached by the tab key. */
   #rove(to: HTMLButtonElement | undefined): void {
     if (this.#focus) this.#focus.tabIndex = -1;
@@ -174,13 +186,12 @@ export class Ladder {
 }
 
 function makeRow(side: Side): Row {
-  const bar = h('span', { class: 'bar', 'aria-hidden': 'true' });
+  // It lies below the cells and is no cell itself.
+  const bar = h('span', { class: 'bar', role: 'presentation' });
   const price = h('button', { type: 'button', tabindex: -1 });
   const amount = h('span', { role: 'gridcell' });
   const total = h('span', { role: 'gridcell' });
   const cell = h('span', { role: 'gridcell', class: 'price' }, price);
-  // The bar lies below the cells and is no cell itself.
-  const first = h('span', { role: 'presentation', class: 'under' }, bar);
-  const element = h('div', { class: `row ${side} void`, role: 'row' }, first, cell, amount, total);
+  const element = h('div', { class: `row ${side} void`, role: 'row' }, bar, cell, amount, total);
   return { element, bar, price, amount, total, step: undefined };
 }

@@ -102,8 +102,7 @@ export class OrderForm {
   #paint(): void {
     const { side, type } = this.#draft();
     const allowed = ALLOWED[type];
-    if (![...this.#time.options].map(({ value }) => value).every((value, at) => value === allowed[at]) ||
-        this.#time.options.length !== allowed.length) {
+    if ([...this.#time.options].map(({ value }) => value).join() !== allowed.join()) {
       const before = this.#time.value as TimeInForce;
       this.#time.replaceChildren(...allowed.map((time) => new Option(TIMES[time][0], time)));
       this.#time.value = allowed.includes(before) ? before : allowed[0]!;

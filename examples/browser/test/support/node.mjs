@@ -16,10 +16,11 @@ const QUIET = ['--metrics', 'off', '--host', '127.0.0.1', '--control', '127.0.0.
 
 export class NativeNode {
   /** Starts a node that serves the page and looks for nobody. */
-  static async start({ port = 0, dir } = {}) {
+  static async start({ port = 0, dir, bootstrap } = {}) {
     const node = new NativeNode();
     node.dir = dir ?? (await mkdtemp(join(tmpdir(), 'meshbook-page-')));
     const args = ['run', '--json', '--until-stdin-closes', '--port', String(port), ...QUIET, '--data-dir', node.dir];
+    if (bootstrap) args.push('--bootstrap', bootstrap);
     node.child = spawn(BINARY, args, { cwd: node.dir, env: {}, stdio: ['pipe', 'pipe', 'pipe'] });
     node.ended = new Promise((resolve) => node.child.once('close', resolve));
     let said = '';
