@@ -27,6 +27,8 @@ const roles = {
   async follower() {
     const client = await start();
     let events = 0;
+    let received = 0;
+    setInterval(() => (received = client.getP2PStats().peers.totalBytesReceived), 100).unref();
     for (const name of ['trade', 'order', 'book']) client.on(name, () => (events += 1));
     client.once('peer:connected', () => {
       const delay = monitorEventLoopDelay({ resolution: 1 });
@@ -35,7 +37,7 @@ const roles = {
         delay.disable();
         // What it samples is the time between two turns, of which one millisecond is its own.
         const ms = (nanos) => Math.max(0, nanos / 1e6 - 1);
-        say({ p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), max: ms(delay.max), events });
+        say({ p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), max: ms(delay.max), events, received });
       });
     });
     client.ref();
@@ -47,23 +49,27 @@ const roles = {
     while (client.getP2PStats().peers.connectedPeers === 0) await sleep(5);
     const RATE = 5_000;
     const begin = performance.now();
+    let asked = 0;
     let placed = 0;
     const open = [];
     const underWay = new Set();
     while (performance.now() - begin < seconds * 1000) {
       const due = ((performance.now() - begin) / 1000) * RATE;
-      while (placed < due) {
-        placed += 1;
-        const side = placed % 2 ? 'placeBuyOrder' : 'placeSellOrder';
-        const price = String(placed % 2 ? 40_000 - (placed % 500) : 60_000 + (placed % 500));
-        const placing = client[side]('1', price).then(({ orderId }) => {
+      while (asked < due) {
+        asked += 1;
+        const side = asked % 2 ? 'placeBuyOrder' : 'placeSellOrder';
+        const distance = (asked * 7919) % 500;
+        const price = String(asked % 2 ? 40_000 - distance : 60_000 + distance);
+        const placing = client[side]('1', price).then(({ success, orderId }) => {
           underWay.delete(placing);
-          if (orderId) open.push(orderId);
+          if (!success) return;
+          placed += 1;
+          open.push(orderId);
+          // Far fewer than what other nodes keep of one.
+          if (open.length > 50) client.cancelOrder(open.shift());
         });
         underWay.add(placing);
       }
-      // Fewer than what other nodes keep of one.
-      while (open.length > 500) client.cancelOrder(open.shift());
       await sleep(1);
     }
     await Promise.all(underWay);

@@ -5,7 +5,7 @@
 //! caller of this.
 //!
 //! No panic may leave here, since it would end the whole process: functions catch theirs
-//! (`catch_unwind`), and so does [`runtime::promise`] for what goes on in the background.
+//! (`catch_unwind`), and so does `runtime::promise` for what goes on in the background.
 
 #![cfg_attr(
     test,
