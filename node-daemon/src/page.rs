@@ -1,11 +1,15 @@
 //! The page whose tab is a node, on the port of the peers.
 
 use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, Method, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use meshbook::client::Config;
@@ -36,8 +40,9 @@ impl Page {
     /// A page for the pair and the network of this node.
     pub(crate) fn new(config: &Config, stop: Stop) -> Self {
         let index = index(&config.network.to_string(), &config.pair.to_string());
-        let answer = move |method: Method, uri: Uri| {
-            let answer = answer(&method, uri.path(), &index);
+        let files: Arc<[File]> = FILES.iter().map(|file| File::new(file, &index)).collect();
+        let answer = move |method: Method, uri: Uri, headers: HeaderMap| {
+            let answer = answer(&files, &method, uri.path(), takes_gzip(&headers));
             async { answer }
         };
         Self {
@@ -70,38 +75,80 @@ fn index(network: &str, pair: &str) -> Bytes {
     Bytes::from(text.replace(PLACE, &told))
 }
 
-fn answer(method: &Method, path: &str, index: &Bytes) -> Response<Body> {
+/// A file as it is sent.
+struct File {
+    name: &'static str,
+    bytes: Bytes,
+    /// The same in less, where it is less.
+    packed: Option<Bytes>,
+}
+
+impl File {
+    fn new((name, bytes): &(&'static str, &'static [u8]), index: &Bytes) -> Self {
+        let bytes = match *name {
+            "/index.html" => index.clone(),
+            _ => Bytes::from_static(bytes),
+        };
+        let packed = gzip(&bytes).ok();
+        let packed = packed.filter(|packed| packed.len() < bytes.len());
+        Self {
+            name,
+            bytes,
+            packed,
+        }
+    }
+
+    fn response(&self, gzip: bool) -> Response<Body> {
+        let packed = self.packed.as_ref().filter(|_| gzip);
+        let mut response = Response::new(Body::from(packed.unwrap_or(&self.bytes).clone()));
+        let headers = response.headers_mut();
+        let cached = match self.name.starts_with("/assets/") {
+            // Their names change with what is in them.
+            true => "public, max-age=31536000, immutable",
+            false => "no-cache",
+        };
+        for (header, value) in [
+            (header::CONTENT_TYPE, kind(self.name)),
+            (header::CACHE_CONTROL, cached),
+            (header::VARY, "Accept-Encoding"),
+            (header::CONTENT_SECURITY_POLICY, POLICY),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "no-referrer"),
+        ] {
+            headers.insert(header, HeaderValue::from_static(value));
+        }
+        if packed.is_some() {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
+    }
+}
+
+fn answer(files: &[File], method: &Method, path: &str, gzip: bool) -> Response<Body> {
     if method != Method::GET && method != Method::HEAD {
         return plain(StatusCode::METHOD_NOT_ALLOWED, "This is a page to read.\n");
     }
-    if matches!(path, "/" | "/index.html") {
-        return file("/index.html", index.clone(), "no-cache");
-    }
-    match FILES.iter().find(|(name, _)| *name == path) {
-        // Their names change with what is in them.
-        Some((name, bytes)) if name.starts_with("/assets/") => file(
-            name,
-            Bytes::from_static(bytes),
-            "public, max-age=31536000, immutable",
-        ),
-        Some((name, bytes)) => file(name, Bytes::from_static(bytes), "no-cache"),
+    let name = if path == "/" { "/index.html" } else { path };
+    match files.iter().find(|file| file.name == name) {
+        Some(file) => file.response(gzip),
         None => plain(StatusCode::NOT_FOUND, "There is no such page.\n"),
     }
 }
 
-fn file(name: &str, bytes: Bytes, cached: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(bytes));
-    let headers = response.headers_mut();
-    for (header, value) in [
-        (header::CONTENT_TYPE, kind(name)),
-        (header::CACHE_CONTROL, cached),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ] {
-        headers.insert(header, HeaderValue::from_static(value));
-    }
-    response
+/// Whether who asks can unpack. Nobody who lists it refuses it.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let listed = headers.get(header::ACCEPT_ENCODING);
+    let listed = listed.and_then(|listed| listed.to_str().ok());
+    listed.is_some_and(|listed| {
+        let mut names = listed.split([',', ';']).map(str::trim);
+        names.any(|name| name == "gzip")
+    })
+}
+
+fn gzip(bytes: &[u8]) -> io::Result<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes)?;
+    encoder.finish().map(Bytes::from)
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
@@ -135,14 +182,41 @@ mod tests {
         assert!(text.contains(told), "{text}");
     }
 
+    fn files() -> Vec<File> {
+        let index = index("local", "BTC/USD");
+        FILES.iter().map(|file| File::new(file, &index)).collect()
+    }
+
     #[test]
     fn what_is_not_there_is_not_found_and_nothing_is_written() {
-        let index = Bytes::new();
-        let status = |method, path| answer(&method, path, &index).status();
+        let files = files();
+        let status = |method, path| answer(&files, &method, path, false).status();
         assert_eq!(status(Method::GET, "/"), StatusCode::OK);
         assert_eq!(status(Method::HEAD, "/favicon.svg"), StatusCode::OK);
         assert_eq!(status(Method::GET, "/../Cargo.toml"), StatusCode::NOT_FOUND);
         assert_eq!(status(Method::PUT, "/"), StatusCode::METHOD_NOT_ALLOWED);
+    }
+
+    #[test]
+    fn who_can_unpack_gets_less() {
+        let listed = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(text));
+            takes_gzip(&headers)
+        };
+        assert!(listed("gzip, deflate, br") && listed("br;q=1, gzip;q=0.5"));
+        assert!(!listed("br") && !takes_gzip(&HeaderMap::new()));
+        let files = files();
+        let encoded = |gzip| {
+            let response = answer(&files, &Method::GET, "/", gzip);
+            response.headers().get(header::CONTENT_ENCODING).cloned()
+        };
+        assert_eq!(encoded(true), Some(HeaderValue::from_static("gzip")));
+        assert_eq!(encoded(false), None);
+        let program = files.iter().find(|file| file.name.ends_with(".wasm"));
+        let program = program.expect("the page has the node's program");
+        let packed = program.packed.as_ref().expect("it packs well");
+        assert!(packed.len() * 2 < program.bytes.len());
     }
 
     #[test]

@@ -34,12 +34,12 @@ async function start(): Promise<void> {
   const show = views();
 
   const node = new ExchangeClient({
+    name,
     peers: settings.peers,
     maxOrderAmount: LIMITS.maxAmount,
     maxOrderPrice: LIMITS.maxPrice,
     ...(pair === undefined ? {} : { pair }),
     ...(network === undefined ? {} : { network }),
-    ...(name === undefined ? {} : { name }),
   });
   setText(byId('pair'), node.pair);
 
@@ -54,7 +54,7 @@ async function start(): Promise<void> {
   trades(market, frames);
   orders(market, frames, toasts);
   peers(market, frames, toasts);
-  identity(market, frames, toasts, `this browser, as “${name ?? 'meshbook'}”`);
+  identity(market, frames, toasts, `this browser, as “${name}”`);
   market.onTrade((trade, own) => {
     if (own) toasts.say(`Traded ${shown(trade.amount)} at ${shown(trade.price)}`);
   });

@@ -4,7 +4,7 @@ export interface Settings {
   pair: string | undefined;
   network: string | undefined;
   /** The store that keeps key and orders; tabs of one name are one node. */
-  name: string | undefined;
+  name: string;
 }
 
 /** Where nodes of this machine listen by default. */
@@ -21,7 +21,7 @@ export function readSettings(page: { search: string; host: string; node: string 
     peers: peers(query.get('peers'), node === undefined ? undefined : page.host),
     pair: value('pair'),
     network: value('network'),
-    name: query.get('node') || undefined,
+    name: query.get('node') || 'meshbook',
   };
 }
 

@@ -90,7 +90,7 @@ test('peers are those of the address, else of the node that serves, else those o
   assert.deepEqual(read('?peers=a:1,%20b:2,').peers, ['a:1', 'b:2']);
   assert.deepEqual(read('?peers=a:1', 'network=local&pair=BTC%2FUSD').peers, ['a:1']);
   assert.deepEqual(read('', 'network=testnet&pair=ETH%2FUSD'), {
-    peers: ['node.example:3000'], pair: 'ETH/USD', network: 'testnet', name: undefined,
+    peers: ['node.example:3000'], pair: 'ETH/USD', network: 'testnet', name: 'meshbook',
   });
   assert.equal(read('?pair=A/B', 'network=testnet&pair=ETH%2FUSD').pair, 'A/B');
   assert.deepEqual(read('').peers.map((peer) => peer.split(':')[1]), ['3001', '3002', '3003', '3004', '3005', '3000']);

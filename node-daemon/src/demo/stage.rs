@@ -38,7 +38,7 @@ pub(crate) fn demo(args: &DemoArgs, json: bool) -> Result<(), Failure> {
     let seconds = match &args.seconds {
         Some(seconds) => count("--seconds", seconds, &(1..=86_400))?,
         // Somebody looks at it in a browser.
-        None if cfg!(feature = "page") => usize::MAX,
+        None if cfg!(feature = "page") && !json => usize::MAX,
         None => 20,
     };
     let length = (!args.once).then(|| Duration::from_secs(seconds as u64));
@@ -98,8 +98,9 @@ impl Stage {
         check_scene(&sights)?;
         self.say(&format!("\n{}", side_by_side(&sights)))?;
         if let Some(length) = length {
-            self.show_page()?;
-            self.trade(Instant::now().checked_add(length)).await?;
+            let end = Instant::now().checked_add(length);
+            self.show_page(end)?;
+            self.trade(end).await?;
             sights = self.agree().await?;
             self.say(&format!("\n{}", side_by_side(&sights)))?;
         }
@@ -181,16 +182,19 @@ impl Stage {
         self.say(&line)
     }
 
-    /// Says where a browser finds the market.
-    fn show_page(&self) -> Result<(), Failure> {
-        match self.nodes.first() {
-            Some(node) if cfg!(feature = "page") => self.say(&format!(
-                "\nThe market goes on until Ctrl-C. Open it in a browser, whose tab is a node too:\n  \
-                 http://{}/\n",
-                node.p2p_address
-            )),
-            _ => Ok(()),
-        }
+    /// Says where a browser finds the market, and how long.
+    fn show_page(&self, end: Option<Instant>) -> Result<(), Failure> {
+        let Some(node) = self.nodes.first().filter(|_| cfg!(feature = "page")) else {
+            return Ok(());
+        };
+        let until = match end {
+            Some(_) => "",
+            None => "\nThe market goes on until Ctrl-C.",
+        };
+        self.say(&format!(
+            "\nOpen it in a browser, whose tab is a node too: http://{}/{until}\n",
+            node.p2p_address
+        ))
     }
 
     /// Random orders until the end, or for ever, with the books now and then.

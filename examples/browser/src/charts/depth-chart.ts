@@ -134,18 +134,17 @@ export class DepthChart {
 }
 
 /**
- * As far to each side of the middle as the nearer of the two sides' ends, but at least to three quarters of
- * the levels of either: a few orders far away shall not press all others together.
+ * As far to each side of the middle as three quarters of the levels of either are: a few orders far away shall
+ * not press all others together. So nothing is seen either that is a quarter of the price away, but for the best.
  */
 function reach(buy: Step[], sell: Step[]): Extent | undefined {
   const best = { buy: buy[0]?.price, sell: sell[0]?.price };
   const middle = best.buy && best.sell ? best.buy.plus(best.sell).div(2) : (best.buy ?? best.sell);
   if (!middle) return undefined;
-  const distance = (list: Step[]): Exact => {
-    const step = list[Math.ceil(list.length * 0.75) - 1];
-    return step ? step.price.minus(middle).abs() : new Exact(0);
-  };
-  const far = Exact.max(distance(buy), distance(sell), middle.times('0.0001'));
+  const distance = (step: Step | undefined): Exact => (step ? step.price.minus(middle).abs() : new Exact(0));
+  const most = (list: Step[]): Exact => distance(list[Math.ceil(list.length * 0.75) - 1]);
+  const wanted = Exact.min(Exact.max(most(buy), most(sell)), middle.times('0.25'));
+  const far = Exact.max(wanted, distance(buy[0]).times('1.5'), middle.times('0.0001'));
   const [low, high] = [Exact.max(0, middle.minus(far.times('1.05'))), middle.plus(far.times('1.05'))];
   const seen = (list: Step[]): Exact => list.findLast(({ price }) => price.gte(low) && price.lte(high))?.total ?? new Exact(0);
   return { low, high, most: Exact.max(seen(buy), seen(sell)) };

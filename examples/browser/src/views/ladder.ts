@@ -124,6 +124,9 @@ export class Ladder {
       setText(row.price, shown(step.price, format.price));
       setText(row.amount, shown(step.amount, format.amount));
       setText(row.total, shown(step.total, format.amount));
+      // Long values may be cut.
+      const long = step.total.toFixed().length > 10;
+      setAttribute(row.element, 'title', long ? `${shown(step.amount)}, up to here ${shown(step.total)}` : undefined);
       const width = `${(share(step.total, format.most) * 100).toFixed(1)}% 100%`;
       if (row.bar.style.backgroundSize !== width) row.bar.style.backgroundSize = width;
       const own = this.#own[side].has(step.price.toFixed());
