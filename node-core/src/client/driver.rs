@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::MutexGuard;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
@@ -14,11 +15,14 @@ use super::shared::{Envelope, Shared};
 use crate::node::{Class, ConnId, Input, Output};
 use crate::storage::Store;
 
-/// Inputs that are applied under one lock, about; their outputs go out together.
+/// Inputs that are applied together, about; their outputs go out together.
 pub const BATCH: usize = 256;
 /// Batches from connections, and other news, that may wait for the node. Each connection fills
 /// at most two places, so no peer can fill it for others.
 pub const INPUTS: usize = 4096;
+
+/// The node is locked for so long at a time, and one input, while a batch is applied.
+const LOCK_TIME: Duration = Duration::from_micros(500);
 
 /// How long connections may take to say their last words when the client stops.
 const GOODBYE_TIME: Duration = Duration::from_millis(2500);
@@ -93,7 +97,8 @@ impl Driver {
         self.committer.as_ref()?.retry_due()
     }
 
-    /// One batch: everything that is at hand, applied under one lock.
+    /// One batch: everything that is at hand. Whoever wants to read the node meanwhile waits for a
+    /// part of it only.
     fn apply(&mut self, first: Option<Envelope>) {
         let mut batch = std::mem::take(&mut self.own);
         batch.extend(first.into_iter().flat_map(|envelope| envelope.inputs));
@@ -104,7 +109,12 @@ impl Driver {
         }
         let now = self.shared.clock.now();
         let mut node = self.shared.node();
+        let mut since = Instant::now();
         for input in batch {
+            if since.elapsed() >= LOCK_TIME {
+                MutexGuard::bump(&mut node);
+                since = Instant::now();
+            }
             node.handle(input, now);
         }
         if node.next_wakeup().is_some_and(|due| due <= now.mono) {

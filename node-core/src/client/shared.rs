@@ -41,8 +41,9 @@ impl From<Input> for Envelope {
 /// that a client that is dropped takes its tasks along.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// Locked for one batch or one call, never across a wait.
-    node: Mutex<Node>,
+    /// Locked for a part of a batch or for one call, never across a wait. Who waits for it while it
+    /// is handed on fairly is next.
+    node: parking_lot::Mutex<Node>,
     /// Tells the node's task that a call left outputs behind.
     pub(super) wake: Notify,
     pub(super) inputs: mpsc::Sender<Envelope>,
@@ -111,12 +112,12 @@ impl Shared {
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            node: Mutex::new(parts.node),
+            node: parking_lot::Mutex::new(parts.node),
         })
     }
 
-    pub(super) fn node(&self) -> MutexGuard<'_, Node> {
-        lock(&self.node)
+    pub(super) fn node(&self) -> parking_lot::MutexGuard<'_, Node> {
+        self.node.lock()
     }
 
     /// Runs a task that ends, at the latest, when the client must be down.
