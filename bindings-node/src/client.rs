@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use meshbook::client::{Config, ExchangeClient, LogLevel, StartError};
-use meshbook::node::{CancelError, Level, NewOrder, OrderKind, TimeInForce};
+use meshbook::node::{CancelError, Level, NewOrder, OrderText};
 use meshbook::storage::StorageError;
-use meshbook::types::{Amount, InvalidValue, Millis, OrderId, Price};
+use meshbook::types::{InvalidValue, Millis, OrderId};
 use meshbook_grape::{BootstrapNode, Grape, GrapeConfig};
 use napi::bindgen_prelude::{Either, Function, Object};
 use napi::{Env, Result};
@@ -335,54 +335,16 @@ pub(crate) const fn limit(most: f64) -> usize {
 
 /// The order that the texts mean.
 fn read(wish: &Wish) -> std::result::Result<NewOrder, InvalidValue> {
-    const POSITIVE: &str = "a decimal string greater than 0: \
-                            at most 15 digits before the point and 8 after it, no sign";
-    let amount: Amount = wish.amount.parse().unwrap_or_default();
-    if amount.is_zero() {
-        return Err(InvalidValue::new("amount", &wish.amount, POSITIVE));
+    OrderText {
+        side: &wish.side,
+        amount: &wish.amount,
+        price: wish.price.as_deref(),
+        kind: wish.kind.as_deref(),
+        time_in_force: wish.time_in_force.as_deref(),
+        user_id: wish.user_id.as_deref(),
+        lifetime: wish.lifetime.map(read_lifetime).transpose()?,
     }
-    let kind = wish.kind.as_deref().unwrap_or("limit");
-    let kind = match (kind, wish.price.as_deref()) {
-        ("market", None) => OrderKind::Market,
-        ("market", Some(text)) => {
-            let allowed = "absent: a market order takes any price";
-            return Err(InvalidValue::new("price", text, allowed));
-        }
-        ("limit", text) => {
-            let text = text.unwrap_or_default();
-            let price: Price = text.parse().unwrap_or_default();
-            if price.is_zero() {
-                return Err(InvalidValue::new("price", text, POSITIVE));
-            }
-            OrderKind::Limit(price)
-        }
-        (other, _) => return Err(InvalidValue::new("type", other, "limit or market")),
-    };
-    let market = kind == OrderKind::Market;
-    let time_in_force = match (wish.time_in_force.as_deref(), market) {
-        (None | Some("ioc"), true) | (Some("ioc"), false) => TimeInForce::Ioc,
-        (Some("fok"), _) => TimeInForce::Fok,
-        (None | Some("gtc"), false) => TimeInForce::Gtc,
-        (Some("post"), false) => TimeInForce::Post,
-        (Some(text), true) => {
-            let allowed = "ioc or fok: a market order never rests";
-            return Err(InvalidValue::new("timeInForce", text, allowed));
-        }
-        (Some(text), false) => {
-            let allowed = "gtc, ioc, fok or post";
-            return Err(InvalidValue::new("timeInForce", text, allowed));
-        }
-    };
-    let lifetime = wish.lifetime.map(read_lifetime).transpose()?;
-    let user = wish.user_id.as_deref().map(str::parse).transpose()?;
-    Ok(NewOrder {
-        side: wish.side.parse()?,
-        amount,
-        kind,
-        time_in_force,
-        user,
-        lifetime,
-    })
+    .read()
 }
 
 fn read_lifetime(millis: f64) -> std::result::Result<Millis, InvalidValue> {

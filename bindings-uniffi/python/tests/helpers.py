@@ -99,6 +99,10 @@ def ends_well(script: str, *arguments: str, timeout: float = PATIENCE, **env: st
     return done.stdout
 
 
+def _hears_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Process:
     """Another process, which ends with its block."""
 
@@ -110,6 +114,8 @@ class Process:
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, **env},
+            # Whoever runs the tests in the background has it ignored, and children with it.
+            preexec_fn=_hears_interrupts,
         )
 
     def line(self) -> str:
