@@ -145,7 +145,7 @@ impl Engine {
                         socket.make_ready(*established);
                         self.inputs.push(connected);
                     }
-                    Err(error) => self.fail(id, &error),
+                    Err(error) => self.drop_socket(id, error.reason()),
                 }
             }
             State::Ready(ready) => {
@@ -366,11 +366,6 @@ impl Engine {
         self.inputs.extend(received);
     }
 
-    /// A handshake came to nothing.
-    fn fail(&mut self, id: u64, error: &SessionError) {
-        self.drop_socket(id, error.reason());
-    }
-
     fn end_slow_handshakes(&mut self, now: Now) {
         let late = |socket: &Socket| socket.deadline().is_some_and(|due| due <= now.mono);
         let late: Vec<u64> = self
@@ -385,7 +380,7 @@ impl Engine {
             {
                 let error = shaking.on_timeout(now);
                 send(id, shaking.outgoing(), &mut self.actions);
-                self.fail(id, &error);
+                self.drop_socket(id, error.reason());
             }
         }
     }

@@ -13,9 +13,10 @@ use mainline::Id;
 use mainline::async_dht::AsyncDht;
 use mainline::errors::PutQueryError;
 use sha1::{Digest, Sha1};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
+use super::pace::Pace;
 use super::source::{Announcement, Candidate, Discovery, DiscoveryError};
 use crate::node::{PeerSource, may_pass};
 use crate::types::{NetworkId, PeerAddress};
@@ -41,8 +42,7 @@ pub struct Dht {
     near: PeerAddress,
     own: Option<Announcement>,
     node: Option<AsyncDht>,
-    pause: Duration,
-    due: Instant,
+    pace: Pace,
 }
 
 impl Dht {
@@ -56,8 +56,7 @@ impl Dht {
             bootstrap,
             own: None,
             node: None,
-            pause: FIRST_PAUSE,
-            due: Instant::now(),
+            pace: Pace::new(FIRST_PAUSE, DHT_ROUND_EVERY),
         }
     }
 
@@ -150,22 +149,20 @@ impl Discovery for Dht {
 
     fn next(&mut self) -> BoxFuture<'_, Result<Vec<Candidate>, DiscoveryError>> {
         Box::pin(async {
-            sleep_until(self.due).await;
+            self.pace.due().await;
             let found = self.round().await;
             if found.is_err() {
                 // Names may stand for other addresses by now.
                 self.node = None;
             }
             let found = found?;
-            self.due = Instant::now() + self.pause;
-            self.pause = (self.pause * 2).min(DHT_ROUND_EVERY);
+            self.pace.worked();
             Ok(found)
         })
     }
 
     fn look_again(&mut self) {
-        self.pause = FIRST_PAUSE;
-        self.due = Instant::now();
+        self.pace.again();
     }
 
     fn end(&mut self) -> BoxFuture<'_, ()> {

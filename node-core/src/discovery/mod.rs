@@ -10,6 +10,7 @@ mod dht;
 mod grenache;
 mod listed;
 mod mdns;
+mod pace;
 mod peer_discovery;
 mod source;
 mod worker;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::breaker::CircuitBreaker;
 use super::grape::{Grape, GrapeError, LookedUp, http_client};
+use crate::discovery::pace::Pace;
 use crate::discovery::source::{Announcement, Candidate, Discovery, DiscoveryError};
 use crate::node::{PeerSource, may_pass};
 use crate::types::{Millis, PeerAddress};
@@ -44,8 +45,7 @@ pub struct Grenache {
     /// The one that answered last.
     current: usize,
     own: Option<Announcement>,
-    pause: Duration,
-    due: Instant,
+    pace: Pace,
     announced: bool,
 }
 
@@ -63,8 +63,7 @@ impl Grenache {
             grapes: options.urls.into_iter().map(grape).collect(),
             current: 0,
             own: None,
-            pause: FIRST_PAUSE,
-            due: Instant::now(),
+            pace: Pace::new(FIRST_PAUSE, ANNOUNCE_EVERY),
             announced: false,
         }
     }
@@ -170,28 +169,25 @@ impl Discovery for Grenache {
         own: &'a Announcement,
     ) -> BoxFuture<'a, Result<(), DiscoveryError>> {
         self.own = Some(own.clone());
-        self.pause = FIRST_PAUSE;
-        self.due = Instant::now();
+        self.pace.again();
         Box::pin(self.announce_own())
     }
 
     fn next(&mut self) -> BoxFuture<'_, Result<Vec<Candidate>, DiscoveryError>> {
         Box::pin(async {
-            sleep_until(self.due).await;
+            self.pace.due().await;
             if !self.announced {
                 self.announce_own().await?;
             }
             let found = self.ask(&Request::LookUp).await?;
             self.announced = false;
-            self.due = Instant::now() + self.pause;
-            self.pause = (self.pause * 2).min(ANNOUNCE_EVERY);
+            self.pace.worked();
             Ok(candidates(&found))
         })
     }
 
     fn look_again(&mut self) {
-        self.pause = FIRST_PAUSE;
-        self.due = Instant::now();
+        self.pace.again();
     }
 
     fn end(&mut self) -> BoxFuture<'_, ()> {
