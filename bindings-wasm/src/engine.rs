@@ -304,8 +304,9 @@ impl Engine {
                     self.write(conn.0, &last);
                     self.drop_socket(conn.0, reason);
                 }
-                // Taken out before.
-                Output::Persist(_) => {}
+                // Taken out before. A page can't hold a WebSocket back: what is too much ends it in
+                // `socket.rs`. And only its own peers reach a page, so a ban needn't outlast it.
+                Output::Persist(_) | Output::Pause { .. } | Output::SaveBans => {}
                 Output::SavePeers => {
                     let peers = self.node.persisted_peers(now);
                     self.actions.push(Action::SavePeers(peers));

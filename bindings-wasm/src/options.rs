@@ -1,6 +1,6 @@
 //! The options of a client, as the package checks and defaults them.
 
-use meshbook::node::{NodeConfig, Ways};
+use meshbook::node::{Limits, NodeConfig, Ways};
 use meshbook::orderbook::SelfTrade;
 use meshbook::protocol::LegacyPolicy;
 use meshbook::types::{InvalidValue, Millis};
@@ -54,6 +54,7 @@ impl Options {
                 .parse()
                 .map_err(named("maxOrderPrice"))?,
             order_rate: None,
+            limits: Limits::DEFAULT,
         })
     }
 }

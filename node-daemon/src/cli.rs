@@ -68,12 +68,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Show the running node and its figures
     Status,
-    /// Show connected and known peers
-    Peers {
-        /// Show every address instead: who named it, when it was dialed last and what came of it
-        #[arg(long)]
-        known: bool,
-    },
+    /// Show connected and known peers, or who is banned
+    Peers(PeersArgs),
     /// Show the order book
     Book {
         /// Price levels a side, 1 to 1000
@@ -103,6 +99,37 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Show what legacy peers sent, which nobody signed
     Unsigned,
+}
+
+/// What about peers.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct PeersArgs {
+    /// Show every address instead: who named it, when it was dialed last and what came of it
+    #[arg(long)]
+    pub(crate) known: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<PeersCommand>,
+}
+
+/// Who may have no session with the node.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PeersCommand {
+    /// End the sessions with a node or with everybody at an address, and refuse it from now on
+    Ban {
+        /// A node id, or an IP address without a port (of an IPv6 address its /64 is meant)
+        peer: String,
+        /// For how long, like 90s, 30m, 2h, 7d or 52w; at most 10 years
+        #[arg(long = "for", value_name = "TIME", default_value = "24h")]
+        length: String,
+    },
+    /// End a ban, whoever set it
+    Unban {
+        /// The node id or the IP address
+        peer: String,
+    },
+    /// Show the bans that hold
+    Bans,
 }
 
 /// Which trades to show.

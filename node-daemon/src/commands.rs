@@ -3,14 +3,18 @@
 use std::future::Future;
 use std::path::Path;
 
-use meshbook::node::{BookSnapshot, Order, OrderResult, PeerView, Trade, UnsignedView};
+use meshbook::node::{
+    Ban, BanTarget, BookSnapshot, Order, OrderResult, PeerView, Trade, UnsignedView,
+};
 use meshbook::types::{OrderId, Side};
 use serde::Serialize;
 
-use crate::cli::{Cli, Command, OrderArgs};
-use crate::control::{Cancelled, Control, DEPTHS, PlaceOrder, StatusView, count};
+use crate::cli::{Cli, Command, OrderArgs, PeersArgs, PeersCommand};
+use crate::control::{
+    Cancelled, Control, DEPTHS, PlaceBan, PlaceOrder, StatusView, Unbanned, count,
+};
 use crate::failure::Failure;
-use crate::{Defaults, demo, export, history, output, run, watch};
+use crate::{Defaults, demo, export, history, output, run, watch, when};
 
 /// Runs the command to its end.
 pub(crate) fn dispatch(cli: Cli, defaults: Defaults) -> Result<(), Failure> {
@@ -40,7 +44,11 @@ async fn ask(command: Command, data_dir: &Path, json: bool) -> Result<(), Failur
             let status: StatusView = open()?.get("status", &[]).await?;
             show(&status, json, output::status)
         }
-        Command::Peers { known } => {
+        Command::Peers(PeersArgs {
+            command: Some(command),
+            ..
+        }) => bans(command, data_dir, json).await,
+        Command::Peers(PeersArgs { known, .. }) => {
             let mut peers: Vec<PeerView> = open()?.get("peers", &[]).await?;
             if known {
                 peers.retain(|peer| peer.address.is_some());
@@ -101,4 +109,29 @@ fn show<T: Serialize>(value: &T, json: bool, text: fn(&T) -> String) -> Result<(
     } else {
         output::text(&text(value))
     })
+}
+
+async fn bans(command: PeersCommand, data_dir: &Path, json: bool) -> Result<(), Failure> {
+    match command {
+        PeersCommand::Ban { peer, length } => {
+            let ban = PlaceBan {
+                peer: peer.parse()?,
+                duration: when::length("for", &length)?,
+            };
+            let ban: Ban = Control::open(data_dir)?.post("bans", &ban).await?;
+            show(&ban, json, output::banned)
+        }
+        PeersCommand::Unban { peer } => {
+            let peer: BanTarget = peer.parse()?;
+            let path = format!("bans/{peer}");
+            let done: Unbanned = Control::open(data_dir)?.delete(&path).await?;
+            show(&done, json, |done| {
+                format!("{} is no longer banned", done.peer)
+            })
+        }
+        PeersCommand::Bans => {
+            let bans: Vec<Ban> = Control::open(data_dir)?.get("bans", &[]).await?;
+            show(&bans, json, |bans| output::bans(bans))
+        }
+    }
 }

@@ -23,6 +23,15 @@ pub(crate) fn when(option: &str, text: &str, now: Millis) -> Result<Millis, Inva
     time.ok_or_else(|| InvalidValue::new(option, text, ALLOWED))
 }
 
+/// Reads a length of time; `option` is what it was given for.
+///
+/// # Errors
+/// Where the text is none.
+pub(crate) fn length(option: &str, text: &str) -> Result<Millis, InvalidValue> {
+    let allowed = "a length of time like 90s, 30m, 2h, 7d or 4w";
+    back(text).ok_or_else(|| InvalidValue::new(option, text, allowed))
+}
+
 /// What the clock of this machine says.
 pub(crate) fn now() -> Millis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -42,6 +42,8 @@ fn a_value_that_is_not_allowed_ends_each_command_with_code_2_and_the_fields_name
         (&["export", "trades", "--output", "."], "--output"),
         (&["export", "trades", "--output", "/dev/null"], "--output"),
         (&["run", "--journal-sync", "never"], "--journal-sync"),
+        (&["peers", "ban", "nobody"], "peer"),
+        (&["peers", "ban", "::1", "--for", "long"], "for"),
         (&["buy", "0", "1"], "amount"),
         (&["buy", "-1", "1"], "amount"),
         (&["buy", "1e3", "1"], "amount"),

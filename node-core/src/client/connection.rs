@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use tokio::sync::Semaphore;
-use tokio::time::{timeout, timeout_at};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep_until, timeout, timeout_at};
 use tracing::{debug, info};
 
+use super::lanes::Envelope;
 use super::outbox::{Closing, Outbox, Turn};
-use super::shared::{Envelope, Shared};
+use super::shared::Shared;
+use super::usage::Usage;
 use crate::node::{ConnId, Direction, Input, verify_messages};
 use crate::protocol::{
     Dialect, Established, FrameTooLarge, Handshaking, Message, Opening, PeerInfo, SessionError,
@@ -32,7 +34,10 @@ pub const STALL_TIME: Duration = Duration::from_secs(30);
 pub const CLOSE_TIME: Duration = Duration::from_secs(2);
 
 /// Batches of one peer that wait for the node. Further ones stay in the peer's socket.
-const BATCHES_WAITING: usize = 2;
+const BATCHES_WAITING: u32 = 2;
+/// Signatures that are checked without a pause for others, about: more in one message are handed on in
+/// parts.
+const SIGNATURES_AT_ONCE: usize = 128;
 /// Bytes that are handed to the sink between two flushes, about.
 const WRITE_BATCH: usize = 64 * 1024;
 
@@ -128,7 +133,9 @@ pub(super) async fn run(
         conn,
         shared,
         reader,
-        waiting: Arc::new(Semaphore::new(BATCHES_WAITING)),
+        outbox: &outbox,
+        waiting: Arc::new(Semaphore::new(BATCHES_WAITING as usize)),
+        usage: Usage::new(),
     };
     let name = peer.id.clone();
     let info = PeerInfo { ..peer };
@@ -172,7 +179,9 @@ struct Reading<'a> {
     conn: ConnId,
     shared: &'a Shared,
     reader: SessionReader,
+    outbox: &'a Outbox,
     waiting: Arc<Semaphore>,
+    usage: Usage,
 }
 
 /// What was read at once.
@@ -197,27 +206,51 @@ impl Reading<'_> {
             ..Batch::default()
         };
         loop {
+            while let Some(again) = self.outbox.read_again() {
+                sleep_until(again).await;
+            }
             // Taken before reading: while the node is busy with this peer's last batches, what
             // follows stays in the socket, and the peer feels it.
-            let share = Arc::clone(&self.waiting).acquire_owned().await.ok();
+            let heavy = self.usage.is_heavy();
+            let mut shares = self.own_share(heavy).await;
             if batch.messages.is_empty() {
                 self.collect(source, &mut batch).await;
             }
+            if heavy {
+                // Not before there is something to read: it is missing to the others meanwhile.
+                let share = Arc::clone(&self.shared.doors.heavy_shares);
+                shares.extend(share.acquire_owned().await.ok());
+            }
             let end = batch.end.take();
-            let inputs = self.verify(&mut batch);
-            if !inputs.is_empty() {
+            let inputs = self.verify(&mut batch).await;
+            if inputs.is_empty() {
+                drop(shares);
+            } else {
                 let envelope = Envelope {
                     inputs,
-                    _share: share,
+                    _shares: shares,
                 };
-                self.shared.tell(envelope).await;
+                match heavy {
+                    true => self.shared.tell_later(envelope).await,
+                    false => self.shared.tell(envelope).await,
+                }
             }
             if let Some(end) = end {
+                // What was handed in by the one lane comes before what follows by the other.
+                let _ = self.waiting.acquire_many(BATCHES_WAITING).await;
                 return end;
             }
             // A peer that always has more to say must not keep others from this thread.
             tokio::task::yield_now().await;
         }
+    }
+
+    /// What a batch takes of what this peer may have under way: all of it if it is a heavy one, so
+    /// that nothing overtakes anything at a change of lanes.
+    async fn own_share(&self, heavy: bool) -> Vec<OwnedSemaphorePermit> {
+        let own = if heavy { BATCHES_WAITING } else { 1 };
+        let own = Arc::clone(&self.waiting).acquire_many_owned(own).await;
+        Vec::from_iter(own.ok())
     }
 
     /// Waits for a frame, and takes those behind it that are there already.
@@ -257,17 +290,81 @@ impl Reading<'_> {
         }
     }
 
-    fn verify(&self, batch: &mut Batch) -> Vec<Input> {
+    /// Verifies all messages of a batch, so many signatures at once that others of this thread don't
+    /// wait for long.
+    async fn verify(&mut self, batch: &mut Batch) -> Vec<Input> {
+        let (mut inputs, mut part) = (Vec::new(), Part::default());
         let messages = std::mem::take(&mut batch.messages);
-        let verified = verify_messages(messages, self.shared.node_id, &self.shared.verifier);
-        let inputs = verified.into_iter().zip(batch.sizes.drain(..));
+        for (message, bytes) in messages.into_iter().zip(batch.sizes.drain(..)) {
+            for (piece, bytes) in pieces(message, bytes) {
+                self.usage.note(bytes, signatures(&piece));
+                part.signatures += signatures(&piece);
+                part.sizes.push(bytes);
+                part.messages.push(piece);
+                if part.signatures >= SIGNATURES_AT_ONCE {
+                    self.verify_part(&mut part, &mut inputs);
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        self.verify_part(&mut part, &mut inputs);
         inputs
-            .map(|(message, bytes)| Input::Received {
-                conn: self.conn,
-                bytes,
-                message,
-            })
-            .collect()
+    }
+
+    fn verify_part(&self, part: &mut Part, inputs: &mut Vec<Input>) {
+        let Part {
+            messages, sizes, ..
+        } = std::mem::take(part);
+        let verified = verify_messages(messages, self.shared.node_id, &self.shared.verifier);
+        inputs.extend(
+            verified
+                .into_iter()
+                .zip(sizes)
+                .map(|(message, bytes)| Input::Received {
+                    conn: self.conn,
+                    bytes,
+                    message,
+                }),
+        );
+    }
+}
+
+/// What is verified together.
+#[derive(Default)]
+struct Part {
+    messages: Vec<Message>,
+    sizes: Vec<usize>,
+    signatures: usize,
+}
+
+/// A long message in parts that mean the same; the bytes count for the first.
+fn pieces(message: Message, bytes: usize) -> impl Iterator<Item = (Message, usize)> {
+    fn split<T>(mut items: Vec<T>, most: usize, make: fn(Vec<T>) -> Message) -> Vec<Message> {
+        let mut parts = Vec::new();
+        while items.len() > most {
+            let rest = items.split_off(most);
+            parts.push(make(std::mem::replace(&mut items, rest)));
+        }
+        parts.push(make(items));
+        parts
+    }
+    let parts = match message {
+        Message::Statements(raw) => split(raw, SIGNATURES_AT_ONCE, Message::Statements),
+        Message::Trades(raw) => split(raw, SIGNATURES_AT_ONCE / 4, Message::Trades),
+        message => vec![message],
+    };
+    let sizes = std::iter::once(bytes).chain(std::iter::repeat(0));
+    parts.into_iter().zip(sizes)
+}
+
+/// How many signatures have to be looked at for a message.
+const fn signatures(message: &Message) -> usize {
+    match message {
+        Message::Statements(raw) => raw.len(),
+        Message::Trades(raw) => 4 * raw.len(),
+        Message::Proofs(raw) => 2 * raw.len(),
+        Message::Take(_) | Message::Answer(_) => 2,
+        _ => 0,
     }
 }
 

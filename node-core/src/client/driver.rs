@@ -4,22 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::MutexGuard;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, warn};
 
 use super::commit::Committer;
 use super::direct_connection::DirectConnectionService;
+use super::lanes::{Lanes, Weight};
 use super::outbox::Pushed;
-use super::shared::{Envelope, Shared};
+use super::shared::Shared;
 use crate::node::{Class, ConnId, Input, Output};
 use crate::storage::Store;
 
 /// Inputs that are applied together, about; their outputs go out together.
 pub const BATCH: usize = 256;
-/// Batches from connections, and other news, that may wait for the node. Each connection fills
-/// at most two places, so no peer can fill it for others.
-pub const INPUTS: usize = 4096;
+/// What comes from peers that send much is applied for so long at once.
+const HEAVY_TIME: Duration = Duration::from_millis(10);
 
 /// The node is locked for so long at a time, and one input, while a batch is applied.
 const LOCK_TIME: Duration = Duration::from_micros(500);
@@ -30,7 +29,7 @@ const GOODBYE_TIME: Duration = Duration::from_millis(2500);
 /// Feeds the node until the client stops, and once more to say goodbye.
 pub(super) struct Driver {
     shared: Arc<Shared>,
-    inputs: mpsc::Receiver<Envelope>,
+    lanes: Lanes,
     /// What carrying out the last outputs led to; handed in first.
     own: Vec<Input>,
     outputs: Vec<Output>,
@@ -39,14 +38,10 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        inputs: mpsc::Receiver<Envelope>,
-        store: Option<Box<dyn Store>>,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, lanes: Lanes, store: Option<Box<dyn Store>>) -> Self {
         Self {
             shared,
-            inputs,
+            lanes,
             own: Vec::new(),
             outputs: Vec::new(),
             committer: store.map(Committer::new),
@@ -69,20 +64,18 @@ impl Driver {
     /// Waits until there is something to do, and does it.
     async fn step(&mut self) {
         let due = self.due();
-        let first = if self.own.is_empty() {
+        if self.own.is_empty() {
             tokio::select! {
-                first = self.inputs.recv() => first,
-                () = self.shared.wake.notified() => None,
-                () = sleep_until(due) => None,
-                () = self.shared.stop.cancelled() => None,
+                () = self.lanes.ready() => {}
+                () = self.shared.wake.notified() => {}
+                () = sleep_until(due) => {}
+                () = self.shared.stop.cancelled() => {}
             }
-        } else {
-            None
-        };
+        }
         if self.retry_due().is_some_and(|due| due <= Instant::now()) {
             self.commit_again().await;
         }
-        self.apply(first);
+        self.apply();
         self.finish().await;
     }
 
@@ -97,25 +90,33 @@ impl Driver {
         self.committer.as_ref()?.retry_due()
     }
 
-    /// One batch: everything that is at hand. Whoever wants to read the node meanwhile waits for a
-    /// part of it only.
-    fn apply(&mut self, first: Option<Envelope>) {
-        let mut batch = std::mem::take(&mut self.own);
-        batch.extend(first.into_iter().flat_map(|envelope| envelope.inputs));
-        while batch.len() < BATCH
-            && let Ok(envelope) = self.inputs.try_recv()
-        {
-            batch.extend(envelope.inputs);
-        }
+    /// One batch: everything that is at hand, and some of what comes from peers that send much: only
+    /// one input of it where anybody else waits for the end of the batch. Whoever wants to read the
+    /// node meanwhile waits for a part of it only.
+    fn apply(&mut self) {
         let now = self.shared.clock.now();
+        let begun = Instant::now();
         let mut node = self.shared.node();
-        let mut since = Instant::now();
-        for input in batch {
+        let mut since = begun;
+        let mut handle = |input| {
             if since.elapsed() >= LOCK_TIME {
                 MutexGuard::bump(&mut node);
                 since = Instant::now();
             }
             node.handle(input, now);
+        };
+        let mut count = self.own.len();
+        self.own.drain(..).for_each(&mut handle);
+        let (mut light, mut heavy) = (count > 0, true);
+        while count < BATCH
+            && let Some((weight, input)) = self.lanes.next(heavy)
+        {
+            light |= weight == Weight::Light;
+            if weight == Weight::Heavy {
+                heavy = !light && begun.elapsed() < HEAVY_TIME;
+            }
+            handle(input);
+            count += 1;
         }
         if node.next_wakeup().is_some_and(|due| due <= now.mono) {
             node.tick(now);
@@ -171,7 +172,13 @@ impl Driver {
                 }
                 // Committed before, by a client that keeps anything.
                 Output::Persist(_) => {}
+                Output::Pause { conn, until } => {
+                    if let Some(outbox) = self.shared.outbox(conn) {
+                        outbox.pause_reading(self.shared.clock.instant(until));
+                    }
+                }
                 Output::SavePeers => self.shared.save_peers.notify_one(),
+                Output::SaveBans => self.shared.save_bans.notify_one(),
                 Output::Event(event) => self.shared.events.send(event),
                 Output::Settled { order, result } => self.shared.settle(order, result),
             }
@@ -214,12 +221,11 @@ impl Driver {
         }
         let deadline = Instant::now() + GOODBYE_TIME;
         while !self.shared.all_outboxes().is_empty() {
-            let envelope = tokio::time::timeout_at(deadline, self.inputs.recv()).await;
-            let Ok(envelope) = envelope else {
+            if timeout_at(deadline, self.lanes.ready()).await.is_err() {
                 warn!("some connections did not close in time");
                 break;
-            };
-            self.apply(envelope);
+            }
+            self.apply();
             self.finish().await;
         }
     }

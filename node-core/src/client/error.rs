@@ -1,4 +1,4 @@
-//! Why a client did not start.
+//! Why a client did not start, or did not ban anybody.
 
 use std::io;
 use std::net::SocketAddr;
@@ -72,4 +72,19 @@ impl StartError {
             Self::ShutDown => "SHUTTING_DOWN",
         }
     }
+}
+
+/// Why a ban was not changed, or not written down.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BanError {
+    /// The node does not run.
+    #[error("the node does not run")]
+    NotRunning,
+    /// The peer or the time is not allowed.
+    #[error(transparent)]
+    Invalid(#[from] InvalidValue),
+    /// It holds, and could not be written.
+    #[error("{0}; it holds until the next start all the same")]
+    Storage(#[from] StorageError),
 }

@@ -11,22 +11,23 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::config::Config;
-use super::error::StartError;
+use super::error::{BanError, StartError};
 use super::events::{EventStream, Events};
 use super::history::History;
 use super::outbox::{BULK_MESSAGES, CONTROL_MESSAGES};
+use super::saver;
 use super::shared::Shared;
 use super::start::{self, OpenStore, Plan};
 use crate::discovery::Health;
 use crate::node::{
-    BookSize, BookSnapshot, CancelError, DirectConnectionStats, DiscoveryStats,
+    Ban, BanTarget, BookSize, BookSnapshot, CancelError, DirectConnectionStats, DiscoveryStats,
     DiscoveryStrategies, NewOrder, NodeConfig, Order, OrderError, OrderResult, P2pStats,
     PeerSource, PeerStats, PeerView, RouterStats, Trade, UnsignedView,
 };
 use crate::runtime::Clock;
 use crate::storage::JournalReader;
 use crate::transport::{HttpHandler, TcpTransport, Transport};
-use crate::types::{InvalidValue, NodeId, OrderId, Pair, UserId};
+use crate::types::{InvalidValue, Millis, NodeId, OrderId, Pair, UserId};
 
 /// How long [`ExchangeClient::shutdown`] takes at most.
 pub const SHUTDOWN_TIME: Duration = Duration::from_secs(5);
@@ -340,6 +341,43 @@ impl ExchangeClient {
     #[must_use]
     pub fn peers(&self) -> Vec<PeerView> {
         self.read(|shared| shared.node().peers(shared.clock.now()))
+    }
+
+    /// The bans that hold: this node's own, for what somebody did, and the user's.
+    #[must_use]
+    pub fn bans(&self) -> Vec<Ban> {
+        self.read(|shared| shared.node().bans(shared.clock.now()))
+    }
+
+    /// Bans a node, or everybody at an address, for so long, and ends the sessions with it. It is in
+    /// force when this returns, and survives a restart.
+    ///
+    /// Once polled it is done, also if the future is dropped; only the writing may be missing then.
+    ///
+    /// # Errors
+    /// See [`BanError`]. After [`BanError::Storage`] the ban is in force, and a restart may forget it.
+    pub async fn ban(&self, peer: BanTarget, length: Millis) -> Result<Ban, BanError> {
+        let shared = self.running().ok_or(BanError::NotRunning)?;
+        let ban = shared.node().ban(peer, length, shared.clock.now())?;
+        shared.wake.notify_one();
+        saver::enforce_bans(shared);
+        saver::save_bans(shared).await?;
+        Ok(ban)
+    }
+
+    /// Ends a ban, whoever set it; says whether there was one.
+    ///
+    /// Cancel safe as [`ban`](Self::ban).
+    ///
+    /// # Errors
+    /// See [`BanError`]. After [`BanError::Storage`] the ban is over, and a restart may bring it back.
+    pub async fn unban(&self, peer: BanTarget) -> Result<bool, BanError> {
+        let shared = self.running().ok_or(BanError::NotRunning)?;
+        let held = shared.node().unban(peer, shared.clock.now());
+        shared.wake.notify_one();
+        saver::enforce_bans(shared);
+        saver::save_bans(shared).await?;
+        Ok(held)
     }
 
     /// What legacy peers sent, newest first.

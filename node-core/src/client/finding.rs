@@ -3,7 +3,8 @@
 use futures_util::future::BoxFuture;
 
 use super::config::Config;
-use super::shared::{Envelope, Shared};
+use super::lanes::Envelope;
+use super::shared::Shared;
 use crate::discovery::{
     Candidate, Dht, Discovery, Grenache, GrenacheOptions, Listed, Mdns, Seeker,
 };
@@ -61,7 +62,7 @@ impl Seeker for Shared {
         let inputs = found.collect();
         Box::pin(self.tell(Envelope {
             inputs,
-            _share: None,
+            _shares: Vec::new(),
         }))
     }
 

@@ -11,6 +11,7 @@ mod events;
 mod exchange_client;
 mod finding;
 mod history;
+mod lanes;
 mod outbox;
 mod rpc;
 mod saver;
@@ -18,16 +19,18 @@ mod shared;
 mod start;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use archive::Archive;
 pub use config::{Config, ConfigBuilder, ConfigError, LogFormat, LogLevel, well_known_nodes};
 pub use connection::{CLOSE_TIME, DIAL_TIME, READ_BATCH, READ_BATCH_BYTES, STALL_TIME};
-pub use driver::{BATCH, INPUTS};
-pub use error::StartError;
+pub use driver::BATCH;
+pub use error::{BanError, StartError};
 pub use events::{EVENTS, EventStream};
 pub use exchange_client::{ExchangeClient, SHUTDOWN_TIME};
 pub use history::{
     Cursor, HISTORY_PAGE, History, HistoryPage, HistoryQuery, OwnSide, PastTrade, Reading,
 };
+pub use lanes::INPUTS;
 pub use outbox::{BULK_BYTES, BULK_MESSAGES, CONTROL_BYTES, CONTROL_MESSAGES};
 pub use start::OpenStore;

@@ -1,10 +1,12 @@
-//! What waits to be written to one peer.
+//! What the node has decided about one connection: what is to be written to the peer, and when more is
+//! read of it.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::node::Class;
@@ -33,6 +35,7 @@ struct Queues {
     control: Queue,
     bulk: Queue,
     closing: Option<Closing>,
+    read_again: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -147,6 +150,16 @@ impl Outbox {
             error: None,
             reason: "closed",
         })
+    }
+
+    /// Nothing more is to be read of the peer before then.
+    pub(super) fn pause_reading(&self, until: Instant) {
+        self.lock().read_again = Some(until);
+    }
+
+    /// When more is to be read of the peer, if not at once.
+    pub(super) fn read_again(&self) -> Option<Instant> {
+        self.lock().read_again.take()
     }
 
     /// Waits until there is something to do, and appends messages of about `budget` bytes to

@@ -5,37 +5,21 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::events::Events;
+use super::lanes::{Doors, Envelope};
 use super::outbox::Outbox;
 use crate::discovery::Rounds;
 use crate::ledger::Verifier;
-use crate::node::{ConnId, Input, Node, OrderResult};
+use crate::node::{ConnId, Node, OrderResult};
 use crate::protocol::SessionConfig;
 use crate::runtime::Clock;
-use crate::storage::JournalReader;
+use crate::storage::{JournalReader, ListFile};
 use crate::transport::{HandshakeSlots, Transport};
 use crate::types::{NodeId, OrderId};
-
-/// Inputs on their way to the node, all from one place.
-#[derive(Debug)]
-pub(super) struct Envelope {
-    pub(super) inputs: Vec<Input>,
-    /// The sender's share of the channel, free again once the inputs are taken.
-    pub(super) _share: Option<OwnedSemaphorePermit>,
-}
-
-impl From<Input> for Envelope {
-    fn from(input: Input) -> Self {
-        Self {
-            inputs: vec![input],
-            _share: None,
-        }
-    }
-}
 
 /// What the tasks of one running client have in common. The tasks hold it, never the client, so
 /// that a client that is dropped takes its tasks along.
@@ -46,13 +30,17 @@ pub(super) struct Shared {
     node: parking_lot::Mutex<Node>,
     /// Tells the node's task that a call left outputs behind.
     pub(super) wake: Notify,
-    pub(super) inputs: mpsc::Sender<Envelope>,
+    pub(super) doors: Doors,
     outboxes: Mutex<HashMap<ConnId, Arc<Outbox>>>,
     /// Who waits for an order to settle. An entry is made under the node's lock, so it is there
     /// before the answer can be.
     waiting: Mutex<HashMap<OrderId, oneshot::Sender<OrderResult>>>,
     pub(super) events: Arc<Events>,
     pub(super) save_peers: Notify,
+    pub(super) save_bans: Notify,
+    /// Where the bans are kept, if anywhere.
+    pub(super) bans_file: Option<ListFile>,
+    pub(super) saving_bans: tokio::sync::Mutex<()>,
     /// Reads the journal beside the node.
     pub(super) journal: Option<JournalReader>,
     pub(super) clock: Clock,
@@ -78,8 +66,9 @@ pub(super) struct Shared {
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) node: Node,
+    pub(super) bans_file: Option<ListFile>,
     pub(super) journal: Option<JournalReader>,
-    pub(super) inputs: mpsc::Sender<Envelope>,
+    pub(super) doors: Doors,
     pub(super) events: Arc<Events>,
     pub(super) clock: Clock,
     pub(super) session: Arc<SessionConfig>,
@@ -93,11 +82,14 @@ impl Shared {
     pub(super) fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
             wake: Notify::new(),
-            inputs: parts.inputs,
+            doors: parts.doors,
             outboxes: Mutex::default(),
             waiting: Mutex::default(),
             events: parts.events,
             save_peers: Notify::new(),
+            save_bans: Notify::new(),
+            bans_file: parts.bans_file,
+            saving_bans: tokio::sync::Mutex::default(),
             journal: parts.journal,
             clock: parts.clock,
             node_id: parts.node.node_id(),
@@ -131,12 +123,17 @@ impl Shared {
     /// Hands what happened to the node; waits while its channel is full.
     pub(super) async fn tell(&self, envelope: impl Into<Envelope>) {
         // Fails only once the node's task has ended, which nothing can tell any more.
-        let _ = self.inputs.send(envelope.into()).await;
+        let _ = self.doors.light.send(envelope.into()).await;
     }
 
     /// The longest frame that a transport has to carry.
     pub(super) fn max_frame(&self) -> usize {
         super::start::max_frame(self.session.max_message)
+    }
+
+    /// The same for somebody who sends much.
+    pub(super) async fn tell_later(&self, envelope: Envelope) {
+        let _ = self.doors.heavy.send(envelope).await;
     }
 
     /// A number and the queues for a connection that is ready.

@@ -11,20 +11,21 @@ use zeroize::Zeroizing;
 
 use super::config::Config;
 use super::direct_connection::DirectConnectionService;
-use super::driver::{Driver, INPUTS};
+use super::driver::Driver;
 use super::error::StartError;
 use super::events::Events;
 use super::finding;
+use super::lanes::lanes;
 use super::rpc;
 use super::saver;
 use super::shared::{Parts, Shared};
 use crate::discovery::{Announcement, PeerDiscovery};
 use crate::ledger::Identity;
 use crate::ledger::limits::TRADES_KEPT;
-use crate::node::{Node, NodeConfig, PersistedPeer};
+use crate::node::{Ban, Node, NodeConfig, PersistedPeer};
 use crate::protocol::{MAX_SECURED_FRAME, SessionConfig};
 use crate::runtime::{Clock, entropy};
-use crate::storage::{DataDir, Journal, JournalReader, PeersFile, StorageError, Store};
+use crate::storage::{DataDir, Journal, JournalReader, ListFile, StorageError, Store};
 use crate::transport::rpc::{RpcHandler, RpcListener};
 use crate::transport::{HandshakeSlots, HttpHandler, ListenOptions, Listener, Transport};
 use crate::types::Pair;
@@ -79,7 +80,8 @@ impl Network {
 #[derive(Default)]
 struct Storage {
     data_dir: Option<Arc<DataDir>>,
-    peers: Option<PeersFile>,
+    peers: Option<ListFile>,
+    bans: Option<ListFile>,
     store: Option<Box<dyn Store>>,
     journal: Option<JournalReader>,
 }
@@ -164,7 +166,7 @@ pub(super) fn run(prepared: Prepared) -> Arc<Shared> {
         clock,
         events,
     } = prepared;
-    let (inputs, receiver) = mpsc::channel(INPUTS);
+    let (doors, lanes) = lanes();
     let listen = network.address();
     let Network {
         transport,
@@ -176,13 +178,15 @@ pub(super) fn run(prepared: Prepared) -> Arc<Shared> {
     let Storage {
         data_dir,
         peers,
+        bans,
         store,
         journal,
     } = storage;
     let shared = Shared::new(Parts {
         node,
+        bans_file: bans,
         journal,
-        inputs,
+        doors,
         events,
         clock,
         session: Arc::new(session),
@@ -191,6 +195,7 @@ pub(super) fn run(prepared: Prepared) -> Arc<Shared> {
         slots,
         rounds: discovery.rounds(),
     });
+    saver::enforce_bans(&shared);
     if let Some(listener) = listener {
         shared.spawn(DirectConnectionService::listen(
             Arc::clone(&shared),
@@ -209,16 +214,18 @@ pub(super) fn run(prepared: Prepared) -> Arc<Shared> {
         let seeker = Arc::clone(&shared) as _;
         shared.spawn(discovery.run(own, seeker, shared.stop.clone()));
     }
-    let driver = Driver::new(Arc::clone(&shared), receiver, store).run();
+    let driver = Driver::new(Arc::clone(&shared), lanes, store).run();
     let life = Arc::clone(&shared);
     shared.spawn(async move {
         match peers {
             Some(file) => {
-                let saving = saver::save_when_asked(Arc::clone(&life), file.clone());
-                tokio::join!(driver, saving);
-                saver::save(&life, &file).await;
+                let peers = saver::save_peers_when_asked(&life, &file);
+                tokio::join!(driver, peers, saver::save_bans_when_asked(&life));
+                saver::save_peers(&life, &file).await;
             }
-            None => driver.await,
+            None => {
+                tokio::join!(driver, saver::save_bans_when_asked(&life));
+            }
         }
         // Only now may another process take over.
         drop(data_dir);
@@ -257,14 +264,16 @@ async fn load(
     let path: PathBuf = config.data_dir().to_owned();
     // They are those of direct connections.
     let peers = config.p2p_enabled.then(|| config.peers_file());
+    let bans = ListFile::bans(config.bans_file());
     let sync = config.journal_sync;
     let load = move || {
         let data_dir = Arc::new(DataDir::open(&path)?);
         let seed = data_dir.load_or_create_key(&fresh.seed)?;
-        let peers = peers.map(PeersFile::new);
+        let peers = peers.map(ListFile::peers);
         let clock = fresh.clock;
         let known = peers.as_ref().map(|file| file.load(clock.now().wall));
         let known = known.unwrap_or_default();
+        let banned: Vec<Ban> = bans.load(clock.now().wall);
         let (mut store, journal): (Box<dyn Store>, _) = match open {
             Some(open) => (open(Arc::clone(&data_dir))?, None),
             None => {
@@ -275,12 +284,14 @@ async fn load(
         };
         let identity = Arc::new(Identity::from_seed(*seed));
         let mut node = fresh.node(&identity);
+        node.load_bans(banned, clock.now());
         node.restore(store.entries(TRADES_KEPT)?, clock.now())
             .map_err(|source| StartError::Restore { path, source })?;
         Ok(Loaded {
             storage: Storage {
                 data_dir: Some(data_dir),
                 peers,
+                bans: Some(bans),
                 store: Some(store),
                 journal,
             },
@@ -300,9 +311,9 @@ async fn load(
 async fn load_peers(
     path: PathBuf,
     clock: Clock,
-) -> Result<(Option<PeersFile>, Vec<PersistedPeer>), StartError> {
+) -> Result<(Option<ListFile>, Vec<PersistedPeer>), StartError> {
     let load = move || {
-        let file = PeersFile::new(path);
+        let file = ListFile::peers(path);
         let known = file.load(clock.now().wall);
         (Some(file), known)
     };
@@ -317,7 +328,7 @@ async fn open(
     transport: Arc<dyn Transport>,
     http: Option<Arc<dyn HttpHandler>>,
 ) -> Result<Network, StartError> {
-    let slots = Arc::new(HandshakeSlots::default());
+    let slots = HandshakeSlots::new(config.handshakes);
     let mut options = ListenOptions {
         slots: Arc::clone(&slots),
         max_frame: max_frame(config.max_message_size()),

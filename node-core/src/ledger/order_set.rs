@@ -85,6 +85,11 @@ impl OrderSet {
         self.owners.get(owner).map_or(0, |holdings| holdings.open)
     }
 
+    pub(super) fn open_by_owner(&self) -> impl Iterator<Item = (NodeId, usize)> {
+        let owners = self.owners.iter();
+        owners.map(|(owner, holdings)| (*owner, holdings.open))
+    }
+
     /// The highest `n` among an owner's orders, and its date.
     pub(super) fn newest_of(&self, owner: &NodeId) -> Option<(u64, Millis)> {
         let (_, id) = self.owners.get(owner)?.by_n.last()?;

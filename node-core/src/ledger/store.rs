@@ -195,6 +195,25 @@ impl Ledger {
         self.orders.open_of(owner)
     }
 
+    /// How many open orders there are.
+    #[must_use]
+    pub fn open_len(&self) -> usize {
+        self.orders.open_len()
+    }
+
+    /// Every owner of an order, and how many open ones it has.
+    pub fn owners(&self) -> impl Iterator<Item = (NodeId, usize)> {
+        self.orders.open_by_owner()
+    }
+
+    /// Forgets an owner with all its orders, for want of room; returns them. What it signs from then
+    /// on is taken in as from somebody new.
+    pub fn forget_owner(&mut self, owner: &NodeId) -> Vec<OrderId> {
+        let forgotten = self.orders.forget_all_of(owner);
+        self.heads.forget(owner);
+        forgotten
+    }
+
     /// What takers may ask of an order for now: [`OrderState::open`] if its owner is live by the
     /// clock that the ledger was last shown, else nothing.
     #[must_use]

@@ -10,8 +10,8 @@ use crate::types::NodeId;
 /// It depends on nothing but the key. Then those who stay are the same ones on every node, and
 /// all of their orders are there, whatever came first: any rule that looks at their orders as well
 /// would judge an owner by what happens to be known of it at that moment.
-pub(super) type Work = [u8; 32];
+pub(crate) type Work = [u8; 32];
 
-pub(super) fn work(owner: &NodeId) -> Work {
+pub(crate) fn work(owner: &NodeId) -> Work {
     Sha256::digest(owner.0).into()
 }

@@ -28,6 +28,7 @@ impl Node {
             .apply(statement.clone(), |id| own.contains(id), now);
         match applied {
             Applied::New { .. } => {
+                self.note_brought(owner, from);
                 if let Some(conn) = from {
                     self.router.learn_path(owner, conn);
                     self.deliver_waiting(owner, now);
@@ -38,12 +39,23 @@ impl Node {
                     self.check_owner(owner, now);
                 }
                 self.tell_news(Retained::Statement(statement), from, found, now);
+                self.keep_within_room(now);
             }
             Applied::Known | Applied::Stale => {
                 self.known_already(&statement.hash().0, &[owner], from, found, now);
             }
             Applied::Quarantined => self.counters.count("statement_early"),
-            Applied::Refused(refusal) => self.counters.count(refusal.reason()),
+            Applied::Refused(refusal) => {
+                self.counters.count(refusal.reason());
+                self.vain(from, now);
+            }
+        }
+    }
+
+    /// What somebody brought was of no use.
+    fn vain(&mut self, from: Option<ConnId>, now: Now) {
+        if let Some(conn) = from {
+            self.peers.in_vain(conn, 1, now);
         }
     }
 
@@ -122,6 +134,7 @@ impl Node {
             }
             Applied::Refused(refusal) => {
                 self.counters.count(refusal.reason());
+                self.vain(from, now);
                 return false;
             }
         }
@@ -149,6 +162,10 @@ impl Node {
                 own: involved,
             });
         }
+        for place in [trade.maker(), trade.taker()] {
+            self.note_brought(place.owner(), from);
+        }
+        self.keep_within_room(now);
         self.resolve(&trade.take_id(), None, now);
         for place in [trade.maker(), trade.taker()] {
             let id = OrderId::from(place.hash());

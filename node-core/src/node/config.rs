@@ -1,6 +1,7 @@
 //! The node's settings: plain data, checked where they enter (`client::Config`).
 
 use super::io::Way;
+use super::limits::Limits;
 use crate::orderbook::SelfTrade;
 use crate::protocol::LegacyPolicy;
 use crate::types::{Amount, Millis, NetworkId, Pair, PeerAddress, Price, UserId};
@@ -34,6 +35,8 @@ pub struct NodeConfig {
     pub max_order_price: Price,
     /// Own orders a second and a minute, if limited.
     pub order_rate: Option<OrderRate>,
+    /// What others may claim of this node.
+    pub limits: Limits,
 }
 
 /// By which ways peers are reached.

@@ -7,7 +7,7 @@ use super::peers::Admission;
 use super::peers::policy::Merit;
 use super::view::Direction;
 use crate::ledger::Retained;
-use crate::protocol::{Dialect, ErrorCode, Message, PeerInfo, encode};
+use crate::protocol::{Dialect, ErrorCode, Message, PeerEntry, PeerInfo, encode};
 use crate::types::{Now, PeerAddress, PeerId};
 
 impl Node {
@@ -31,16 +31,16 @@ impl Node {
                 self.close(old, None, "duplicate");
             }
             Admission::Full { dialect, others } => {
-                let reason = "peer_limit";
-                self.counters.count(reason);
-                if self.config.peer_exchange && !others.is_empty() {
-                    // Who knows only nodes that are full would stay alone.
-                    let message = Message::PeerExchange(others);
-                    self.send_in(dialect, conn, Class::Control, &message, now);
-                }
-                let message = "no place is free for another peer".to_owned();
-                self.close(conn, Some((ErrorCode::PeerLimitReached, message)), reason);
+                self.send_away(conn, dialect, others, "peer_limit", now);
                 return;
+            }
+            Admission::InPlaceOf {
+                out,
+                dialect,
+                others,
+            } => {
+                self.send_away(out, dialect, others, "made_room", now);
+                self.on_disconnected(out, "made_room", now);
             }
             Admission::Refused { error, reason } => {
                 self.counters.count(reason);
@@ -87,6 +87,25 @@ impl Node {
             peer: session.id,
             reason: reason.to_owned(),
         });
+    }
+
+    /// Ends a session for which there is no place, here or any more. Who knew only nodes that are
+    /// full would stay alone, so it is told of others first.
+    fn send_away(
+        &mut self,
+        conn: ConnId,
+        dialect: Dialect,
+        others: Vec<PeerEntry>,
+        reason: &'static str,
+        now: Now,
+    ) {
+        self.counters.count(reason);
+        if self.config.peer_exchange && !others.is_empty() {
+            let message = Message::PeerExchange(others);
+            self.send_in(dialect, conn, Class::Control, &message, now);
+        }
+        let message = "no place is free for another peer".to_owned();
+        self.close(conn, Some((ErrorCode::PeerLimitReached, message)), reason);
     }
 
     /// Nothing is told to this connection any more, nor asked.

@@ -17,6 +17,7 @@ use super::persist::FreshTrade;
 use super::rate::RateLimit;
 use super::restore::Boot;
 use super::rng::Rng;
+use super::room::Brought;
 use super::router::MessageRouter;
 use super::sequence::Sequence;
 use super::sync::Sync;
@@ -47,6 +48,7 @@ pub struct Node {
     pub(super) gossip: Gossip,
     pub(super) wanted: Wanted,
     pub(super) sync: Sync,
+    pub(super) brought: Brought,
     pub(super) market: Market,
     pub(super) own: OwnOrders,
     pub(super) takes: Takes,
@@ -90,12 +92,7 @@ impl Node {
     #[must_use]
     pub fn new(config: NodeConfig, identity: Arc<Identity>, seed: [u8; 32], now: Now) -> Self {
         let mut rng = Rng::new(seed);
-        let peers = PeerManager::new(
-            identity.node_id(),
-            config.max_peers,
-            config.reconnect_interval,
-            config.ways,
-        );
+        let peers = PeerManager::new(identity.node_id(), &config, rng.seed(), now);
         Self {
             sequence: Sequence::starting(now),
             peers,
@@ -103,6 +100,7 @@ impl Node {
             gossip: Gossip::default(),
             wanted: Wanted::default(),
             sync: Sync::default(),
+            brought: Brought::default(),
             market: Market::new(&config, identity.node_id(), rng.wide()),
             own: OwnOrders::default(),
             takes: Takes::default(),
@@ -225,8 +223,12 @@ impl Node {
             let (bid, ask) = self.market.best();
             self.event(Event::Book { bid, ask });
         }
+        self.hold_back(now);
         if self.peers.take_changed() {
             self.outputs.push(Output::SavePeers);
+        }
+        if self.peers.take_bans_changed() {
+            self.outputs.push(Output::SaveBans);
         }
         self.persist_changes();
         into.append(&mut self.outputs);

@@ -10,6 +10,7 @@ impl Node {
     /// Passes a message for somebody else on: directly, along the known way, or to everybody.
     pub(super) fn pass_on(&mut self, from: ConnId, mut forward: Forward, now: Now) {
         if !self.router.first_sight(&forward.id) {
+            self.peers.in_vain(from, 1, now);
             return;
         }
         self.router.learn_path(forward.from, from);
@@ -29,6 +30,12 @@ impl Node {
         };
         match direct.or_else(known) {
             Some(via) => self.send(via, Class::Control, &Message::Forward(forward), now),
+            // Whoever could make every neighbour send to all of theirs at will would need no other
+            // weapon.
+            None if !self.peers.may_flood(from, now) => {
+                self.counters.count("forward_rate");
+                self.peers.in_vain(from, 1, now);
+            }
             None => {
                 forward.hops = hops.min(FLOOD_HOPS);
                 self.flood(forward, Some(from), now);

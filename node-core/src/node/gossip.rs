@@ -33,7 +33,7 @@ use crate::types::{Millis, NodeId, Now};
 /// This node's own word goes whole to so many peers.
 const OWN_EAGER: usize = 50;
 /// Others' word goes whole to so many eager peers at most.
-const PASSED_EAGER: usize = 8;
+const PASSED_EAGER: usize = 50;
 /// What came straight from its owner goes whole besides to so many of five that are not eager...
 const STRAIGHT_OF_FIVE: usize = 4;
 /// ... or to as many as let each node that is no neighbour of the owner get it about so often.
@@ -467,7 +467,7 @@ pub(super) fn queue_bulk(
 mod tests {
     use super::*;
     use crate::ledger::{Identity, Inventory, Ka, Payload};
-    use crate::node::Ways;
+    use crate::node::tests::config;
 
     fn keep_alive(identity: &Identity, n: u64) -> Retained {
         let ka = Ka {
@@ -486,13 +486,13 @@ mod tests {
     fn announcements_that_wait_for_one_peer_are_bounded() {
         let identity = Identity::from_seed([1; 32]);
         let own_id = identity.node_id();
-        let mut peers = PeerManager::new(own_id, 50, Millis(1), Ways::DIRECT);
-        let mut gossip = Gossip::default();
-        gossip.add_link(ConnId(1));
         let now = Now {
             mono: STEP,
             wall: Millis(5),
         };
+        let mut peers = PeerManager::new(own_id, &config(), [0; 32], now);
+        let mut gossip = Gossip::default();
+        gossip.add_link(ConnId(1));
         let known = keep_alive(&identity, 1);
         let mut outputs = Vec::new();
         for _ in 0..ANNOUNCED + 10 {

@@ -96,13 +96,16 @@ fn verify_take(take: TakeRequest, route: Option<Route>, verifier: &Verifier) -> 
         .verify_batch(vec![take.req, take.place])
         .into_iter()
         .collect();
+    let relayed = route.is_some();
     match checked.map(<[Statement; 2]>::try_from) {
         Ok(Ok([req, place])) => Incoming::Take { route, req, place },
         Ok(Err(_)) => Incoming::Invalid {
             reason: "malformed",
+            relayed,
         },
         Err(error) => Incoming::Invalid {
             reason: error.label(),
+            relayed,
         },
     }
 }
@@ -112,6 +115,7 @@ fn verify_answer(answer: TakeAnswer, route: Option<Route>, verifier: &Verifier) 
         Ok(answer) => Incoming::Answer { route, answer },
         Err(error) => Incoming::Invalid {
             reason: error.label(),
+            relayed: route.is_some(),
         },
     }
 }

@@ -159,6 +159,8 @@ pub enum Incoming {
     Invalid {
         /// The label that is counted.
         reason: &'static str,
+        /// Whether a relay passed it on, which can't know what it carries.
+        relayed: bool,
     },
 }
 
@@ -192,6 +194,14 @@ pub enum Output {
         /// The encoded message.
         message: Bytes,
     },
+    /// Read nothing more of this connection before then: its peer has used more than its share. What
+    /// it sends meanwhile stays with it.
+    Pause {
+        /// Which connection.
+        conn: ConnId,
+        /// On the monotonic clock; never more than some seconds ahead.
+        until: Millis,
+    },
     /// Send what is queued, then the error if there is one, and close. `Disconnected` follows.
     Close {
         /// Which connection.
@@ -206,6 +216,8 @@ pub enum Output {
     Persist(Write),
     /// The known peers changed: write them down when convenient.
     SavePeers,
+    /// The bans changed: write them down.
+    SaveBans,
     /// Tell whoever listens.
     Event(Event),
     /// The order that `submit` started is filled, closed or published: answer its submitter.

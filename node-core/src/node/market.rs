@@ -123,6 +123,13 @@ impl Market {
         changed
     }
 
+    /// Forgets an owner with all its orders; says how many.
+    pub(super) fn forget_owner(&mut self, owner: NodeId, now: Now) -> usize {
+        let forgotten = self.ledger.forget_owner(&owner);
+        self.follow(&forgotten, |_| false, now);
+        forgotten.len()
+    }
+
     /// What came too early and is due now.
     pub(super) fn release_due(&mut self, now: Now) -> Released {
         self.ledger.release_due(now.wall)

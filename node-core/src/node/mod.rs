@@ -5,6 +5,7 @@
 //! simulator.
 
 mod apply;
+mod banning;
 mod clock;
 mod config;
 mod connections;
@@ -19,6 +20,7 @@ mod inspect;
 mod io;
 mod keep_alive;
 mod legacy;
+mod limits;
 mod maker;
 mod market;
 mod news;
@@ -32,6 +34,7 @@ mod receive;
 mod recent;
 mod restore;
 mod rng;
+mod room;
 mod router;
 mod sequence;
 mod stored;
@@ -55,8 +58,9 @@ pub use io::{
     CancelError, Class, ConnId, Event, Incoming, Input, NewOrder, OrderError, OrderKind, Output,
     Route, TimeInForce, Way,
 };
+pub use limits::Limits;
 pub use order_text::OrderText;
-pub use peers::PersistedPeer;
+pub use peers::{Ban, BanTarget, PersistedPeer};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use peers::{Scope, may_pass, scope};
 pub use view::{

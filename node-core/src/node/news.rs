@@ -32,6 +32,9 @@ impl Node {
         if self.is_being_read(from, what.ts(), now) {
             return;
         }
+        if let Some(conn) = from {
+            self.peers.brought_news(conn);
+        }
         let reach = match found {
             Some(Found::Compared) => Reach::Announced,
             Some(Found::Announced) | None => Reach::Passed,
@@ -52,6 +55,7 @@ impl Node {
         let Some(conn) = from else {
             return;
         };
+        self.peers.in_vain(conn, 1, now);
         let teller = self.peers.get(conn).and_then(|peer| peer.id.node());
         let asked_or_own = found.is_some() || teller.is_some_and(|id| owners.contains(&id));
         if asked_or_own {
@@ -80,6 +84,8 @@ impl Node {
         if !self.admits(conn, Cost::Lookup, now) {
             return;
         }
+        // Each takes a search, whether or not it is found.
+        self.peers.chatted(conn, prefixes.len() / 16, now);
         let mut items = Vec::new();
         for prefix in prefixes.iter().take(SENT_AT_ONCE) {
             if let Some(item) = self.gossip.recent().get(prefix) {

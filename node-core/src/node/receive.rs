@@ -1,7 +1,7 @@
 //! Messages of ready sessions: who says what, and what follows from it.
 
 use super::core::Node;
-use super::io::{Class, ConnId, Incoming, Route};
+use super::io::{Class, ConnId, Incoming, Output, Route};
 use super::peers::PeerSession;
 use super::peers::policy::Merit;
 use crate::protocol::{Dialect, ErrorCode, Message};
@@ -13,10 +13,16 @@ impl Node {
             return;
         };
         let (id, signed) = (peer.id.clone(), peer.speaks_x1());
-        self.peers.heard(conn, bytes, now);
+        self.peers.heard(conn, bytes, signatures(&message), now);
         match message {
-            Incoming::Plain(message) => self.on_plain(conn, &id, message, now),
-            _ if !signed => self.counters.count("unexpected_message"),
+            Incoming::Plain(message) => {
+                self.peers.chatted(conn, cost(&message), now);
+                self.on_plain(conn, &id, message, now);
+            }
+            _ if !signed => {
+                self.peers.chatted(conn, 1, now);
+                self.counters.count("unexpected_message");
+            }
             Incoming::Statements { valid, refused } => {
                 for statement in valid {
                     self.on_statement(statement, Some(conn), now);
@@ -52,7 +58,15 @@ impl Node {
             }
             Incoming::Forward(Message::Forward(forward)) => self.pass_on(conn, forward, now),
             Incoming::Forward(_) => self.counters.count("unexpected_message"),
-            Incoming::Invalid { reason } => self.refused(conn, &[reason], now),
+            Incoming::Invalid {
+                reason,
+                relayed: false,
+            } => self.refused(conn, &[reason], now),
+            // Whoever made it can be any node, so nobody is blamed; the relay only pays for it.
+            Incoming::Invalid { reason, .. } => {
+                self.counters.count(reason);
+                self.peers.in_vain(conn, 1, now);
+            }
         }
     }
 
@@ -152,8 +166,45 @@ impl Node {
         }
     }
 
+    /// Holds back whoever used more than its share in this batch.
+    pub(super) fn hold_back(&mut self, now: Now) {
+        for (conn, verdict) in self.peers.take_verdicts(now) {
+            self.counters.count("held_back");
+            let until = verdict.until;
+            self.outputs.push(Output::Pause { conn, until });
+            if verdict.blame {
+                self.blame(conn, Merit::RateExcess, now);
+            }
+        }
+    }
+
     /// Whether a forwarded message is seen for the first time; others always are.
     fn is_first(&mut self, route: Option<&Route>) -> bool {
         route.is_none_or(|route| self.router.first_sight(&route.id))
+    }
+}
+
+/// How many signatures were looked at for a message.
+fn signatures(message: &Incoming) -> usize {
+    match message {
+        Incoming::Statements { valid, refused } => valid.len() + refused.len(),
+        Incoming::Trades { valid, refused } => 4 * (valid.len() + refused.len()),
+        Incoming::Proofs { valid, refused } => 2 * (valid.len() + refused.len()),
+        Incoming::Take { .. } => 2,
+        Incoming::Answer { .. } | Incoming::Invalid { .. } => 1,
+        Incoming::Plain(_) | Incoming::Forward(_) => 0,
+    }
+}
+
+/// What a message that carries nothing signed uses of what a peer may chatter: about as much as the
+/// work that it makes. What is unsigned is bounded where it is kept.
+fn cost(message: &Message) -> usize {
+    match message {
+        Message::PeerExchange(entries) => 1 + entries.len(),
+        Message::PeerExchangeRequest => 20,
+        Message::Have(prefixes) => 1 + prefixes.len() / 16,
+        Message::OrderbookSyncRequest => 100,
+        Message::OrderbookSyncResponse(orders) => 1 + orders.len(),
+        _ => 1,
     }
 }

@@ -17,6 +17,15 @@ impl Rng {
         self.0.next_u64()
     }
 
+    /// What another generator begins with.
+    pub(super) fn seed(&mut self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        for part in seed.chunks_mut(8) {
+            part.copy_from_slice(&self.next().to_be_bytes());
+        }
+        seed
+    }
+
     pub(super) fn wide(&mut self) -> u128 {
         u128::from(self.next()) << 64 | u128::from(self.next())
     }

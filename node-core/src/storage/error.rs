@@ -15,6 +15,17 @@ pub enum StorageError {
         /// The directory.
         path: PathBuf,
     },
+    /// Others than its owner can read or write a file that is nobody else's business.
+    #[error(
+        "the file {} can be read or written by others (mode {mode:o}); if nobody has used that, \
+         run: chmod 600 {}", path.display(), path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its rights.
+        mode: u32,
+    },
     /// The file with the node's key holds no key. It is left as it is: a new key would be another
     /// node, without this one's orders.
     #[error(
@@ -63,6 +74,7 @@ impl StorageError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::InUse { .. } => "DATA_DIR_IN_USE",
+            Self::Exposed { .. } => "FILE_EXPOSED",
             Self::DamagedKey { .. } => "KEY_DAMAGED",
             Self::DamagedJournal { .. } => "JOURNAL_DAMAGED",
             Self::Closed { .. } => "JOURNAL_CLOSED",

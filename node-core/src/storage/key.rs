@@ -1,13 +1,13 @@
 //! The node's key on disk: 64 lower-case hex digits, the Ed25519 seed of 32 bytes, and a newline.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use tracing::{info, warn};
+use tracing::info;
 use zeroize::Zeroizing;
 
-use super::{DataDir, StorageError, atomic};
+use super::{DataDir, StorageError, atomic, check_private};
 
 /// The file in the data directory that holds the key, readable by its owner only.
 pub const KEY_FILE: &str = "node.key";
@@ -19,10 +19,8 @@ impl DataDir {
     /// The seed of the node's key. `fresh` becomes the key where there is none yet, and is
     /// durable before this returns.
     ///
-    /// A file that others can read is used, with a warning in the log.
-    ///
     /// # Errors
-    /// [`StorageError::DamagedKey`] for a file that holds no key, which is left as it is;
+    /// [`StorageError::Exposed`] for a file that others can read; [`StorageError::DamagedKey`] for a file that holds no key, which is left as it is;
     /// [`StorageError::Io`] where it can't be read or written.
     pub fn load_or_create_key(
         &self,
@@ -61,7 +59,7 @@ fn create(path: &Path, seed: &[u8; 32]) -> Result<(), StorageError> {
 }
 
 fn load(path: &Path, file: File) -> Result<Zeroizing<[u8; 32]>, StorageError> {
-    warn_if_shared(path);
+    check_private(path)?;
     let damaged = |problem| StorageError::DamagedKey {
         path: path.to_owned(),
         problem,
@@ -82,23 +80,10 @@ fn load(path: &Path, file: File) -> Result<Zeroizing<[u8; 32]>, StorageError> {
     Ok(seed)
 }
 
-#[cfg(unix)]
-fn warn_if_shared(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = fs::metadata(path).map(|data| data.permissions().mode());
-    if let Ok(mode) = mode
-        && mode & 0o077 != 0
-    {
-        let mode = format!("{:o}", mode & 0o777);
-        warn!(path = %path.display(), mode, "the node key can be read by others; use mode 600");
-    }
-}
-
-#[cfg(not(unix))]
-fn warn_if_shared(_: &Path) {}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn open() -> (tempfile::TempDir, DataDir) {
@@ -124,7 +109,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_key_file_is_its_owners_alone_and_a_shared_one_still_loads() {
+    fn a_key_file_is_its_owners_alone_and_a_shared_one_is_refused() {
         use std::os::unix::fs::PermissionsExt;
         let (_dir, data) = open();
         data.load_or_create_key(&seed(1)).unwrap();
@@ -132,6 +117,9 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = data.load_or_create_key(&seed(2)).unwrap_err();
+        assert_eq!(error.code(), "FILE_EXPOSED");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(data.load_or_create_key(&seed(2)).unwrap(), seed(1));
     }
 
@@ -142,13 +130,14 @@ mod tests {
         let long = format!("{}\n\n\n\n", "01".repeat(32));
         let bad = ["", "\n", "01", &"0g".repeat(32), &"01".repeat(33), &long];
         for content in bad {
-            fs::write(&path, content).unwrap();
+            atomic::replace(&path, content.as_bytes(), true).unwrap();
             let error = data.load_or_create_key(&seed(1)).unwrap_err();
             assert_eq!(error.code(), "KEY_DAMAGED", "{content:?}");
             assert!(error.to_string().contains(KEY_FILE), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
-        fs::write(&path, format!("{}\r\n", "AB".repeat(32))).unwrap();
+        let other_line_end = format!("{}\r\n", "AB".repeat(32));
+        atomic::replace(&path, other_line_end.as_bytes(), true).unwrap();
         assert_eq!(data.load_or_create_key(&seed(1)).unwrap(), seed(0xab));
     }
 }

@@ -1,4 +1,4 @@
-//! What a node keeps on disk: its key, its journal and the peers that it knows.
+//! What a node keeps on disk: its key, its journal, the peers that it knows and its bans.
 //!
 //! Everything here blocks; asynchronous callers use it through `spawn_blocking`. A small file is
 //! replaced whole or not at all, and a commit to the journal counts as a whole or not at all, so a
@@ -9,12 +9,14 @@ mod data_dir;
 mod error;
 mod journal;
 mod key;
-mod peers;
+mod list_file;
+mod private;
 mod store;
 
 pub use data_dir::{DataDir, LOCK_FILE};
 pub use error::StorageError;
 pub use journal::{JOURNAL_FOLDER, Journal, JournalReader, Page, TABLES_FILE};
 pub use key::KEY_FILE;
-pub use peers::{MAX_PEERS_BYTES, MAX_PEERS_ENTRIES, PeersFile};
+pub use list_file::{ListFile, MAX_LIST_BYTES, MAX_LIST_ENTRIES};
+pub use private::check_private;
 pub use store::{JournalSync, Store};

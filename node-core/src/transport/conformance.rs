@@ -29,7 +29,7 @@ struct Ends {
 }
 
 async fn open(transport: &dyn Transport) -> (Box<dyn Listener>, PeerAddress, Arc<HandshakeSlots>) {
-    let slots = Arc::new(HandshakeSlots::default());
+    let slots = HandshakeSlots::new(HandshakeLimits::DEFAULT);
     let options = ListenOptions {
         slots: Arc::clone(&slots),
         max_frame: MAX,

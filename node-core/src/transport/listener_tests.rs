@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn open(http: Option<Arc<dyn HttpHandler>>) -> (Box<dyn Listener>, SocketAddr) {
     let options = ListenOptions {
-        slots: Arc::new(HandshakeSlots::default()),
+        slots: HandshakeSlots::new(HandshakeLimits::DEFAULT),
         max_frame: 1 << 20,
         direct: true,
         http,
@@ -179,7 +179,10 @@ async fn a_handler_gets_the_request_from_its_first_byte_on() {
 #[tokio::test]
 async fn newcomers_above_the_slots_are_turned_away_and_told_of() {
     let options = ListenOptions {
-        slots: HandshakeSlots::new(2, 2),
+        slots: HandshakeSlots::new(HandshakeLimits {
+            at_once: 2,
+            ..HandshakeLimits::DEFAULT
+        }),
         max_frame: 1 << 20,
         direct: true,
         http: None,

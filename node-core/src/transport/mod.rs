@@ -33,7 +33,7 @@ pub use http::{HttpHandler, MAX_HTTP_CONNECTIONS};
 pub use memory::{MEMORY_FRAMES, MemoryTransport};
 pub use replay::HttpStream;
 pub use rpc::{HOLD_TIME, MAX_TUNNELS, TUNNEL_BATCH, TUNNEL_SILENCE};
-pub use slots::{HandshakeSlot, HandshakeSlots, MAX_HANDSHAKES, MAX_HANDSHAKES_PER_IP};
+pub use slots::{HandshakeLimits, HandshakeSlot, HandshakeSlots};
 pub use sniff::SNIFF_TIME;
 pub use tcp::TcpTransport;
 pub use websocket::WebSocketTransport;

@@ -1,21 +1,51 @@
-//! How many strangers may be on their way to a session at once.
+//! Who may come in: how many strangers may be on their way to a session at once, how often one may
+//! try, and who may not at all.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-/// Inbound connections that may be without a session at once.
-pub const MAX_HANDSHAKES: usize = 64;
-/// The same from one IPv4 address, or from one IPv6 /64, which is what one host has at least.
-/// Loopback addresses are not held to it: whoever is on this machine can take all slots anyway,
-/// and a whole network on one machine is a common way to try things out.
-pub const MAX_HANDSHAKES_PER_IP: usize = 8;
+use crate::types::{Bucket, Millis, Rate, host};
+
+/// What is asked of strangers. Loopback addresses are held to the first bound only: whoever is on
+/// this machine can take all slots anyway, and a whole network on one machine is a common way to
+/// try things out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandshakeLimits {
+    /// Inbound connections that may be without a session at once.
+    pub at_once: u32,
+    /// The same from one IPv4 address, or from one IPv6 /64, which is what one host has at least.
+    pub per_address: u32,
+    /// Connections that one such address may open in a second, on average, and ten times as many at
+    /// once.
+    pub per_second: u32,
+}
+
+impl HandshakeLimits {
+    /// What holds where nothing else is said.
+    pub const DEFAULT: Self = Self {
+        at_once: 64,
+        per_address: 8,
+        per_second: 10,
+    };
+}
+
+impl Default for HandshakeLimits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// So many addresses are watched for how often they connect; while more than that do at once, all are
+/// let in as far as there are slots.
+const WATCHED: usize = 10_000;
 
 /// Counts inbound connections that have no session yet, in all and by address.
 pub struct HandshakeSlots {
-    total: usize,
-    per_ip: usize,
+    limits: HandshakeLimits,
+    origin: Instant,
     taken: Mutex<Taken>,
 }
 
@@ -23,15 +53,19 @@ pub struct HandshakeSlots {
 struct Taken {
     total: usize,
     by_ip: HashMap<IpAddr, usize>,
+    /// How often each address connected lately.
+    tries: HashMap<IpAddr, Bucket>,
+    /// Until when.
+    banned: HashMap<IpAddr, Instant>,
 }
 
 impl HandshakeSlots {
-    /// Room for `total` connections, `per_ip` of them from one address.
+    /// Room for as many as the limits allow.
     #[must_use]
-    pub fn new(total: usize, per_ip: usize) -> Arc<Self> {
+    pub fn new(limits: HandshakeLimits) -> Arc<Self> {
         Arc::new(Self {
-            total,
-            per_ip,
+            limits,
+            origin: Instant::now(),
             taken: Mutex::default(),
         })
     }
@@ -41,26 +75,54 @@ impl HandshakeSlots {
     /// # Errors
     /// The stable label of why there is none.
     pub fn take(self: &Arc<Self>, ip: IpAddr) -> Result<HandshakeSlot, &'static str> {
+        self.take_at(ip, Instant::now())
+    }
+
+    fn take_at(self: &Arc<Self>, ip: IpAddr, now: Instant) -> Result<HandshakeSlot, &'static str> {
         let key = host(ip);
         let mut taken = self.lock();
-        if taken.total >= self.total {
+        if taken.banned.get(&key).is_some_and(|until| *until > now) {
+            return Err("banned");
+        }
+        if !key.is_loopback() && !taken.may_try(key, self.tries(), self.millis(now)) {
+            return Err("too_many_connects_from_address");
+        }
+        if taken.total >= self.limits.at_once as usize {
             return Err("too_many_handshakes");
         }
         let limit = if key.is_loopback() {
-            self.total
+            self.limits.at_once
         } else {
-            self.per_ip
+            self.limits.per_address
         };
-        let here = taken.by_ip.entry(key).or_default();
-        if *here >= limit {
+        let here = taken.by_ip.get(&key).copied().unwrap_or(0);
+        if here >= limit as usize {
             return Err("too_many_handshakes_from_address");
         }
-        *here += 1;
+        taken.by_ip.insert(key, here + 1);
         taken.total += 1;
         Ok(HandshakeSlot {
             slots: Arc::clone(self),
             key,
         })
+    }
+
+    /// Lets nobody in from these addresses until then, and everybody from all others.
+    pub fn set_banned(&self, banned: HashMap<IpAddr, Instant>) {
+        self.lock().banned = banned;
+    }
+
+    fn tries(&self) -> Rate {
+        let per_second = u64::from(self.limits.per_second);
+        Rate {
+            per_second,
+            at_once: per_second.saturating_mul(10),
+        }
+    }
+
+    fn millis(&self, now: Instant) -> Millis {
+        let since = now.saturating_duration_since(self.origin).as_millis();
+        Millis(u64::try_from(since).unwrap_or(u64::MAX))
     }
 
     /// How many are taken now.
@@ -75,21 +137,24 @@ impl HandshakeSlots {
     }
 }
 
-impl Default for HandshakeSlots {
-    fn default() -> Self {
-        Self {
-            total: MAX_HANDSHAKES,
-            per_ip: MAX_HANDSHAKES_PER_IP,
-            taken: Mutex::default(),
+impl Taken {
+    fn may_try(&mut self, ip: IpAddr, rate: Rate, now: Millis) -> bool {
+        if self.tries.len() >= WATCHED && !self.tries.contains_key(&ip) {
+            self.tries.retain(|_, bucket| !bucket.is_full(now));
+            if self.tries.len() >= WATCHED {
+                return true;
+            }
         }
+        let bucket = self.tries.entry(ip);
+        let bucket = bucket.or_insert_with(|| Bucket::full(rate, now));
+        bucket.admit(1, now)
     }
 }
 
 impl fmt::Debug for HandshakeSlots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandshakeSlots")
-            .field("total", &self.total)
-            .field("per_ip", &self.per_ip)
+            .field("limits", &self.limits)
             .field("taken", &self.taken())
             .finish()
     }
@@ -115,27 +180,27 @@ impl Drop for HandshakeSlot {
     }
 }
 
-/// What counts as one host.
-fn host(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => {
-            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (!0 << 64)))
-        }
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
 
+    fn slots(at_once: u32, per_address: u32) -> Arc<HandshakeSlots> {
+        HandshakeSlots::new(HandshakeLimits {
+            at_once,
+            per_address,
+            per_second: 10,
+        })
+    }
+
     #[test]
     fn one_address_takes_its_share_and_no_more() {
-        let slots = HandshakeSlots::new(4, 2);
+        let slots = slots(4, 2);
         let _first = slots.take(ip("10.0.0.1")).unwrap();
         let second = slots.take(ip("::ffff:10.0.0.1")).unwrap();
         let refused = slots.take(ip("10.0.0.1")).unwrap_err();
@@ -150,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_host_has_a_whole_ipv6_64() {
-        let slots = HandshakeSlots::new(4, 1);
+        let slots = slots(4, 1);
         let _first = slots.take(ip("2001:db8::1")).unwrap();
         assert!(slots.take(ip("2001:db8::ffff:1")).is_err());
         assert!(slots.take(ip("2001:db8:0:1::1")).is_ok());
@@ -158,7 +223,7 @@ mod tests {
 
     #[test]
     fn loopback_may_take_all_slots() {
-        let slots = HandshakeSlots::new(3, 1);
+        let slots = slots(3, 1);
         let held: Vec<_> = (0..3)
             .map(|_| slots.take(ip("127.0.0.1")).unwrap())
             .collect();
@@ -166,5 +231,53 @@ mod tests {
         drop(held);
         assert_eq!(slots.taken(), 0);
         assert!(slots.lock().by_ip.is_empty());
+    }
+
+    #[test]
+    fn who_connects_again_and_again_waits() {
+        let slots = slots(4, 4);
+        let start = Instant::now();
+        let tries = |ip: IpAddr, now| {
+            (0..1_000)
+                .filter(|_| slots.take_at(ip, now).is_ok())
+                .count()
+        };
+        assert_eq!(tries(ip("203.0.113.1"), start), 100);
+        assert_eq!(tries(ip("203.0.113.1"), start + Duration::from_secs(1)), 10);
+        assert_eq!(tries(ip("203.0.113.2"), start), 100);
+        assert_eq!(tries(ip("127.0.0.1"), start), 1_000);
+    }
+
+    #[test]
+    fn what_is_watched_is_bounded_and_forgotten_after_a_pause() {
+        let slots = slots(4, 4);
+        let start = Instant::now();
+        for n in 0..2 * WATCHED as u32 {
+            assert!(
+                slots
+                    .take_at(IpAddr::from((n + (1 << 28)).to_be_bytes()), start)
+                    .is_ok()
+            );
+        }
+        assert_eq!(slots.lock().tries.len(), WATCHED);
+        let later = start + Duration::from_secs(60);
+        assert!(slots.take_at(ip("203.0.113.1"), later).is_ok());
+        assert_eq!(slots.lock().tries.len(), 1);
+    }
+
+    #[test]
+    fn nobody_comes_in_from_a_banned_address_until_the_ban_is_over() {
+        let slots = slots(4, 4);
+        let start = Instant::now();
+        let until = start + Duration::from_secs(10);
+        slots.set_banned(HashMap::from([(ip("203.0.113.1"), until)]));
+        assert_eq!(
+            slots.take_at(ip("203.0.113.1"), start).unwrap_err(),
+            "banned"
+        );
+        assert!(slots.take_at(ip("203.0.113.2"), start).is_ok());
+        assert!(slots.take_at(ip("203.0.113.1"), until).is_ok());
+        slots.set_banned(HashMap::new());
+        assert!(slots.take_at(ip("203.0.113.1"), start).is_ok());
     }
 }

@@ -1,18 +1,22 @@
 //! Values with a meaning: what crosses layers is a `NodeId`, a `Price`, a `Millis`, never a bare
 //! string or integer.
 
+mod bucket;
 mod decimal;
 mod ids;
 mod invalid;
+mod ip_group;
 mod network;
 mod pair;
 mod side;
 mod time;
 mod user_id;
 
+pub(crate) use bucket::{Bucket, Rate};
 pub use decimal::{Amount, MAX_UNITS, Price, SCALE};
 pub use ids::{NodeId, OrderId, StatementHash, TakeId, TradeId};
 pub use invalid::InvalidValue;
+pub(crate) use ip_group::{host, subnet};
 pub use network::{NetworkId, PeerAddress, PeerId};
 pub use pair::Pair;
 pub use side::Side;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use meshbook::client::{HistoryPage, HistoryQuery};
 use reqwest::{Method, RequestBuilder, StatusCode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -122,6 +123,15 @@ impl Control {
             }
             failure
         })
+    }
+
+    /// `POST` to a path.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.send(self.request(Method::POST, path).json(body)).await
     }
 
     /// `DELETE` of a path.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use meshbook::storage::check_private;
 use serde::{Deserialize, Serialize};
 
 /// The file's name in the data directory.
@@ -59,9 +60,11 @@ impl ControlFile {
     /// What the file says; `None` where there is none.
     ///
     /// # Errors
-    /// Where it can't be read or doesn't hold what it should.
+    /// Where it can't be read, doesn't hold what it should, or others can read it.
     pub(crate) fn read(data_dir: &Path) -> io::Result<Option<Self>> {
-        match fs::read(Self::path(data_dir)) {
+        let path = Self::path(data_dir);
+        check_private(&path).map_err(io::Error::other)?;
+        match fs::read(path) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -143,7 +146,17 @@ mod tests {
     #[test]
     fn a_damaged_file_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(ControlFile::path(dir.path()), "{").unwrap();
+        let path = ControlFile::path(dir.path());
+        some().write(dir.path()).unwrap();
+        fs::write(&path, "{").unwrap();
         assert!(ControlFile::read(dir.path()).is_err());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            some().write(dir.path()).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            let error = ControlFile::read(dir.path()).unwrap_err();
+            assert!(error.to_string().contains("chmod 600"), "{error}");
+        }
     }
 }

@@ -14,4 +14,6 @@ pub(crate) use client::Control;
 pub(crate) use file::ControlFile;
 pub(crate) use history::OrdersPage;
 pub(crate) use server::{Server, Shared};
-pub(crate) use wire::{Cancelled, DEPTHS, LIMITS, OrderKindName, PlaceOrder, StatusView, count};
+pub(crate) use wire::{
+    Cancelled, DEPTHS, LIMITS, OrderKindName, PlaceBan, PlaceOrder, StatusView, Unbanned, count,
+};

@@ -10,10 +10,10 @@ use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use meshbook::client::{ExchangeClient, History};
-use meshbook::node::{CancelError, OrderError};
+use meshbook::client::{BanError, ExchangeClient, History};
+use meshbook::node::{BanTarget, CancelError, OrderError};
 use meshbook::types::{InvalidValue, NetworkId, OrderId};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use super::auth::{Guard, Refusal};
 use super::events;
 use super::history::{self, READERS};
-use super::wire::{Cancelled, DEPTHS, LIMITS, PlaceOrder, StatusView, count};
+use super::wire::{Cancelled, DEPTHS, LIMITS, PlaceBan, PlaceOrder, StatusView, Unbanned, count};
 use crate::failure::{ErrorBody, Problem};
 use crate::http::{self, Stop};
 
@@ -105,6 +105,8 @@ fn router(address: SocketAddr, token: String, shared: Shared, stop: Stop) -> Rou
         .route("/v1/history/trades", get(history::trades))
         .route("/v1/history/orders", get(history::orders))
         .route("/v1/unsigned", get(unsigned))
+        .route("/v1/bans", get(bans).post(ban))
+        .route("/v1/bans/{peer}", delete(unban))
         .route("/v1/counters", get(counters))
         .route("/v1/events", get(events::upgrade))
         .fallback(|| async { ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "no such address") })
@@ -225,27 +227,12 @@ async fn place(
     State(context): Ctx,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let body = body.map_err(|rejection| {
-        let code = rejection.status();
-        let message = format!("a body of at most {MAX_BODY} bytes is wanted: {rejection}");
-        ApiError::new(code, "BAD_BODY", &message)
-    })?;
-    let order = PlaceOrder::from_json(&body)?.read()?;
+    let order = PlaceOrder::from_json(&whole(body)?)?.read()?;
     // On a task of its own: once taken up, the order goes its way even if nobody waits for the
     // answer any more.
     let client = Arc::clone(&context.shared.client);
     let submitted = tokio::spawn(async move { client.submit_order(order).await });
-    match submitted.await {
-        Ok(result) => Ok(Json(result?).into_response()),
-        Err(_) => {
-            let code = StatusCode::INTERNAL_SERVER_ERROR;
-            Err(ApiError::new(
-                code,
-                "INTERNAL",
-                "the node failed at this order",
-            ))
-        }
-    }
+    Ok(Json(finished(submitted).await??).into_response())
 }
 
 async fn cancel(State(context): Ctx, Path(id): Path<String>) -> Result<Response, ApiError> {
@@ -262,6 +249,50 @@ async fn trades(State(context): Ctx, Query(pairs): Pairs) -> Result<Response, Ap
 
 async fn unsigned(State(context): Ctx) -> Response {
     Json(context.shared.client.unsigned()).into_response()
+}
+
+async fn bans(State(context): Ctx) -> Response {
+    Json(context.shared.client.bans()).into_response()
+}
+
+async fn ban(
+    State(context): Ctx,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let PlaceBan { peer, duration } = PlaceBan::from_json(&whole(body)?)?;
+    // On a task of its own, so that it is written also if nobody waits for the answer any more.
+    let client = Arc::clone(&context.shared.client);
+    let banned = tokio::spawn(async move { client.ban(peer, duration).await });
+    Ok(Json(finished(banned).await??).into_response())
+}
+
+async fn unban(State(context): Ctx, Path(peer): Path<String>) -> Result<Response, ApiError> {
+    let peer: BanTarget = peer.parse::<BanTarget>()?;
+    let client = Arc::clone(&context.shared.client);
+    let held = tokio::spawn(async move { client.unban(peer).await });
+    if !finished(held).await?? {
+        let message = format!("{peer} is not banned");
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "NOT_BANNED", &message));
+    }
+    let success = true;
+    Ok(Json(Unbanned { success, peer }).into_response())
+}
+
+/// A body as it came, if it isn't too long.
+fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {
+    body.map_err(|rejection| {
+        let code = rejection.status();
+        let message = format!("a body of at most {MAX_BODY} bytes is wanted: {rejection}");
+        ApiError::new(code, "BAD_BODY", &message)
+    })
+}
+
+/// What a task of its own came to.
+async fn finished<T>(task: tokio::task::JoinHandle<T>) -> Result<T, ApiError> {
+    task.await.map_err(|_| {
+        let code = StatusCode::INTERNAL_SERVER_ERROR;
+        ApiError::new(code, "INTERNAL", "the node failed at this request")
+    })
 }
 
 async fn counters(State(context): Ctx) -> Response {
@@ -346,6 +377,22 @@ impl From<OrderError> for ApiError {
             problem.field = Some(value.field);
         }
         Self { status, problem }
+    }
+}
+
+impl From<BanError> for ApiError {
+    fn from(error: BanError) -> Self {
+        match error {
+            BanError::Invalid(value) => value.into(),
+            BanError::Storage(why) => {
+                let message = BanError::Storage(why).to_string();
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORAGE_FAILED", &message)
+            }
+            other => {
+                let code = StatusCode::SERVICE_UNAVAILABLE;
+                Self::new(code, "SHUTTING_DOWN", &other.to_string())
+            }
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use meshbook::node::{NewOrder, OrderText, P2pStats};
-use meshbook::types::{InvalidValue, OrderId, Pair, Side, UserId};
+use meshbook::node::{BanTarget, NewOrder, OrderText, P2pStats};
+use meshbook::types::{InvalidValue, Millis, OrderId, Pair, Side, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -30,6 +30,57 @@ pub(crate) struct PlaceOrder {
     /// The node's user where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) user_id: Option<String>,
+}
+
+/// The body of `POST /v1/bans`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct PlaceBan {
+    pub(crate) peer: BanTarget,
+    /// In milliseconds.
+    pub(crate) duration: Millis,
+}
+
+impl PlaceBan {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// The first field that is missing, unknown, or not allowed.
+    pub(crate) fn from_json(body: &[u8]) -> Result<Self, InvalidValue> {
+        let mut fields = object(body)?;
+        let peer = fields.remove("peer").unwrap_or_default();
+        let duration = fields.remove("duration").unwrap_or_default();
+        let known = "no such field; there are peer, duration";
+        nothing_else(&fields, known)?;
+        let milliseconds = duration.as_u64().ok_or_else(|| {
+            let allowed = "a whole number of milliseconds";
+            InvalidValue::new("duration", duration.to_string(), allowed)
+        })?;
+        Ok(Self {
+            peer: peer.as_str().unwrap_or_default().parse()?,
+            duration: Millis(milliseconds),
+        })
+    }
+}
+
+/// A body that is a JSON object.
+fn object(body: &[u8]) -> Result<Map<String, Value>, InvalidValue> {
+    serde_json::from_slice(body)
+        .map_err(|error| InvalidValue::new("body", "", format!("a JSON object ({error})")))
+}
+
+/// Refuses what is left of a body after all known fields were taken out.
+fn nothing_else(fields: &Map<String, Value>, allowed: &str) -> Result<(), InvalidValue> {
+    match fields.iter().next() {
+        Some((name, value)) => Err(InvalidValue::new(name, value.to_string(), allowed)),
+        None => Ok(()),
+    }
+}
+
+/// The answer to `DELETE /v1/bans/PEER`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Unbanned {
+    pub(crate) success: bool,
+    pub(crate) peer: BanTarget,
 }
 
 /// The kind of an order by name.
@@ -83,10 +134,7 @@ impl PlaceOrder {
     /// # Errors
     /// The first field that is missing, unknown, or of the wrong type.
     pub(crate) fn from_json(body: &[u8]) -> Result<Self, InvalidValue> {
-        let not_json = |error: serde_json::Error| {
-            InvalidValue::new("body", "", format!("a JSON object ({error})"))
-        };
-        let mut fields: Map<String, Value> = serde_json::from_slice(body).map_err(not_json)?;
+        let mut fields = object(body)?;
         let mut take = |name: &str, allowed: &str| match fields.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -100,10 +148,8 @@ impl PlaceOrder {
         let kind = take("type", "limit or market")?;
         let time_in_force = take("timeInForce", "gtc, ioc, fok or post")?;
         let user_id = take("userId", "a string")?;
-        if let Some((name, value)) = fields.iter().next() {
-            let allowed = "no such field; there are side, amount, price, type, timeInForce, userId";
-            return Err(InvalidValue::new(name, value.to_string(), allowed));
-        }
+        let known = "no such field; there are side, amount, price, type, timeInForce, userId";
+        nothing_else(&fields, known)?;
         let kind = kind.map(|text| text.parse()).transpose()?;
         Ok(Self {
             side: side.unwrap_or_default().parse()?,

@@ -11,7 +11,7 @@ use serde::Serialize;
 pub(crate) use table::side_by_side;
 pub(crate) use time::iso;
 pub(crate) use views::{
-    book, known_peers, label, order_result, orders, peers, status, trades, unsigned,
+    banned, bans, book, known_peers, label, order_result, orders, peers, status, trades, unsigned,
 };
 
 use crate::failure::Failure;

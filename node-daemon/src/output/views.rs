@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use meshbook::node::{BookSnapshot, Level, Order, OrderResult, PeerView, Trade, UnsignedView};
+use meshbook::node::{Ban, BookSnapshot, Level, Order, OrderResult, PeerView, Trade, UnsignedView};
 use meshbook::types::{Millis, Side};
 use serde::Serialize;
 
@@ -183,6 +183,31 @@ pub(crate) fn known_peers(list: &[PeerView]) -> String {
         ("DIALED (UTC)", Align::Left),
         ("FAILURES", Align::Right),
         ("SEEN (UTC)", Align::Left),
+    ];
+    table(head, &rows)
+}
+
+/// A ban that was just set.
+pub(crate) fn banned(ban: &Ban) -> String {
+    format!("{} is banned until {} UTC\n", ban.peer, utc(ban.until))
+}
+
+/// The bans that hold.
+pub(crate) fn bans(list: &[Ban]) -> String {
+    if list.is_empty() {
+        return "Nobody is banned.\n".to_owned();
+    }
+    let rows: Vec<[String; 3]> = list
+        .iter()
+        .map(|ban| {
+            let by = if ban.by_user { "user" } else { "node" };
+            [ban.peer.to_string(), by.to_owned(), utc(ban.until)]
+        })
+        .collect();
+    let head = [
+        ("PEER", Align::Left),
+        ("BY", Align::Left),
+        ("UNTIL (UTC)", Align::Left),
     ];
     table(head, &rows)
 }

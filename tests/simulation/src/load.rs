@@ -1,6 +1,6 @@
 //! Who there is, and what users do.
 
-use meshbook::node::{NewOrder, NodeConfig, OrderKind, TimeInForce, Ways};
+use meshbook::node::{Limits, NewOrder, NodeConfig, OrderKind, TimeInForce, Ways};
 use meshbook::orderbook::SelfTrade;
 use meshbook::protocol::LegacyPolicy;
 use meshbook::types::{Amount, Millis, Price, Side, UserId};
@@ -52,6 +52,7 @@ impl World {
                 max_order_amount: amount(1_000_000),
                 max_order_price: price(1_000_000),
                 order_rate: None,
+                limits: Limits::DEFAULT,
             };
             let host = Host::new(seed, index, config);
             self.judge.honest(index, &host);

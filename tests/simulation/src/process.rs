@@ -276,7 +276,11 @@ impl World {
                         it.peers = node.persisted_peers(now);
                     }
                 }
-                Output::Settled { .. } | Output::Persist(_) => {}
+                // Nobody sends so much here that it had to be held back, or is banned.
+                Output::Pause { .. }
+                | Output::SaveBans
+                | Output::Settled { .. }
+                | Output::Persist(_) => {}
             }
         }
         if all {

@@ -64,7 +64,7 @@ impl World {
                 format!("something for {to}, to be passed on")
             }
             Incoming::Forward(message) => message.kind().to_owned(),
-            Incoming::Invalid { reason } => format!("nonsense: {reason}"),
+            Incoming::Invalid { reason, .. } => format!("nonsense: {reason}"),
         }
     }
 

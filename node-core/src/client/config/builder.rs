@@ -241,6 +241,57 @@ mod tests {
         ("P2P_LEGACY", &["off", "Observe", "MATCH"], &["on", "true"]),
         ("MAX_PEERS", &["1", "1000"], &["0", "1001", "many"]),
         (
+            "MAX_PEERS_PER_ADDRESS",
+            &["1", "1000000"],
+            &["0", "1000001", "x"],
+        ),
+        (
+            "MAX_PEERS_PER_SUBNET",
+            &["1", "1000000"],
+            &["0", "1000001", "x"],
+        ),
+        ("MAX_HANDSHAKES", &["1", "1000000"], &["0", "1000001", "x"]),
+        (
+            "MAX_HANDSHAKES_PER_ADDRESS",
+            &["1", "1000000"],
+            &["0", "1000001", "x"],
+        ),
+        (
+            "MAX_CONNECTS_PER_SECOND",
+            &["1", "1000000"],
+            &["0", "1000001", "x"],
+        ),
+        (
+            "MAX_PEER_MESSAGES_PER_SECOND",
+            &["1", "1000000"],
+            &["0", "1000001", "x"],
+        ),
+        (
+            "MAX_PEER_KB_PER_SECOND",
+            &["1", "1000000"],
+            &["0", "1000001", "x"],
+        ),
+        (
+            "MAX_PEER_SIGNATURES_PER_SECOND",
+            &["1", "1000000"],
+            &["0", "1000001", "x"],
+        ),
+        (
+            "MAX_PEER_REPEATS_PER_SECOND",
+            &["1", "1000000"],
+            &["0", "1000001", "x"],
+        ),
+        (
+            "MAX_PEER_REQUESTS_PER_SECOND",
+            &["1", "1000000"],
+            &["0", "1000001", "x"],
+        ),
+        (
+            "MAX_STORED_ORDERS",
+            &["1", "1000000"],
+            &["0", "1000001", "x"],
+        ),
+        (
             "PEER_RECONNECT_INTERVAL",
             &["1", "86400000"],
             &["0", "86400001", "30s"],

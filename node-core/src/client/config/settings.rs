@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use super::builder::ConfigBuilder;
 use super::table::SETTINGS;
 use super::text;
-use crate::node::{NodeConfig, OrderRate, Ways};
+use crate::node::{Limits, NodeConfig, OrderRate, Ways};
 use crate::orderbook::SelfTrade;
 use crate::protocol::LegacyPolicy;
 use crate::storage::JournalSync;
+use crate::transport::HandshakeLimits;
 use crate::types::{Amount, InvalidValue, Millis, NetworkId, Pair, PeerAddress, Price, UserId};
 
 /// All settings of a node. Each has one name, in capitals in the environment (`P2P_PORT`) and in
@@ -40,6 +41,12 @@ pub struct Config {
     pub p2p_legacy: Option<LegacyPolicy>,
     /// `MAX_PEERS`: the most connections, 1 to 1000.
     pub max_peers: u32,
+    /// `MAX_PEERS_PER_ADDRESS`, `MAX_PEERS_PER_SUBNET`, `MAX_PEER_MESSAGES_PER_SECOND` and what follows
+    /// it in the README, `MAX_STORED_ORDERS`: what others may claim of this node, each 1 to 1,000,000.
+    pub limits: Limits,
+    /// `MAX_HANDSHAKES`, `MAX_HANDSHAKES_PER_ADDRESS`, `MAX_CONNECTS_PER_SECOND`: what strangers may,
+    /// each 1 to 1,000,000.
+    pub handshakes: HandshakeLimits,
     /// `PEER_RECONNECT_INTERVAL`: the longest pause before a lost peer is dialed again.
     pub peer_reconnect_interval: Millis,
     /// `PEER_STORAGE_PATH`: the file of known peers; [`Config::peers_file`] says where absent.
@@ -116,6 +123,8 @@ impl Default for Config {
             p2p_port: 3000,
             p2p_legacy: None,
             max_peers: 50,
+            limits: Limits::DEFAULT,
+            handshakes: HandshakeLimits::DEFAULT,
             peer_reconnect_interval: Millis(30_000),
             peer_storage_path: None,
             max_message_size_kb: 1024,
@@ -211,6 +220,12 @@ impl Config {
         self.peer_storage_path.clone().unwrap_or_else(default)
     }
 
+    /// The file of bans: `bans.json` in the data directory.
+    #[must_use]
+    pub fn bans_file(&self) -> PathBuf {
+        self.data_dir.join("bans.json")
+    }
+
     /// The largest payload of a frame in bytes.
     #[must_use]
     pub const fn max_message_size(&self) -> usize {
@@ -262,6 +277,7 @@ impl Config {
                 per_second: self.max_orders_per_second,
                 per_minute: self.max_orders_per_minute,
             }),
+            limits: self.limits,
         }
     }
 }

@@ -41,6 +41,11 @@ impl Setting {
     }
 }
 
+/// How many of something: at least one.
+fn many(text: &str) -> Result<u32, InvalidValue> {
+    integer(text, 1..=1_000_000)
+}
+
 /// A day: the longest pause that makes sense.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 const LEGACY: [(&str, LegacyPolicy); 3] = [
@@ -96,12 +101,12 @@ fn show_path(path: &Path) -> Option<String> {
 /// Writes the lines of the table: the parser's result goes into the named field, and the shower
 /// makes `Option<String>` of it.
 macro_rules! settings {
-    ($($env:literal $field:ident = $parse:expr, $show:expr;)*) => {
+    ($($env:literal $($field:ident).+ = $parse:expr, $show:expr;)*) => {
         pub(super) const SETTINGS: &[Setting] = &[$(Setting {
             env: $env,
             apply: |config, text| {
                 let parse: fn(&str) -> Result<_, InvalidValue> = $parse;
-                config.$field = parse(text)?;
+                config.$($field).+ = parse(text)?;
                 Ok(())
             },
             show: |config| {
@@ -124,6 +129,27 @@ settings! {
     "P2P_LEGACY" p2p_legacy = |t| choice(t, &LEGACY).map(Some),
         |c| name_of(c.p2p_legacy?, &LEGACY);
     "MAX_PEERS" max_peers = |t| integer(t, 1..=1000), |c| Some(c.max_peers.to_string());
+    "MAX_PEERS_PER_ADDRESS" limits.peers_per_address = many,
+        |c| Some(c.limits.peers_per_address.to_string());
+    "MAX_PEERS_PER_SUBNET" limits.peers_per_subnet = many,
+        |c| Some(c.limits.peers_per_subnet.to_string());
+    "MAX_HANDSHAKES" handshakes.at_once = many, |c| Some(c.handshakes.at_once.to_string());
+    "MAX_HANDSHAKES_PER_ADDRESS" handshakes.per_address = many,
+        |c| Some(c.handshakes.per_address.to_string());
+    "MAX_CONNECTS_PER_SECOND" handshakes.per_second = many,
+        |c| Some(c.handshakes.per_second.to_string());
+    "MAX_PEER_MESSAGES_PER_SECOND" limits.peer_messages = many,
+        |c| Some(c.limits.peer_messages.to_string());
+    "MAX_PEER_KB_PER_SECOND" limits.peer_kilobytes = many,
+        |c| Some(c.limits.peer_kilobytes.to_string());
+    "MAX_PEER_SIGNATURES_PER_SECOND" limits.peer_signatures = many,
+        |c| Some(c.limits.peer_signatures.to_string());
+    "MAX_PEER_REPEATS_PER_SECOND" limits.peer_repeats = many,
+        |c| Some(c.limits.peer_repeats.to_string());
+    "MAX_PEER_REQUESTS_PER_SECOND" limits.peer_requests = many,
+        |c| Some(c.limits.peer_requests.to_string());
+    "MAX_STORED_ORDERS" limits.stored_orders = many,
+        |c| Some(c.limits.stored_orders.to_string());
     "PEER_RECONNECT_INTERVAL" peer_reconnect_interval = |t| integer(t, 1..=DAY).map(Millis),
         |c| Some(c.peer_reconnect_interval.0.to_string());
     "PEER_STORAGE_PATH" peer_storage_path = |t| path(t).map(Some),

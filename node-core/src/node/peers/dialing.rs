@@ -1,13 +1,17 @@
 //! Known addresses, and which of them to dial when.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::bans::BanTarget;
+use super::exchange::{Scope, scope};
 use super::known::{KnownPeer, PersistedPeer};
 use super::manager::PeerManager;
+use super::places::{Party, party};
 use super::policy::{
-    DIAL_GIVE_UP, DIALS_AT_ONCE, FOUND_AGAIN_AFTER, Merit, OTHER_WAY_FOR, PERSISTED_LIMIT,
-    ROUND_AGAIN_AFTER,
+    ANCHORS, DIAL_GIVE_UP, DIALS_AT_ONCE, FEELER_EVERY, FOUND_AGAIN_AFTER, Merit, OTHER_WAY_FOR,
+    PERSISTED_LIMIT, ROUND_AGAIN_AFTER, outbound_per_party,
 };
+use super::table::Origin;
 use crate::node::io::{ConnId, Way};
 use crate::node::rng::Rng;
 use crate::node::view::{Direction, PeerSource};
@@ -24,7 +28,7 @@ pub(crate) struct DialPlan {
 impl PeerManager {
     /// Addresses that were given or found.
     pub(crate) fn learn(&mut self, address: &PeerAddress, source: PeerSource, now: Now) {
-        self.known.learn(address, source, now);
+        self.known.learn(address, source, None, now);
     }
 
     /// An address that a source names. False if there is no room for it.
@@ -38,7 +42,7 @@ impl PeerManager {
         if id == Some(self.own_id) {
             return true;
         }
-        let Some(known) = self.known.learn(address, source, now) else {
+        let Some(known) = self.known.learn(address, source, None, now) else {
             return false;
         };
         if known.id.is_none() {
@@ -64,7 +68,7 @@ impl PeerManager {
 
     /// An address of this node itself.
     pub(crate) fn never_dial(&mut self, address: &PeerAddress, now: Now) {
-        if let Some(known) = self.known.learn(address, PeerSource::Bootstrap, now) {
+        if let Some(known) = self.known.learn(address, PeerSource::Bootstrap, None, now) {
             known.own = true;
         }
     }
@@ -72,7 +76,9 @@ impl PeerManager {
     /// Peers of an earlier run.
     pub(crate) fn load_persisted_peers(&mut self, peers: Vec<PersistedPeer>, now: Now) {
         for peer in peers.into_iter().take(PERSISTED_LIMIT) {
-            if let Some(known) = self.known.learn(&peer.address, PeerSource::Persisted, now) {
+            let source = PeerSource::Persisted;
+            if let Some(known) = self.known.learn(&peer.address, source, None, now) {
+                known.anchor = peer.anchor;
                 let id = peer.node_id.and_then(|text| text.parse().ok());
                 known.id = id.map(PeerId::Node);
                 known.last_seen = Some(peer.last_seen);
@@ -80,12 +86,23 @@ impl PeerManager {
         }
     }
 
-    /// The peers worth keeping: those with which a session was up, the latest first.
+    /// The peers worth keeping: those with which a session was up, the anchors first, then the
+    /// latest.
     pub(crate) fn persisted_peers(&self, now: Now) -> Vec<PersistedPeer> {
         let connected = |address: &PeerAddress| {
             self.all()
                 .any(|session| session.dialable.as_ref() == Some(address))
         };
+        let mut dialed: Vec<_> = self
+            .all()
+            .filter(|session| session.direction == Direction::Outbound)
+            .collect();
+        dialed.sort_by_key(|session| (session.since, session.conn));
+        let anchors: Vec<_> = dialed
+            .into_iter()
+            .take(ANCHORS)
+            .filter_map(|session| session.dialable.as_ref())
+            .collect();
         let mut peers: Vec<_> = self
             .known
             .iter()
@@ -96,10 +113,11 @@ impl PeerManager {
                     node_id: known.id.as_ref().map(PeerId::to_string),
                     address: address.clone(),
                     last_seen: up.or(known.last_seen)?,
+                    anchor: anchors.contains(&address),
                 })
             })
             .collect();
-        peers.sort_by_key(|peer| std::cmp::Reverse(peer.last_seen));
+        peers.sort_by_key(|peer| std::cmp::Reverse((peer.anchor, peer.last_seen)));
         peers.truncate(PERSISTED_LIMIT);
         peers
     }
@@ -135,6 +153,7 @@ impl PeerManager {
             return;
         };
         known.dialing_since = None;
+        known.feeler = false;
         known.last_outcome = Some(reason);
         if reason == "self_connection" {
             known.own = true;
@@ -149,7 +168,7 @@ impl PeerManager {
                 known.id = None;
                 known.claimed = None;
             }
-            known.credit(Merit::DialFailed, now);
+            known.score.credit(Merit::DialFailed, now);
             known.back_off(self.longest_pause, rng.next(), now);
             self.known.forget_if_hopeless(address);
         }
@@ -175,54 +194,123 @@ impl PeerManager {
             .filter(|(_, k)| k.dialing_since.is_some())
             .count();
         let used = self.count(Direction::Outbound) + dialing;
-        let free = self.limits.outbound.saturating_sub(used);
+        let free = self.places.outbound.saturating_sub(used);
         let places = self
-            .limits
+            .places
             .enough
             .saturating_sub(self.sessions.len() + dialing);
-        let room = free.min(places).min(DIALS_AT_ONCE.saturating_sub(dialing));
+        let room = free.min(places);
+        let mut plans = Vec::new();
         if room == 0 {
-            return Vec::new();
+            let feeler = self.take_feeler(now);
+            plans.extend(feeler.and_then(|address| self.plan(&address, first_way, now)));
+            return plans;
         }
-        let mut ready: Vec<_> = self
+        let room = room.min(DIALS_AT_ONCE.saturating_sub(dialing));
+        if room == 0 {
+            return plans;
+        }
+        // One node at one of its addresses at a time.
+        let under_way = self.known.iter().map(|(_, known)| known);
+        let under_way = under_way.filter(|known| known.dialing_since.is_some());
+        let mut nodes: BTreeSet<NodeId> = under_way.filter_map(KnownPeer::node).collect();
+        let mut held = self.outbound_by_party();
+        for address in self.ready(now) {
+            if plans.len() == room {
+                break;
+            }
+            let Some(known) = self.known.get(&address) else {
+                continue;
+            };
+            if known.node().is_some_and(|node| nodes.contains(&node)) {
+                continue;
+            }
+            let counts = counts_for_party(&address, known);
+            let there = held.get(&known.party).copied().unwrap_or(0);
+            if counts && there >= outbound_per_party(used + plans.len()) {
+                continue;
+            }
+            if !known.is_lasting() && !self.hearsay_dials.admit(1, now.mono) {
+                continue;
+            }
+            nodes.extend(known.node());
+            *held.entry(known.party.clone()).or_default() += 1;
+            plans.extend(self.plan(&address, first_way, now));
+        }
+        plans
+    }
+
+    /// The addresses that may be dialed now, best first. What peers named comes from each party in
+    /// its turn, at random within one.
+    fn ready(&mut self, now: Now) -> Vec<PeerAddress> {
+        let ready: Vec<PeerAddress> = self
             .known
             .iter()
             .filter(|(address, known)| self.may_dial(address, known, now))
-            .map(|(address, known)| {
-                let rank = (known.source, -known.score(now), known.failures);
-                (rank, address.clone())
-            })
+            .map(|(address, _)| address.clone())
             .collect();
-        ready.sort();
-        // One node at one of its addresses at a time.
-        let mut nodes: BTreeSet<NodeId> = self
-            .known
-            .iter()
-            .filter(|(_, known)| known.dialing_since.is_some())
-            .filter_map(|(_, known)| known.node())
-            .collect();
-        ready.retain(|(_, address)| {
-            let node = self.known.get(address).and_then(KnownPeer::node);
-            node.is_none_or(|node| nodes.insert(node))
-        });
-        ready.truncate(room);
-        ready
+        let mut shuffled: Vec<_> = ready
             .into_iter()
-            .filter_map(|(_, address)| {
-                let known = self.known.get_mut(&address)?;
-                known.dialing_since = Some(now.mono);
-                known.last_tried = Some(now);
-                let way = known.way(now).unwrap_or(first_way);
-                // A plain session proves no key, so none can be expected.
-                let proves = way != Way::Plain;
-                let expect = known.id.as_ref().and_then(PeerId::node).filter(|_| proves);
-                Some(DialPlan {
-                    expect,
-                    way,
-                    address,
-                })
+            .map(|address| (self.known.random(), address))
+            .collect();
+        shuffled.sort();
+        let mut turns: BTreeMap<Origin, usize> = BTreeMap::new();
+        let mut ranked: Vec<_> = shuffled
+            .into_iter()
+            .filter_map(|(random, address)| {
+                let known = self.known.get(&address)?;
+                let merit = (known.source, -known.score.at(now), known.failures);
+                let turn = turns.entry(known.origin.clone()).or_default();
+                *turn += 1;
+                Some(((!known.anchor, merit, *turn, random), address))
             })
-            .collect()
+            .collect();
+        ranked.sort();
+        ranked.into_iter().map(|(_, address)| address).collect()
+    }
+
+    /// How many sessions are up or looked for at each party's addresses.
+    fn outbound_by_party(&self) -> BTreeMap<Party, usize> {
+        let mut held: BTreeMap<Party, usize> = BTreeMap::new();
+        for session in self.all().filter(|s| s.direction == Direction::Outbound) {
+            *held.entry(party(&session.remote)).or_default() += 1;
+        }
+        for (_, known) in self.known.iter() {
+            if known.dialing_since.is_some() {
+                *held.entry(known.party.clone()).or_default() += 1;
+            }
+        }
+        held
+    }
+
+    /// An address that was never tried, now and then.
+    fn take_feeler(&mut self, now: Now) -> Option<PeerAddress> {
+        if self.feeler_due > now.mono {
+            return None;
+        }
+        self.feeler_due = now.mono + FEELER_EVERY;
+        let untried = |known: &KnownPeer| known.last_seen.is_none() && known.last_tried.is_none();
+        let chosen = self.ready(now).into_iter().find(|address| {
+            let known = self.known.get(address);
+            known.is_some_and(untried)
+        })?;
+        self.known.get_mut(&chosen)?.feeler = true;
+        Some(chosen)
+    }
+
+    /// Takes an address as being dialed.
+    fn plan(&mut self, address: &PeerAddress, first_way: Way, now: Now) -> Option<DialPlan> {
+        let known = self.known.get_mut(address)?;
+        known.dialing_since = Some(now.mono);
+        known.last_tried = Some(now);
+        let way = known.way(now).unwrap_or(first_way);
+        // A plain session proves no key, so none can be expected.
+        let proves = way != Way::Plain;
+        Some(DialPlan {
+            expect: known.id.as_ref().and_then(PeerId::node).filter(|_| proves),
+            way,
+            address: address.clone(),
+        })
     }
 
     /// Whether a session is up with whoever is known at this address.
@@ -233,8 +321,10 @@ impl PeerManager {
 
     fn may_dial(&self, address: &PeerAddress, known: &KnownPeer, now: Now) -> bool {
         let banned = || {
-            let id = known.id.as_ref();
-            id.is_some_and(|id| self.is_banned(id, now))
+            let key = known.id.as_ref().and_then(PeerId::node);
+            let ip = address.ip().map(BanTarget::at);
+            let mut targets = key.map(BanTarget::Node).into_iter().chain(ip);
+            targets.any(|target| self.bans.holds(target, now.wall))
         };
         !known.own
             && known.dialing_since.is_none()
@@ -242,4 +332,10 @@ impl PeerManager {
             && !self.is_up(address, known)
             && !banned()
     }
+}
+
+/// Whether a session there counts among those of its party: not if the user chose it.
+fn counts_for_party(address: &PeerAddress, known: &KnownPeer) -> bool {
+    let chosen = matches!(known.source, PeerSource::Bootstrap | PeerSource::Mdns);
+    scope(address) == Some(Scope::Public) && !chosen
 }

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use super::manager::PeerManager;
 use super::policy::{EXCHANGE_EVERY, EXCHANGE_LIMIT};
 use super::session::PeerSession;
+use super::table::Teller;
 use crate::node::io::ConnId;
 use crate::node::view::PeerSource;
 use crate::protocol::PeerEntry;
@@ -123,7 +124,11 @@ impl PeerManager {
         let Some(peer) = self.sessions.get(&conn) else {
             return 0;
         };
-        let (own_id, from) = (self.own_id.to_string(), peer.remote.clone());
+        let own_id = self.own_id.to_string();
+        let teller = Teller {
+            id: peer.id.clone(),
+            remote: peer.remote.clone(),
+        };
         let mut refused = entries.len().saturating_sub(EXCHANGE_LIMIT);
         for entry in entries.iter().take(EXCHANGE_LIMIT) {
             if entry.node_id.as_ref() == Some(&own_id) {
@@ -134,8 +139,9 @@ impl PeerManager {
                 false => format!("{}:{}", entry.address, entry.port),
             };
             match text.parse::<PeerAddress>() {
-                Ok(address) if may_pass(&address, &from) => {
-                    self.known.learn(&address, PeerSource::PeerExchange, now);
+                Ok(address) if may_pass(&address, &teller.remote) => {
+                    let source = PeerSource::PeerExchange;
+                    self.known.learn(&address, source, Some(&teller), now);
                 }
                 _ => refused += 1,
             }

@@ -1,12 +1,11 @@
-//! Addresses that the node knows, connected or not, and what it remembers of each.
-
-use std::collections::BTreeMap;
+//! What the node remembers of one address.
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::{
-    FIRST_PAUSE, HEARSAY_FAILURES, KNOWN_LIMIT, Merit, SCORE_HALF_LIFE, SCORE_LIMIT, known_limit,
-};
+use super::places::{Party, party};
+use super::policy::FIRST_PAUSE;
+use super::score::Score;
+use super::table::Origin;
 use crate::node::io::Way;
 use crate::node::view::PeerSource;
 use crate::types::{Millis, NodeId, Now, PeerAddress, PeerId};
@@ -21,6 +20,9 @@ pub struct PersistedPeer {
     pub address: PeerAddress,
     /// When a session with it was last up, since the epoch.
     pub last_seen: Millis,
+    /// It is one of the first to dial.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anchor: bool,
 }
 
 /// What is remembered of one address.
@@ -33,6 +35,16 @@ pub(super) struct KnownPeer {
     /// counts for nothing once a session has shown who is there.
     pub(super) claimed: Option<NodeId>,
     pub(super) source: PeerSource,
+    /// Whose address it is, as far as anybody can tell.
+    pub(super) party: Party,
+    /// Who named it.
+    pub(super) origin: Origin,
+    /// Which of the peers did.
+    pub(super) teller: Option<PeerId>,
+    /// It is dialed before all others.
+    pub(super) anchor: bool,
+    /// The dial under way only looks whether anybody is there.
+    pub(super) feeler: bool,
     /// When a session with it was last up; absent while it never answered.
     pub(super) last_seen: Option<Millis>,
     /// Dials that failed since one worked.
@@ -51,16 +63,26 @@ pub(super) struct KnownPeer {
     pub(super) told_orders: bool,
     /// It turned out to be this node itself.
     pub(super) own: bool,
-    score: i32,
-    scored_at: Millis,
+    pub(super) score: Score,
 }
 
 impl KnownPeer {
-    fn new(source: PeerSource, now: Now) -> Self {
+    pub(super) fn new(
+        address: &PeerAddress,
+        source: PeerSource,
+        origin: Origin,
+        teller: Option<PeerId>,
+        now: Now,
+    ) -> Self {
         Self {
             id: None,
             claimed: None,
             source,
+            party: party(address),
+            origin,
+            teller,
+            anchor: false,
+            feeler: false,
             last_seen: None,
             failures: 0,
             next_attempt: now.mono,
@@ -70,8 +92,7 @@ impl KnownPeer {
             other_way: None,
             told_orders: false,
             own: false,
-            score: 0,
-            scored_at: now.mono,
+            score: Score::new(now),
         }
     }
 
@@ -115,20 +136,6 @@ impl KnownPeer {
         }
     }
 
-    /// The score now: halved for every half-life since it was set.
-    pub(super) fn score(&self, now: Now) -> i32 {
-        let halvings = now.mono.since(self.scored_at).0 / SCORE_HALF_LIFE.0;
-        // Towards zero, for merits and faults alike.
-        self.score / 2i32.saturating_pow(u32::try_from(halvings).unwrap_or(u32::MAX).min(30))
-    }
-
-    pub(super) fn credit(&mut self, merit: Merit, now: Now) -> i32 {
-        let score = self.score(now) + merit.points();
-        self.score = score.clamp(-SCORE_LIMIT, SCORE_LIMIT);
-        self.scored_at = now.mono;
-        self.score
-    }
-
     /// After a failure: wait twice as long as the last time, up to `longest`, with a quarter of
     /// jitter so that nodes that lost each other at one moment don't meet in bursts.
     pub(super) fn back_off(&mut self, longest: Millis, jitter: u64, now: Now) {
@@ -136,86 +143,5 @@ impl KnownPeer {
         let pause = doubled.min(longest.0).max(1);
         self.failures = self.failures.saturating_add(1);
         self.next_attempt = now.mono + Millis(pause - pause / 4 + jitter % (pause / 2 + 1));
-    }
-}
-
-/// All known addresses, at most [`KNOWN_LIMIT`], and [`known_limit`] of each source.
-#[derive(Debug, Default)]
-pub(super) struct KnownPeers(BTreeMap<PeerAddress, KnownPeer>);
-
-impl KnownPeers {
-    pub(super) fn get(&self, address: &PeerAddress) -> Option<&KnownPeer> {
-        self.0.get(address)
-    }
-
-    pub(super) fn get_mut(&mut self, address: &PeerAddress) -> Option<&mut KnownPeer> {
-        self.0.get_mut(address)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&PeerAddress, &KnownPeer)> {
-        self.0.iter()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut KnownPeer> {
-        self.0.values_mut()
-    }
-
-    /// The record of `address`, made if there is room. The better source is remembered, as far
-    /// as that source has room.
-    pub(super) fn learn(
-        &mut self,
-        address: &PeerAddress,
-        source: PeerSource,
-        now: Now,
-    ) -> Option<&mut KnownPeer> {
-        if let Some(known) = self.0.get(address) {
-            let better = source < known.source && self.has_room(source);
-            let known = self.0.get_mut(address)?;
-            if better {
-                known.source = source;
-            }
-            return Some(known);
-        }
-        if !self.has_room(source) {
-            self.make_room(|known| known.source == source)?;
-        }
-        if self.0.len() >= KNOWN_LIMIT {
-            self.make_room(|_| true)?;
-        }
-        let new = KnownPeer::new(source, now);
-        Some(self.0.entry(address.clone()).or_insert(new))
-    }
-
-    fn has_room(&self, source: PeerSource) -> bool {
-        let of_source = self.0.values().filter(|known| known.source == source);
-        of_source.count() < known_limit(source)
-    }
-
-    /// Forgets the worst of those that never answered.
-    fn make_room(&mut self, among: impl Fn(&KnownPeer) -> bool) -> Option<()> {
-        let worst = self
-            .0
-            .iter()
-            .filter(|(_, known)| !known.is_lasting() && known.dialing_since.is_none())
-            .filter(|(_, known)| among(known))
-            .max_by_key(|(_, known)| known.failures)
-            .map(|(address, _)| address.clone())?;
-        self.0.remove(&worst);
-        Some(())
-    }
-
-    /// Forgets `address` if it was only hearsay and has failed often enough.
-    pub(super) fn forget_if_hopeless(&mut self, address: &PeerAddress) {
-        let hopeless = self
-            .0
-            .get(address)
-            .is_some_and(|known| !known.is_lasting() && known.failures >= HEARSAY_FAILURES);
-        if hopeless {
-            self.0.remove(address);
-        }
     }
 }

@@ -1,21 +1,23 @@
-//! The peer manager: sessions, their limits, heartbeats, reputation, and figures of it all.
+//! The peer manager: sessions, their limits, heartbeats and reputation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::known::{KnownPeer, KnownPeers};
+use super::bans::{Ban, BanTarget, Bans};
+use super::places::Places;
 use super::policy::{
-    BAN_SCORE, BANS_LIMIT, CLOCKS_TO_ASK, FIRST_BAN, HEARTBEAT_EVERY, LONGEST_BAN, Merit,
-    SAME_TIME, SILENCE_LIMIT, TOLD_IF_FULL,
+    BAN_SCORE, CLOCKS_TO_ASK, FEELER_EVERY, HEARSAY_DIALS, HEARTBEAT_EVERY, Merit, SAME_TIME,
+    SILENCE_LIMIT, TOLD_IF_FULL,
 };
 use super::session::PeerSession;
-use crate::node::config::Ways;
+use super::table::{KnownPeers, Teller};
+use super::tolls::Verdict;
+use crate::node::config::{NodeConfig, Ways};
 use crate::node::io::ConnId;
+use crate::node::limits::Limits;
 use crate::node::rng::Rng;
-use crate::node::view::{
-    Direction, PeerCapabilities, PeerSource, PeerStats, PeerStatus, PeerView, TrafficStats,
-};
+use crate::node::view::{Direction, PeerSource, TrafficStats};
 use crate::protocol::{Dialect, ErrorCode, PeerEntry, PeerInfo};
-use crate::types::{Millis, NodeId, Now, PeerAddress, PeerId};
+use crate::types::{Bucket, Millis, NodeId, Now, PeerAddress, PeerId};
 
 /// What becomes of a new session.
 #[derive(Debug)]
@@ -24,6 +26,12 @@ pub(crate) enum Admission {
     Admitted,
     /// It is in, and the peer's other session must be closed.
     Replaces(ConnId),
+    /// It is in, and another peer's session must be closed for it, which is told of others first.
+    InPlaceOf {
+        out: ConnId,
+        dialect: Dialect,
+        others: Vec<PeerEntry>,
+    },
     /// There is no place for it: it must be closed, and is told of others first.
     Full {
         dialect: Dialect,
@@ -38,62 +46,44 @@ pub(crate) enum Admission {
     },
 }
 
-/// How many sessions there may be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) all: usize,
-    /// So many are left for peers that this node chose itself, so that strangers who dial in
-    /// can't take every place.
-    pub(super) outbound: usize,
-    pub(super) inbound: usize,
-    /// With so many none is looked for, so that who comes new finds room.
-    pub(super) enough: usize,
-}
-
-impl Limits {
-    fn of(all: usize) -> Self {
-        let outbound = all.div_ceil(2);
-        // With a single place, whoever comes first has it.
-        let inbound = (all - all / 2).max(all - outbound);
-        Self {
-            all,
-            outbound,
-            inbound,
-            enough: all - all / 10,
-        }
-    }
-}
-
 /// The seed's `PeerManager`.
 #[derive(Debug)]
 pub(crate) struct PeerManager {
     pub(super) own_id: NodeId,
+    pub(super) places: Places,
     pub(super) limits: Limits,
     pub(super) ways: Ways,
     pub(super) longest_pause: Millis,
     pub(super) known: KnownPeers,
     pub(super) sessions: BTreeMap<ConnId, PeerSession>,
     pub(super) by_id: BTreeMap<PeerId, ConnId>,
-    /// Until when (monotonic), and how long the ban was.
-    pub(super) bans: BTreeMap<PeerId, (Millis, Millis)>,
+    pub(super) bans: Bans,
+    /// Sessions that may have used more than their share in this batch.
+    busy: BTreeSet<ConnId>,
     pub(super) exchange_due: Millis,
+    pub(super) feeler_due: Millis,
+    pub(super) hearsay_dials: Bucket,
     /// Traffic of sessions that are gone.
     pub(super) past_traffic: TrafficStats,
     pub(super) changed: bool,
 }
 
 impl PeerManager {
-    pub(crate) fn new(own_id: NodeId, max_peers: usize, longest_pause: Millis, ways: Ways) -> Self {
+    pub(crate) fn new(own_id: NodeId, config: &NodeConfig, seed: [u8; 32], now: Now) -> Self {
         Self {
             own_id,
-            ways,
-            limits: Limits::of(max_peers),
-            longest_pause,
-            known: KnownPeers::default(),
+            places: Places::of(config.max_peers),
+            limits: config.limits,
+            ways: config.ways,
+            longest_pause: config.reconnect_interval,
+            known: KnownPeers::new(Rng::new(seed)),
             sessions: BTreeMap::new(),
             by_id: BTreeMap::new(),
-            bans: BTreeMap::new(),
+            bans: Bans::default(),
+            busy: BTreeSet::new(),
             exchange_due: Millis::ZERO,
+            feeler_due: now.mono + FEELER_EVERY,
+            hearsay_dials: Bucket::full(HEARSAY_DIALS, now.mono),
             past_traffic: TrafficStats::default(),
             changed: false,
         }
@@ -112,15 +102,21 @@ impl PeerManager {
             error: Some((code, message.to_owned())),
             reason,
         };
-        let session = PeerSession::new(conn, info, direction, remote, now);
-        self.remember(&session, now);
+        let session = PeerSession::new(conn, info, direction, remote, &self.limits, now);
+        let feeler = self.remember(&session, now);
         if session.id.to_string() == self.own_id.to_string() {
             let message = "the peer has this node's own id";
             return refuse(ErrorCode::InvalidMessage, message, "self_connection");
         }
-        if self.is_banned(&session.id, now) {
+        if self.is_banned(&session.id, &session.remote, now) {
             let message = "this peer is banned for a while";
             return refuse(ErrorCode::AuthenticationFailed, message, "banned");
+        }
+        if feeler {
+            return Admission::Refused {
+                error: None,
+                reason: "feeler",
+            };
         }
         if let Some(old) = self.by_id.get(&session.id).copied() {
             if !self.prefers(&session, old, now) {
@@ -133,18 +129,38 @@ impl PeerManager {
             self.insert(session);
             return Admission::Replaces(old);
         }
-        if self.is_full(direction) {
-            let mut others = self.exchange_with(&session);
-            let first = session.conn.0.checked_rem(others.len() as u64);
-            others.rotate_left(first.unwrap_or(0) as usize);
-            others.truncate(TOLD_IF_FULL);
+        let inbound = direction == Direction::Inbound;
+        if let Some(reason) = self.crowded(&session.remote).filter(|_| inbound) {
+            let message = "there are enough peers of this node's from there";
+            return refuse(ErrorCode::PeerLimitReached, message, reason);
+        }
+        if !self.is_full(direction) {
+            self.insert(session);
+            return Admission::Admitted;
+        }
+        let out = self.who_makes_room(&session.remote).filter(|_| inbound);
+        let Some(out) = out.and_then(|out| self.sessions.get(&out)) else {
             return Admission::Full {
                 dialect: session.dialect,
-                others,
+                others: self.some_others(&session),
             };
-        }
+        };
+        let goes = Admission::InPlaceOf {
+            out: out.conn,
+            dialect: out.dialect,
+            others: self.some_others(out),
+        };
         self.insert(session);
-        Admission::Admitted
+        goes
+    }
+
+    /// A few others, different ones each time, for somebody who has no place here.
+    fn some_others(&self, session: &PeerSession) -> Vec<PeerEntry> {
+        let mut others = self.exchange_with(session);
+        let first = session.conn.0.checked_rem(others.len() as u64);
+        others.rotate_left(first.unwrap_or(0) as usize);
+        others.truncate(TOLD_IF_FULL);
+        others
     }
 
     fn insert(&mut self, session: PeerSession) {
@@ -153,23 +169,37 @@ impl PeerManager {
         self.changed = true;
     }
 
-    /// Notes the address of a session that came up, whether or not it is taken in.
-    fn remember(&mut self, session: &PeerSession, now: Now) {
+    /// Notes the address of a session that came up, whether or not it is taken in. Says whether
+    /// the dial only asked whether anybody is there.
+    fn remember(&mut self, session: &PeerSession, now: Now) -> bool {
         let Some(address) = &session.dialable else {
-            return;
+            return false;
         };
         let source = PeerSource::Inbound;
-        if let Some(known) = self.known.learn(address, source, now) {
-            known.id = Some(session.id.clone());
-            known.own = session.id.node() == Some(self.own_id);
-            known.claimed = None;
-            known.credit(Merit::Connected, now);
-            if session.direction == Direction::Outbound {
-                known.dialing_since = None;
-                known.last_seen = Some(now.wall);
-                known.last_outcome = Some("connected");
-            }
+        let teller = Teller {
+            id: session.id.clone(),
+            remote: session.remote.clone(),
+        };
+        let Some(known) = self.known.learn(address, source, Some(&teller), now) else {
+            return false;
+        };
+        let outbound = session.direction == Direction::Outbound;
+        if !outbound && known.last_seen.is_some() && known.id.as_ref() != Some(&session.id) {
+            // Anybody can say that it listens there; who answered there counts for more.
+            return false;
         }
+        known.id = Some(session.id.clone());
+        known.own = session.id.node() == Some(self.own_id);
+        known.claimed = None;
+        known.score.credit(Merit::Connected, now);
+        if !outbound {
+            return false;
+        }
+        known.dialing_since = None;
+        known.last_outcome = Some("connected");
+        let feeler = std::mem::take(&mut known.feeler);
+        self.known.answered(address, now);
+        feeler
     }
 
     /// Whether a second session with a peer is the one to keep. Nobody dials a peer that it has a
@@ -191,23 +221,9 @@ impl PeerManager {
         lower_is_us == dialed_by_us
     }
 
-    fn is_full(&self, direction: Direction) -> bool {
-        let used = self.count(direction);
-        let limit = match direction {
-            Direction::Inbound => self.limits.inbound,
-            Direction::Outbound => self.limits.outbound,
-        };
-        used >= limit || self.sessions.len() >= self.limits.all
-    }
-
     /// How many nodes there are, as far as is known.
     pub(crate) fn nodes_known(&self) -> usize {
         self.known.len().max(self.sessions.len())
-    }
-
-    pub(super) fn count(&self, direction: Direction) -> usize {
-        let of = |session: &&PeerSession| session.direction == direction;
-        self.sessions.values().filter(of).count()
     }
 
     /// Takes a session out of the tables; its traffic stays counted.
@@ -216,7 +232,8 @@ impl PeerManager {
         if self.by_id.get(&session.id) == Some(&conn) {
             self.by_id.remove(&session.id);
         }
-        add(&mut self.past_traffic, &session.stats);
+        self.busy.remove(&conn);
+        self.past_traffic.add(&session.stats);
         Some(session)
     }
 
@@ -273,12 +290,52 @@ impl PeerManager {
     }
 
     /// Notes that a peer said something.
-    pub(crate) fn heard(&mut self, conn: ConnId, bytes: usize, now: Now) {
+    pub(crate) fn heard(&mut self, conn: ConnId, bytes: usize, signatures: usize, now: Now) {
         if let Some(session) = self.sessions.get_mut(&conn) {
             session.last_seen = now;
             session.stats.messages_received += 1;
             session.stats.bytes_received += bytes as u64;
+            session.tolls.heard(bytes, signatures, now.mono);
+            self.busy.insert(conn);
         }
+    }
+
+    /// Notes that so much of what a peer said changed nothing.
+    pub(crate) fn in_vain(&mut self, conn: ConnId, count: usize, now: Now) {
+        if let Some(session) = self.sessions.get_mut(&conn) {
+            session.tolls.in_vain(count as u64, now.mono);
+        }
+    }
+
+    /// Notes that a peer said so much that is neither order nor trade.
+    pub(crate) fn chatted(&mut self, conn: ConnId, count: usize, now: Now) {
+        if let Some(session) = self.sessions.get_mut(&conn) {
+            session.tolls.chatted(count as u64, now.mono);
+        }
+    }
+
+    /// Notes that a peer was the first to bring something.
+    pub(crate) fn brought_news(&mut self, conn: ConnId) {
+        if let Some(session) = self.sessions.get_mut(&conn) {
+            session.news += 1;
+        }
+    }
+
+    /// Whether one more message of this peer may go to every neighbour.
+    pub(crate) fn may_flood(&mut self, conn: ConnId, now: Now) -> bool {
+        let session = self.sessions.get_mut(&conn);
+        session.is_some_and(|session| session.tolls.may_flood(now.mono))
+    }
+
+    /// The peers that used more than their share in this batch: until when (monotonic) nothing is
+    /// read of them, and whether they have earned blame.
+    pub(crate) fn take_verdicts(&mut self, now: Now) -> Vec<(ConnId, Verdict)> {
+        let busy = std::mem::take(&mut self.busy);
+        let verdicts = busy.into_iter().filter_map(|conn| {
+            let session = self.sessions.get_mut(&conn)?;
+            Some((conn, session.tolls.take_verdict(now.mono)?))
+        });
+        verdicts.collect()
     }
 
     pub(crate) fn sent(&mut self, conn: ConnId, bytes: usize) {
@@ -359,131 +416,61 @@ impl PeerManager {
         let Some(session) = self.sessions.get_mut(&conn) else {
             return false;
         };
-        session.score += merit.points();
-        let banned = session.score <= BAN_SCORE;
-        let id = session.id.clone();
-        if let Some(known) = session
-            .dialable
-            .as_ref()
-            .and_then(|a| self.known.get_mut(a))
-        {
-            known.credit(merit, now);
+        let score = session.score.credit(merit, now);
+        let (id, ip) = (session.id.clone(), session.remote.ip());
+        let listens = session.dialable.clone();
+        if let Some(known) = listens.and_then(|address| self.known.get_mut(&address)) {
+            known.score.credit(merit, now);
         }
+        let banned = score <= BAN_SCORE;
         if banned {
-            self.ban(id, now);
+            // A name proves nothing, and a new one costs nothing.
+            if let Some(node) = id.node() {
+                self.bans.ban(BanTarget::Node(node), now.wall);
+            }
+            if let Some(ip) = ip {
+                self.bans.strike(ip, now.wall);
+            }
         }
         banned
     }
 
-    fn ban(&mut self, id: PeerId, now: Now) {
-        let last = self.bans.get(&id).map(|(_, length)| *length);
-        let length = last.map_or(FIRST_BAN, |last| Millis(last.0 * 2).min(LONGEST_BAN));
-        if self.bans.len() >= BANS_LIMIT
-            && let Some(first) = self.bans.iter().min_by_key(|(_, ban)| ban.0)
-        {
-            let first = first.0.clone();
-            self.bans.remove(&first);
-        }
-        self.bans.insert(id, (now.mono + length, length));
+    /// Whether a peer may have no session here now.
+    pub(super) fn is_banned(&self, id: &PeerId, remote: &PeerAddress, now: Now) -> bool {
+        let key = id.node().map(BanTarget::Node);
+        let address = remote.ip().map(BanTarget::at);
+        let mut targets = key.into_iter().chain(address);
+        targets.any(|target| self.bans.holds(target, now.wall))
     }
 
-    pub(super) fn is_banned(&self, id: &PeerId, now: Now) -> bool {
-        self.bans
-            .get(id)
-            .is_some_and(|(until, _)| *until > now.mono)
+    /// The bans that hold.
+    pub(crate) fn bans(&self, now: Now) -> Vec<Ban> {
+        self.bans.all(now.wall)
     }
 
-    /// Connections and traffic in all.
-    pub(crate) fn stats(&self, now: Now) -> PeerStats {
-        let mut traffic = self.past_traffic;
-        for session in self.all() {
-            add(&mut traffic, &session.stats);
-        }
-        let unlisted = self.all().filter(|s| s.dialable.is_none()).count();
-        PeerStats {
-            total_peers: self.known.iter().filter(|(_, k)| !k.own).count() + unlisted,
-            connected_peers: self.sessions.len(),
-            healthy_peers: self.all().filter(|s| s.is_healthy(now)).count(),
-            inbound_peers: self.count(Direction::Inbound),
-            outbound_peers: self.count(Direction::Outbound),
-            total_messages_received: traffic.messages_received,
-            total_messages_sent: traffic.messages_sent,
-            total_bytes_received: traffic.bytes_received,
-            total_bytes_sent: traffic.bytes_sent,
-        }
-    }
-
-    /// Every peer, connected ones first.
-    pub(crate) fn views(&self, now: Now) -> Vec<PeerView> {
-        let sessions = self.all().map(|session| {
-            let known = session.dialable.as_ref().and_then(|a| self.known.get(a));
-            PeerView {
-                node_id: Some(session.id.to_string()),
-                address: session.dialable.clone(),
-                status: PeerStatus::Connected,
-                direction: Some(session.direction),
-                dialect: Some(dialect_name(session.dialect).to_owned()),
-                source: known.map_or(PeerSource::Inbound, |known| known.source),
-                last_seen: Some(session.last_seen.wall),
-                last_heartbeat: session.last_heartbeat,
-                healthy: session.is_healthy(now),
-                latency: session.latency,
-                failures: 0,
-                last_tried: known.and_then(|known| known.last_tried).map(|now| now.wall),
-                last_outcome: known.and_then(KnownPeer::outcome),
-                score: session.score,
-                capabilities: PeerCapabilities {
-                    version: session.version.clone(),
-                    supported_protocols: session.capabilities.clone(),
-                },
-                stats: session.stats,
-            }
+    /// Bans somebody; returns the sessions that end by it.
+    pub(crate) fn ban(&mut self, ban: Ban, now: Now) -> Vec<ConnId> {
+        let peer = ban.peer;
+        self.bans.insert(ban, now.wall);
+        let gone = self.all().filter(|session| match peer {
+            BanTarget::Node(node) => session.id.node() == Some(node),
+            BanTarget::Address(_) => session.remote.ip().map(BanTarget::at) == Some(peer),
         });
-        let others = self
-            .known
-            .iter()
-            .filter(|(address, known)| !known.own && !self.is_up(address, known))
-            .map(|(address, known)| PeerView {
-                node_id: match &known.id {
-                    Some(id) => Some(id.to_string()),
-                    None => known.claimed.map(|id| id.to_string()),
-                },
-                address: Some(address.clone()),
-                status: match known.dialing_since {
-                    Some(_) => PeerStatus::Connecting,
-                    None => PeerStatus::Disconnected,
-                },
-                direction: None,
-                dialect: None,
-                source: known.source,
-                last_seen: known.last_seen,
-                last_heartbeat: None,
-                healthy: false,
-                latency: None,
-                failures: known.failures,
-                last_tried: known.last_tried.map(|now| now.wall),
-                last_outcome: known.outcome(),
-                score: known.score(now),
-                capabilities: PeerCapabilities::default(),
-                stats: TrafficStats::default(),
-            });
-        sessions.chain(others).collect()
+        gone.map(|session| session.conn).collect()
     }
-}
 
-/// The name of a dialect in figures and logs.
-const fn dialect_name(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Secured => "secured",
-        Dialect::Seed => "seed",
-        Dialect::Original => "original",
-        Dialect::Grenache => "grenache",
+    /// Ends a ban; says whether it held.
+    pub(crate) fn unban(&mut self, peer: BanTarget, now: Now) -> bool {
+        self.bans.lift(peer, now.wall)
     }
-}
 
-const fn add(sum: &mut TrafficStats, more: &TrafficStats) {
-    sum.messages_received += more.messages_received;
-    sum.messages_sent += more.messages_sent;
-    sum.bytes_received += more.bytes_received;
-    sum.bytes_sent += more.bytes_sent;
+    /// Bans of an earlier run.
+    pub(crate) fn load_bans(&mut self, bans: Vec<Ban>, now: Now) {
+        self.bans.load(bans, now.wall);
+    }
+
+    /// Whether the bans changed since the last call.
+    pub(crate) fn take_bans_changed(&mut self) -> bool {
+        self.bans.take_changed()
+    }
 }

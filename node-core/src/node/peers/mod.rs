@@ -1,12 +1,21 @@
 //! Peers: who is connected, who is known, whom to dial, and whom to tell about whom.
 
+mod bans;
 mod dialing;
 mod exchange;
 mod known;
 mod manager;
+mod places;
 pub(crate) mod policy;
+mod score;
 mod session;
+#[cfg(test)]
+mod siege_tests;
+mod table;
+mod tolls;
+mod views;
 
+pub use bans::{Ban, BanTarget};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use exchange::{Scope, may_pass, scope};
 pub use known::PersistedPeer;

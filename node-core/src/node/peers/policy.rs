@@ -1,7 +1,7 @@
 //! How the node treats its peers, as numbers. Each says what it bounds and why.
 
 use crate::node::view::PeerSource;
-use crate::types::Millis;
+use crate::types::{Millis, Rate};
 
 /// A heartbeat goes to each peer so often.
 pub(crate) const HEARTBEAT_EVERY: Millis = Millis::from_secs(30);
@@ -24,9 +24,35 @@ pub(crate) const EXCHANGE_LIMIT: usize = 20;
 /// So many others are named to somebody for whom there is no place, different ones each time.
 pub(crate) const TOLD_IF_FULL: usize = 5;
 
-/// The most known addresses, connected or not. When full, the worst of those that never
-/// answered makes room; known good ones stay.
+/// The most known addresses, connected or not. When full, one of those that never answered and
+/// that the same party named makes room; known good ones stay.
 pub(crate) const KNOWN_LIMIT: usize = 1_000;
+/// So many addresses that peers of one party named and that never answered are kept, and a quarter
+/// of that of one peer.
+pub(crate) const BUCKET_LIMIT: usize = 64;
+/// So many that never answered are kept at one party's addresses.
+pub(crate) const UNTRIED_PER_PARTY: usize = 16;
+/// So many addresses that answered are kept, and so many of one party. The one that was up the
+/// longest time ago makes room.
+pub(crate) const ANSWERED_LIMIT: usize = 400;
+/// See [`ANSWERED_LIMIT`].
+pub(crate) const ANSWERED_PER_PARTY: usize = 8;
+/// So many peers are remembered as anchors: the next start dials those first that were dialed
+/// before all others, so that a restart is no chance for who fills the table meanwhile.
+pub(crate) const ANCHORS: usize = 2;
+/// While no place is free, an address that was never tried is dialed so often, to see whether
+/// anybody is there: so the good ones are known when one is needed.
+pub(crate) const FEELER_EVERY: Millis = Millis::from_secs(120);
+/// Addresses that never answered and that the user didn't name are dialed so often: whoever can name
+/// addresses at will must not make this node a flood of dials.
+pub(crate) const HEARSAY_DIALS: Rate = Rate {
+    per_second: 4,
+    at_once: 60,
+};
+/// Inbound sessions with so many of the fastest peers are never ended to make room.
+pub(crate) const PROTECTED_FAST: usize = 4;
+/// The same for the peers that brought most news.
+pub(crate) const PROTECTED_USEFUL: usize = 4;
 /// Addresses written to disk.
 pub(crate) const PERSISTED_LIMIT: usize = 200;
 /// An address that is named again is dialed at once, unless that was done so lately: whoever
@@ -50,8 +76,13 @@ pub(crate) const BAN_SCORE: i32 = -50;
 pub(crate) const FIRST_BAN: Millis = Millis::from_secs(3_600);
 /// The longest ban.
 pub(crate) const LONGEST_BAN: Millis = Millis::from_secs(24 * 3_600);
-/// Peers remembered as banned; the one whose ban ends first makes room.
+/// Keys and addresses remembered as banned; the one whose ban ends first makes room, and those that
+/// the user banned come last.
 pub(crate) const BANS_LIMIT: usize = 1_000;
+/// An address is banned once so many of its keys were within [`FIRST_BAN`].
+pub(crate) const KEYS_FOR_ADDRESS: u32 = 3;
+/// Addresses of which banned keys are counted.
+pub(crate) const STRIKES_LIMIT: usize = 1_000;
 /// Scores halve in this time, so that old faults are forgiven and old merits fade.
 pub(crate) const SCORE_HALF_LIFE: Millis = Millis::from_secs(600);
 /// Scores stay within plus and minus this.
@@ -72,6 +103,18 @@ pub(crate) const fn known_limit(source: PeerSource) -> usize {
     }
 }
 
+/// So many sessions are looked for at the public addresses of one party, where there are so many in
+/// all, but for those that the user named: whoever has thousands of addresses in a few networks gets
+/// no more places by them, and a few nodes that all are in one network still find each other.
+pub(crate) const fn outbound_per_party(outbound: usize) -> usize {
+    match outbound {
+        0..2 => 4,
+        2..4 => 3,
+        4..6 => 2,
+        6.. => 1,
+    }
+}
+
 /// What changes a peer's score, and by how much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Merit {
@@ -85,7 +128,7 @@ pub(crate) enum Merit {
     Malformed,
     /// An answer of a comparison, or an inventory, that can't be true.
     FalseSync,
-    /// More requests than anybody needs.
+    /// More requests, or more that changes nothing, than anybody needs.
     RateExcess,
 }
 

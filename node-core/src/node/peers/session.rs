@@ -1,6 +1,9 @@
 //! One session with a peer, as the peer manager sees it.
 
+use super::score::Score;
+use super::tolls::Tolls;
 use crate::node::io::ConnId;
+use crate::node::limits::Limits;
 use crate::node::view::{Direction, TrafficStats};
 use crate::protocol::{Dialect, PeerInfo};
 use crate::types::{Millis, Now, PeerAddress, PeerId};
@@ -22,7 +25,11 @@ pub(crate) struct PeerSession {
     /// When it came up (monotonic).
     pub(super) since: Millis,
     /// Lowered by what breaks the rules in this session.
-    pub(super) score: i32,
+    pub(super) score: Score,
+    /// What it may still use.
+    pub(super) tolls: Tolls,
+    /// How much it was the first to bring.
+    pub(super) news: u64,
     pub(crate) last_seen: Now,
     pub(crate) last_heartbeat: Option<Millis>,
     /// The next heartbeat is due then (monotonic).
@@ -41,6 +48,7 @@ impl PeerSession {
         info: PeerInfo,
         direction: Direction,
         remote: PeerAddress,
+        limits: &Limits,
         now: Now,
     ) -> Self {
         let dialable = match direction {
@@ -58,7 +66,9 @@ impl PeerSession {
             version: info.version,
             capabilities: info.capabilities,
             since: now.mono,
-            score: 0,
+            score: Score::new(now),
+            tolls: Tolls::new(limits, now.mono),
+            news: 0,
             last_seen: now,
             last_heartbeat: None,
             heartbeat_due: now.mono,

@@ -5,12 +5,10 @@
 //! of its peers now and then. Who comes with next to nothing reads the book page by page first. And
 //! an owner's keep-alive tells by its root when something of that owner is missing.
 
-mod allowance;
 mod items;
 mod owners;
 mod pages;
 mod recon;
 mod state;
 
-pub(super) use allowance::Cost;
-pub(super) use state::Sync;
+pub(super) use state::{Cost, Sync};

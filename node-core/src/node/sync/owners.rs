@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::allowance::Cost;
+use super::state::Cost;
 use crate::ledger::{InventoryError, Retained, Statement};
 use crate::node::core::Node;
 use crate::node::io::ConnId;

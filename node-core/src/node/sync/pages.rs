@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::allowance::Cost;
+use super::state::Cost;
 use crate::ledger::{OrderState, Retained, Statement};
 use crate::node::core::Node;
 use crate::node::io::ConnId;

@@ -6,8 +6,8 @@
 
 use negentropy::{Id, Negentropy};
 
-use super::allowance::Cost;
 use super::items::Shared;
+use super::state::Cost;
 use crate::node::core::Node;
 use crate::node::io::ConnId;
 use crate::node::peers::policy::Merit;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::allowance::{Allowance, Cost};
 use super::items::Latest;
 use super::owners::Checks;
 use super::pages::Reading;
@@ -12,13 +11,25 @@ use crate::node::core::Node;
 use crate::node::io::ConnId;
 use crate::node::peers::policy::Merit;
 use crate::protocol::{Message, Prefix};
-use crate::types::{Millis, Now};
+use crate::types::{Bucket, Millis, Now, Rate};
 
 /// One of the peers is compared with so often, each in its turn.
 const ROUND_EVERY: Millis = Millis::from_secs(30);
 /// After messages were dropped, this node and the peer compare in so long: the queue that was
 /// full is likely to be so for a moment.
 const AFTER_DROPS: Millis = Millis::from_secs(2);
+
+/// A peer that asked for nothing lately may ask for what so many seconds bring.
+const BURST: u64 = 4;
+
+/// What a request costs, by the work that it makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::node) enum Cost {
+    /// Looking up and sending what is named, or one page, or one owner's orders.
+    Lookup = 1,
+    /// Going through everything once.
+    Comparison = 5,
+}
 
 /// Comparisons, pages being read and owners to be asked about.
 #[derive(Debug, Default)]
@@ -33,7 +44,7 @@ pub(in crate::node) struct Sync {
     /// Peers whose book was read from the first page to the last, or was tried to be.
     pub(super) was_read: BTreeSet<ConnId>,
     pub(super) checks: Checks,
-    allowances: BTreeMap<ConnId, Allowance>,
+    allowances: BTreeMap<ConnId, Bucket>,
     round_at: Millis,
 }
 
@@ -130,10 +141,15 @@ impl Node {
             return false;
         }
         let allowances = &mut self.sync.allowances;
+        let per_second = u64::from(self.config.limits.peer_requests);
+        let rate = Rate {
+            per_second,
+            at_once: per_second * BURST,
+        };
         let allowance = allowances
             .entry(conn)
-            .or_insert_with(|| Allowance::full(now.mono));
-        let admitted = allowance.admit(cost, now.mono);
+            .or_insert_with(|| Bucket::full(rate, now.mono));
+        let admitted = allowance.admit(cost as u64, now.mono);
         if !admitted {
             self.counters.count("sync_rate");
             self.blame(conn, Merit::RateExcess, now);

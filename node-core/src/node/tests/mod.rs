@@ -8,8 +8,11 @@ mod keep_alive;
 mod legacy;
 mod net;
 mod orders;
+mod overload;
 mod peers;
 mod relay;
 mod restarts;
 mod rogues;
 mod spreading;
+
+pub(in crate::node) use net::config;

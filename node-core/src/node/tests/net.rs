@@ -7,15 +7,15 @@ use bytes::Bytes;
 
 use crate::ledger::{Identity, Payload, Place, PlaceTif, Statement, Verifier};
 use crate::node::{
-    ConnId, Direction, Entry, Event, Incoming, Input, NewOrder, Node, NodeConfig, OrderKind,
-    OrderResult, Output, Table, TimeInForce, Trade, Way, Ways, verify_message,
+    ConnId, Direction, Entry, Event, Incoming, Input, Limits, NewOrder, Node, NodeConfig,
+    OrderKind, OrderResult, Output, Table, TimeInForce, Trade, Way, Ways, verify_message,
 };
 use crate::orderbook::SelfTrade;
 use crate::protocol::{Dialect, LegacyPolicy, Message, PeerInfo, decode};
 use crate::types::{Amount, Millis, Now, OrderId, PeerAddress, PeerId, Price, Side};
 
 /// Settings for tests; `change` adjusts them.
-pub(super) fn config() -> NodeConfig {
+pub(in crate::node) fn config() -> NodeConfig {
     NodeConfig {
         network: "local".parse().unwrap(),
         pair: "BTC/USD".parse().unwrap(),
@@ -30,6 +30,7 @@ pub(super) fn config() -> NodeConfig {
         max_order_amount: amount("1000000"),
         max_order_price: price("1000000"),
         order_rate: None,
+        limits: Limits::DEFAULT,
     }
 }
 
@@ -107,6 +108,8 @@ pub(super) struct Net {
     pub(super) results: BTreeMap<OrderId, OrderResult>,
     pub(super) events: Vec<(usize, Event)>,
     pub(super) dials: Vec<(usize, PeerAddress)>,
+    /// Until when nothing is to be read of a connection; here it is read all the same.
+    pub(super) paused: BTreeMap<(usize, ConnId), Millis>,
     /// How the same were dialed.
     pub(super) ways: Vec<Way>,
     pub(super) closed: Vec<(usize, &'static str)>,
@@ -163,6 +166,7 @@ impl Net {
             results: BTreeMap::new(),
             events: Vec::new(),
             dials: Vec::new(),
+            paused: BTreeMap::new(),
             ways: Vec::new(),
             closed: Vec::new(),
             delivered: 0,
@@ -483,7 +487,10 @@ impl Net {
                     self.dials.push((node, address));
                     self.ways.push(way);
                 }
-                Output::SavePeers | Output::Persist(_) => {}
+                Output::SavePeers | Output::SaveBans | Output::Persist(_) => {}
+                Output::Pause { conn, until } => {
+                    self.paused.insert((node, conn), until);
+                }
             }
         }
     }

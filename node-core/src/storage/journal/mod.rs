@@ -27,7 +27,7 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use tracing::warn;
 
-use super::{DataDir, JournalSync, StorageError, Store};
+use super::{DataDir, JournalSync, StorageError, Store, check_private};
 use crate::node::{Entry, Table, Write};
 use log::{Files, Log, Media};
 use mover::Shared;
@@ -83,6 +83,7 @@ impl Journal {
     ) -> Result<Self, StorageError> {
         let folder = dir.path().join(JOURNAL_FOLDER);
         super::data_dir::create(&folder).map_err(StorageError::io("make", &folder))?;
+        check_all_private(&folder)?;
         let tables = Tables::open(folder.join(TABLES_FILE))?;
         let last = take_over_logs(&folder, &tables)?;
         let header = LogHeader {
@@ -295,4 +296,14 @@ fn tell(path: &Path, removed: io::Result<()>) {
     if let Err(error) = removed {
         warn!(path = %path.display(), %error, "cannot remove an old part of the journal");
     }
+}
+
+/// Who can write the journal can make the node sign what contradicts itself.
+fn check_all_private(folder: &Path) -> Result<(), StorageError> {
+    let entries = fs::read_dir(folder).map_err(StorageError::io("read", folder))?;
+    for entry in entries {
+        let entry = entry.map_err(StorageError::io("read", folder))?;
+        check_private(&entry.path())?;
+    }
+    Ok(())
 }

@@ -40,7 +40,7 @@ impl Judge {
                 self.signed(req);
             }
             Incoming::Answer { answer, .. } => self.signed(answer),
-            Incoming::Invalid { reason } => self.held(&[reason]),
+            Incoming::Invalid { reason, .. } => self.held(&[reason]),
             Incoming::Plain(_) | Incoming::Forward(_) => {}
         }
     }

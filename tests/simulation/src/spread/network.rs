@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use meshbook::ledger::{Identity, Payload, Statement, Verifier};
 use meshbook::node::{
-    Class, ConnId, Direction, Incoming, Input, NewOrder, Node, NodeConfig, OrderKind, Output,
-    PeerStatus, PeerView, TimeInForce, Ways, verify_message,
+    Class, ConnId, Direction, Incoming, Input, Limits, NewOrder, Node, NodeConfig, OrderKind,
+    Output, PeerStatus, PeerView, TimeInForce, Ways, verify_message,
 };
 use meshbook::orderbook::SelfTrade;
 use meshbook::protocol::{
@@ -145,6 +145,7 @@ impl Spreading {
                 max_order_amount: Amount::MAX,
                 max_order_price: Price::MAX,
                 order_rate: None,
+                limits: Limits::DEFAULT,
             };
             let identity = Arc::new(Identity::from_seed(random.bytes()));
             let started = random.below(STARTS);

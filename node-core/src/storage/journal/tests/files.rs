@@ -4,6 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::storage::TABLES_FILE;
+use crate::storage::atomic::replace;
 
 #[test]
 fn what_was_committed_is_there_after_a_start() {
@@ -98,8 +99,9 @@ fn a_log_that_is_cut_anywhere_gives_its_first_commits() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join(JOURNAL_FOLDER);
         fs::create_dir(&folder).unwrap();
-        fs::write(folder.join(TABLES_FILE), &tables).unwrap();
-        fs::write(folder.join(log.file_name().unwrap()), &whole[..cut]).unwrap();
+        let write = |name: &str, bytes| replace(&folder.join(name), bytes, true).unwrap();
+        write(TABLES_FILE, &tables);
+        write(log.file_name().unwrap().to_str().unwrap(), &whole[..cut]);
         let mut journal = open(dir.path(), JournalSync::Always).unwrap();
         let commits = ends[1..].iter().filter(|end| **end <= cut as u64).count();
         assert_eq!(content(&mut journal).len(), 2 * commits, "cut at {cut}");

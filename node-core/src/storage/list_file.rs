@@ -1,4 +1,5 @@
-//! The peers that a node knows, kept from one run to the next: `{"version":1,"peers":[...]}`.
+//! Lists that a node keeps from one run to the next: the peers that it knows,
+//! `{"version":1,"peers":[...]}`, and its bans, in which `bans` stands for `peers`.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -12,36 +13,58 @@ use tracing::warn;
 use super::{StorageError, atomic};
 use crate::types::Millis;
 
-/// A longer file is not a list of peers.
-pub const MAX_PEERS_BYTES: u64 = 1 << 20;
-/// How many peers are written and read; the ones that come first are kept.
-pub const MAX_PEERS_ENTRIES: usize = 1000;
+/// A longer file is not such a list.
+pub const MAX_LIST_BYTES: u64 = 1 << 20;
+/// How many entries are written and read; the ones that come first are kept.
+pub const MAX_LIST_ENTRIES: usize = 1000;
 
 const VERSION: u32 = 1;
 
-/// The file with the known peers. Losing it costs a node some searching and nothing else, so
-/// nothing about it is fatal.
+/// The file with such a list. Losing it costs a node some searching and nothing else, so nothing
+/// about it is fatal.
 #[derive(Clone, Debug)]
-pub struct PeersFile {
+pub struct ListFile {
     path: PathBuf,
+    what: What,
 }
 
-#[derive(Serialize)]
-struct Written<'a, P> {
-    version: u32,
-    peers: &'a [P],
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Peers,
+    Bans,
+}
+
+impl What {
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Peers => "peers",
+            Self::Bans => "bans",
+        }
+    }
 }
 
 #[derive(Deserialize)]
 struct Read1 {
     version: u32,
+    #[serde(alias = "bans")]
     peers: Vec<Box<RawValue>>,
 }
 
-impl PeersFile {
-    /// The file at `path`; nothing is touched yet.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+impl ListFile {
+    /// The file of known peers at `path`; nothing is touched yet.
+    pub fn peers(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            what: What::Peers,
+        }
+    }
+
+    /// The file of bans at `path`; nothing is touched yet.
+    pub fn bans(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            what: What::Bans,
+        }
     }
 
     /// Where it is.
@@ -50,7 +73,7 @@ impl PeersFile {
         &self.path
     }
 
-    /// The peers in the file; none if it isn't there or can't be read. A damaged file is renamed
+    /// What is in the file; nothing if it isn't there or can't be read. A damaged file is renamed
     /// to `<name>.damaged-<now>` so that nothing is lost; single entries that make no sense are
     /// left out. Both are warnings in the log.
     #[must_use]
@@ -61,39 +84,37 @@ impl PeersFile {
             Ok(Some(text)) => parse(&text),
             Ok(None) => return Vec::new(),
             Err(error) => {
-                warn!(%path, %error, "cannot read the known peers");
+                warn!(%path, %error, "cannot read the {}", self.what.key());
                 return Vec::new();
             }
         };
         match read {
             Ok((peers, 0)) => peers,
             Ok((peers, skipped)) => {
-                warn!(%path, skipped, "left out known peers that make no sense");
+                warn!(%path, skipped, "left out {} that make no sense", self.what.key());
                 peers
             }
             Err(problem) => {
                 let aside = self.set_aside(now);
                 let aside = aside.as_ref().map(|path| path.display().to_string());
-                warn!(%path, problem, ?aside, "the known peers are damaged");
+                warn!(%path, problem, ?aside, "the {} are damaged", self.what.key());
                 Vec::new()
             }
         }
     }
 
     /// Replaces the file. At any moment, also if the process is killed meanwhile, it holds the
-    /// old or the new peers.
+    /// old or the new list.
     ///
     /// # Errors
     /// [`StorageError::Io`]; the old file is then as it was.
-    pub fn save<P: Serialize>(&self, peers: &[P]) -> Result<(), StorageError> {
-        let peers = &peers[..peers.len().min(MAX_PEERS_ENTRIES)];
-        let written = Written {
-            version: VERSION,
-            peers,
-        };
-        let failed = || StorageError::io("write the known peers to", &self.path);
+    pub fn save<P: Serialize>(&self, list: &[P]) -> Result<(), StorageError> {
+        let failed = || StorageError::io("write the list of peers or bans to", &self.path);
+        let list = &list[..list.len().min(MAX_LIST_ENTRIES)];
+        let list = serde_json::to_value(list).map_err(|e| failed()(e.into()))?;
+        let written = serde_json::json!({ "version": VERSION, self.what.key(): list });
         let text = serde_json::to_vec_pretty(&written).map_err(|e| failed()(e.into()))?;
-        if text.len() as u64 > MAX_PEERS_BYTES {
+        if text.len() as u64 > MAX_LIST_BYTES {
             return Err(failed()(io::ErrorKind::FileTooLarge.into()));
         }
         if let Some(parent) = self.path.parent() {
@@ -108,7 +129,7 @@ impl PeersFile {
             file => file?,
         };
         let mut text = Vec::new();
-        file.take(MAX_PEERS_BYTES + 1).read_to_end(&mut text)?;
+        file.take(MAX_LIST_BYTES + 1).read_to_end(&mut text)?;
         Ok(Some(text))
     }
 
@@ -123,10 +144,10 @@ impl PeersFile {
 
 /// The peers and how many entries were left out, or why there are none.
 fn parse<P: DeserializeOwned>(text: &[u8]) -> Result<(Vec<P>, usize), &'static str> {
-    if text.len() as u64 > MAX_PEERS_BYTES {
+    if text.len() as u64 > MAX_LIST_BYTES {
         return Err("it is too long");
     }
-    let read: Read1 = serde_json::from_slice(text).map_err(|_| "it is not a list of peers")?;
+    let read: Read1 = serde_json::from_slice(text).map_err(|_| "it is no such list")?;
     if read.version != VERSION {
         return Err("it has another version");
     }
@@ -135,7 +156,7 @@ fn parse<P: DeserializeOwned>(text: &[u8]) -> Result<(Vec<P>, usize), &'static s
         .peers
         .iter()
         .filter_map(|entry| serde_json::from_str(entry.get()).ok())
-        .take(MAX_PEERS_ENTRIES)
+        .take(MAX_LIST_ENTRIES)
         .collect();
     let skipped = total - peers.len();
     Ok((peers, skipped))
@@ -149,9 +170,9 @@ mod tests {
 
     const NOW: Millis = Millis(17);
 
-    fn file() -> (tempfile::TempDir, PeersFile) {
+    fn file() -> (tempfile::TempDir, ListFile) {
         let dir = tempfile::tempdir().unwrap();
-        let file = PeersFile::new(dir.path().join(".peers.json"));
+        let file = ListFile::peers(dir.path().join(".peers.json"));
         (dir, file)
     }
 
@@ -172,7 +193,7 @@ mod tests {
         file.save(&[4, 5]).unwrap();
         assert_eq!(file.load::<u32>(NOW), [4, 5]);
         assert_eq!(names(&dir), [".peers.json"]);
-        let nested = PeersFile::new(dir.path().join("a/b/.peers.json"));
+        let nested = ListFile::peers(dir.path().join("a/b/.peers.json"));
         nested.save(&[6]).unwrap();
         assert_eq!(nested.load::<u32>(NOW), [6]);
     }
@@ -213,11 +234,11 @@ mod tests {
     #[test]
     fn a_list_is_bounded_both_ways() {
         let (_dir, file) = file();
-        let many: Vec<u32> = (0..2 * MAX_PEERS_ENTRIES as u32).collect();
+        let many: Vec<u32> = (0..2 * MAX_LIST_ENTRIES as u32).collect();
         file.save(&many).unwrap();
-        assert_eq!(file.load::<u32>(NOW), many[..MAX_PEERS_ENTRIES]);
+        assert_eq!(file.load::<u32>(NOW), many[..MAX_LIST_ENTRIES]);
         file.save(&["x".repeat(2 << 20)]).unwrap_err();
-        assert_eq!(file.load::<u32>(NOW).len(), MAX_PEERS_ENTRIES);
+        assert_eq!(file.load::<u32>(NOW).len(), MAX_LIST_ENTRIES);
     }
 
     #[test]
@@ -228,7 +249,7 @@ mod tests {
             let mut writer = Command::new(std::env::current_exe().unwrap())
                 .args([
                     "--exact",
-                    "storage::peers::tests::write_until_killed",
+                    "storage::list_file::tests::write_until_killed",
                     "--ignored",
                 ])
                 .env("MESHBOOK_TEST_PEERS", file.path())
@@ -252,7 +273,7 @@ mod tests {
     #[test]
     #[ignore = "run and killed by a_process_that_is_killed_while_writing_..."]
     fn write_until_killed() {
-        let file = PeersFile::new(std::env::var("MESHBOOK_TEST_PEERS").unwrap());
+        let file = ListFile::peers(std::env::var("MESHBOOK_TEST_PEERS").unwrap());
         let first = file.load::<u32>(NOW)[0];
         for number in first + 1.. {
             file.save(&[number; 500]).unwrap();

@@ -1,0 +1,186 @@
+//! How much of this node one peer may use. Who uses more is not read from until that is made up for,
+//! so that it feels the limit, and nobody else does.
+
+use crate::node::limits::Limits;
+use crate::types::{Bucket, Millis, Rate};
+
+/// What a peer has used of its shares.
+#[derive(Debug)]
+pub(super) struct Tolls {
+    messages: Bucket,
+    bytes: Bucket,
+    signatures: Bucket,
+    repeats: Bucket,
+    chatter: Bucket,
+    floods: Bucket,
+    /// When it may be read from again, as it was told last.
+    told: Millis,
+    /// When it was last blamed for its chatter.
+    blamed: Option<Millis>,
+}
+
+/// Forwarded messages for which no way is known go to every neighbour: so many of one peer in a
+/// second, and so many at once. Whoever has a way for them is asked without a limit of its own.
+const FLOODS: Rate = Rate {
+    per_second: 20,
+    at_once: 200,
+};
+/// A share may be used up for so many seconds ahead: a burst, as after a meeting, is no fault.
+const BURST: u64 = 4;
+/// The same for what changes nothing: after a partition most of what a peer sends can be known.
+const REPEATS_BURST: u64 = 10;
+/// Who chatters too much is blamed so often at most, so that a short burst costs little.
+const BLAME_EVERY: Millis = Millis::from_secs(1);
+
+/// What one peer has to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// It is not read from before this (monotonic).
+    pub(crate) until: Millis,
+    /// It has earned blame as well.
+    pub(crate) blame: bool,
+}
+
+impl Tolls {
+    pub(super) fn new(limits: &Limits, now: Millis) -> Self {
+        let bucket = |per_second: u64, seconds: u64| {
+            let at_once = per_second.saturating_mul(seconds);
+            Bucket::full(
+                Rate {
+                    per_second,
+                    at_once,
+                },
+                now,
+            )
+        };
+        Self {
+            messages: bucket(limits.peer_messages.into(), BURST),
+            bytes: bucket(u64::from(limits.peer_kilobytes) * 1024, BURST),
+            signatures: bucket(limits.peer_signatures.into(), BURST),
+            repeats: bucket(limits.peer_repeats.into(), REPEATS_BURST),
+            chatter: bucket(limits.peer_repeats.into(), REPEATS_BURST),
+            floods: Bucket::full(FLOODS, now),
+            told: Millis::ZERO,
+            blamed: None,
+        }
+    }
+
+    /// One message came.
+    pub(super) fn heard(&mut self, bytes: usize, signatures: usize, now: Millis) {
+        self.messages.draw(1, now);
+        self.bytes.draw(bytes as u64, now);
+        self.signatures.draw(signatures as u64, now);
+    }
+
+    /// So many signed things came that changed nothing. An honest peer passes on what a flood of
+    /// others' brings to it, so it is slowed down by that, and not blamed.
+    pub(super) fn in_vain(&mut self, count: u64, now: Millis) {
+        self.repeats.draw(count, now);
+    }
+
+    /// So much was said that is neither order nor trade: that is all the peer's own.
+    pub(super) fn chatted(&mut self, count: u64, now: Millis) {
+        self.chatter.draw(count, now);
+    }
+
+    /// Whether one more message of this peer may go to every neighbour.
+    pub(super) fn may_flood(&mut self, now: Millis) -> bool {
+        self.floods.admit(1, now)
+    }
+
+    /// What follows from all that, if it is not what was said before.
+    pub(super) fn take_verdict(&mut self, now: Millis) -> Option<Verdict> {
+        let chatter = self.chatter.overdrawn_until();
+        let all = [
+            self.messages.overdrawn_until(),
+            self.bytes.overdrawn_until(),
+            self.signatures.overdrawn_until(),
+            self.repeats.overdrawn_until(),
+            chatter,
+        ];
+        let until = all.into_iter().flatten().max()?;
+        if until <= self.told.max(now) {
+            return None;
+        }
+        self.told = until;
+        let lately = self.blamed.is_some_and(|at| now.since(at) < BLAME_EVERY);
+        let blame = chatter.is_some() && !lately;
+        if blame {
+            self.blamed = Some(now);
+        }
+        Some(Verdict { until, blame })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        peer_messages: 100,
+        peer_kilobytes: 1,
+        peer_signatures: 50,
+        peer_repeats: 10,
+        ..Limits::DEFAULT
+    };
+
+    fn tolls() -> Tolls {
+        Tolls::new(&LIMITS, Millis(0))
+    }
+
+    #[test]
+    fn who_keeps_to_its_shares_never_waits() {
+        let mut tolls = tolls();
+        for second in 0..100 {
+            let now = Millis::from_secs(second);
+            for _ in 0..20 {
+                tolls.heard(50, 2, now);
+            }
+            tolls.in_vain(10, now);
+            assert_eq!(tolls.take_verdict(now), None);
+        }
+    }
+
+    #[test]
+    fn who_uses_more_waits_until_it_is_made_up_for() {
+        let mut tolls = tolls();
+        for _ in 0..450 {
+            tolls.heard(1, 0, Millis(0));
+        }
+        let verdict = tolls.take_verdict(Millis(0)).unwrap();
+        assert_eq!((verdict.until, verdict.blame), (Millis(500), false));
+        assert_eq!(tolls.take_verdict(Millis(10)), None, "that was said");
+        tolls.heard(1, 0, Millis(500));
+        assert_eq!(tolls.take_verdict(Millis(500)).unwrap().until, Millis(510));
+        tolls.heard(6 * 1024, 0, Millis(600));
+        assert_eq!(
+            tolls.take_verdict(Millis(600)).unwrap().until,
+            // 4 KiB were there, and 1 KiB/s comes.
+            Millis(600 + 2_000)
+        );
+    }
+
+    #[test]
+    fn who_chatters_too_much_is_blamed_once_a_second_and_who_repeats_only_waits() {
+        let mut tolls = tolls();
+        let mut blamed = 0;
+        for tenth in 0..100 {
+            let now = Millis(tenth * 100);
+            tolls.chatted(10, now);
+            blamed += usize::from(tolls.take_verdict(now).is_some_and(|v| v.blame));
+        }
+        // The first second is within the burst.
+        assert_eq!(blamed, 9);
+        let mut tolls = self::tolls();
+        tolls.in_vain(1_000, Millis(0));
+        assert!(!tolls.take_verdict(Millis(0)).unwrap().blame);
+    }
+
+    #[test]
+    fn few_messages_go_to_everybody() {
+        let mut tolls = tolls();
+        let floods = (0..1_000).filter(|_| tolls.may_flood(Millis(0))).count();
+        assert_eq!(floods as u64, FLOODS.at_once);
+        assert!(tolls.may_flood(Millis(1_000)));
+    }
+}

@@ -1,0 +1,250 @@
+//! Peers that use more than their share: they are slowed down, sent away or displaced, and nobody else
+//! notices.
+
+use std::collections::BTreeSet;
+
+use super::net::{Net, sell, signed, statements};
+use crate::ledger::Payload;
+use crate::node::io::Input;
+use crate::node::{BanTarget, ConnId, Direction, Incoming, NodeConfig, PeerStatus};
+use crate::protocol::{Forward, ForwardBody, Message, PeerEntry, TakeAnswer};
+use crate::types::{Millis, NodeId, Side};
+
+fn small(change: impl Fn(&mut NodeConfig)) -> Net {
+    Net::with(1, |_, config| {
+        config.limits.peer_repeats = 10;
+        change(config);
+    })
+}
+
+fn heartbeat(net: &Net) -> Incoming {
+    let timestamp = net.now.wall;
+    Incoming::Plain(Message::Heartbeat { timestamp })
+}
+
+fn connected(net: &Net) -> usize {
+    net.nodes[0].p2p_stats(net.now).peers.connected_peers
+}
+
+fn held_back(net: &Net, conn: ConnId) -> bool {
+    let until = net.paused.get(&(0, conn));
+    until.is_some_and(|until| *until > net.now.mono)
+}
+
+#[test]
+fn who_chatters_is_held_back_and_banned_in_the_end_and_others_are_not() {
+    let mut net = small(|_| {});
+    let honest = net.stranger(0, 60, Direction::Inbound);
+    let rogue = net.stranger(0, 61, Direction::Inbound);
+    let mut seconds = 0;
+    while net.closed.is_empty() {
+        for _ in 0..50 {
+            let message = heartbeat(&net);
+            net.says(0, rogue, message);
+        }
+        assert!(!held_back(&net, honest));
+        assert!(seconds < 3 || held_back(&net, rogue));
+        let message = heartbeat(&net);
+        net.says(0, honest, message);
+        net.pass(1_000);
+        seconds += 1;
+        assert!(seconds < 200, "it is never sent away");
+    }
+    assert_eq!(net.closed, [(0, "banned")]);
+    assert_eq!(connected(&net), 1);
+    assert!(seconds >= 50, "after {seconds} s already");
+}
+
+#[test]
+fn who_repeats_what_is_known_is_held_back_and_never_blamed() {
+    let mut net = small(|_| {});
+    let relay = net.stranger(0, 60, Direction::Inbound);
+    let order = net.signed_order(70, 1, Side::Buy, "100");
+    for _ in 0..300 {
+        net.says(0, relay, statements(std::slice::from_ref(&order)));
+    }
+    assert!(held_back(&net, relay));
+    let score = net.nodes[0].peers(net.now)[0].score;
+    assert_eq!(score, 0);
+}
+
+#[test]
+fn a_relay_is_not_blamed_for_what_it_can_not_read() {
+    let mut net = Net::new(1);
+    let relay = net.stranger(0, 60, Direction::Inbound);
+    for _ in 0..100 {
+        let reason = "bad_signature";
+        net.says(
+            0,
+            relay,
+            Incoming::Invalid {
+                reason,
+                relayed: true,
+            },
+        );
+    }
+    assert_eq!(net.nodes[0].peers(net.now)[0].score, 0);
+    assert_eq!(net.counter(0, "bad_signature"), 100);
+    for _ in 0..3 {
+        let reason = "bad_signature";
+        net.says(
+            0,
+            relay,
+            Incoming::Invalid {
+                reason,
+                relayed: false,
+            },
+        );
+    }
+    assert_eq!(net.closed, [(0, "banned")]);
+}
+
+/// An answer for a node that nobody knows.
+fn forward(number: usize) -> Incoming {
+    let answer = signed(
+        70,
+        Payload::Rej(crate::ledger::Rej {
+            ts: Millis(1),
+            take: crate::types::TakeId([1; 32]),
+            why: "gone".parse().unwrap(),
+            open: None,
+        }),
+    );
+    Incoming::Forward(Message::Forward(Forward {
+        to: NodeId([9; 32]),
+        from: NodeId([8; 32]),
+        id: format!("{number:032x}"),
+        hops: 5,
+        body: ForwardBody::Answer(TakeAnswer {
+            answer: answer.raw(),
+        }),
+    }))
+}
+
+#[test]
+fn nobody_can_make_a_node_send_to_all_its_neighbours_at_will() {
+    let mut net = Net::new(1);
+    let victim = net.stranger(0, 60, Direction::Inbound);
+    let rogue = net.stranger(0, 61, Direction::Inbound);
+    net.take_heard(victim);
+    for number in 0..1_000 {
+        net.says(0, rogue, forward(number));
+    }
+    let heard = net.take_heard(victim);
+    let floods = heard.iter().filter(|m| matches!(m, Message::Forward(_)));
+    assert_eq!(floods.count(), 200);
+    assert_eq!(net.counter(0, "forward_rate"), 800);
+}
+
+#[test]
+fn stored_orders_are_bounded_and_who_brings_most_displaces_its_own() {
+    let mut net = small(|config| config.limits.stored_orders = 50);
+    let own = net.submit(0, sell("1", "500"));
+    let honest = net.stranger(0, 60, Direction::Inbound);
+    let rogue = net.stranger(0, 61, Direction::Inbound);
+    // One of its own, and one of somebody behind it.
+    let kept = [
+        net.signed_order(60, 1, Side::Buy, "10"),
+        net.signed_order(90, 1, Side::Buy, "11"),
+    ];
+    net.says(0, honest, statements(&kept));
+    for owner in 100..200 {
+        let orders: Vec<_> = (1..=3)
+            .map(|n| net.signed_order(owner, n, Side::Buy, "1"))
+            .collect();
+        net.says(0, rogue, statements(&orders));
+        assert!(net.nodes[0].ledger().open_len() <= 51);
+    }
+    assert!(net.nodes[0].ledger().open_len() > 40);
+    let ledger = net.nodes[0].ledger();
+    for order in &kept {
+        assert!(!ledger.visible_open(&order.order_id().unwrap()).is_zero());
+    }
+    assert!(!ledger.visible_open(&own).is_zero());
+    // The book shows what the ledger has.
+    let levels = net.nodes[0].order_book(10, net.now);
+    let shown: usize = levels.bids.iter().map(|level| level.count).sum();
+    assert_eq!(shown + 1, net.nodes[0].ledger().open_len());
+    assert!(net.counter(0, "orders_over_bound") > 200);
+}
+
+#[test]
+fn false_addresses_by_the_thousand_make_few_dials() {
+    let mut net = Net::new(1);
+    let rogue = net.stranger(0, 61, Direction::Inbound);
+    net.pass(1_000);
+    net.dials.clear();
+    for minute in 0..10u32 {
+        for second in 0..60 {
+            let entries = (0..20)
+                .map(|n| PeerEntry {
+                    node_id: None,
+                    address: format!("10.{minute}.{second}.{n}"),
+                    port: 3000,
+                })
+                .collect();
+            net.says(0, rogue, Incoming::Plain(Message::PeerExchange(entries)));
+            net.pass(1_000);
+            for (_, address) in net.dials.clone().iter().rev().take(8) {
+                let (address, reason) = (address.clone(), "unreachable");
+                net.input(
+                    0,
+                    Input::DialFailed {
+                        address,
+                        reason,
+                        instead: None,
+                    },
+                );
+            }
+        }
+    }
+    let dials = net.dials.len();
+    assert!(dials <= 60 + 4 * 600, "{dials} dials");
+    let known = net.nodes[0].peers(net.now);
+    assert!(known.len() < 30, "{} addresses are known", known.len());
+}
+
+#[test]
+fn a_ban_ends_the_session_and_lasts_as_long_as_was_said() {
+    let mut net = Net::mesh(2);
+    let other = BanTarget::Node(net.nodes[1].node_id());
+    let now = net.now;
+    net.nodes[0].ban(other, Millis::from_secs(60), now).unwrap();
+    net.flush(0);
+    net.run();
+    assert_eq!(connected(&net), 0);
+    net.connect(1, 0);
+    net.run();
+    assert_eq!(connected(&net), 0);
+    assert_eq!(net.nodes[0].bans(net.now).len(), 1);
+    net.pass(61_000);
+    assert!(net.nodes[0].bans(net.now).is_empty());
+    net.connect(1, 0);
+    net.run();
+    assert_eq!(connected(&net), 1);
+    let now = net.now;
+    let own = BanTarget::Node(net.nodes[0].node_id());
+    assert_eq!(
+        net.nodes[0].ban(own, Millis(1), now).unwrap_err().field,
+        "peer"
+    );
+    let error = net.nodes[0].ban(other, Millis(0), now).unwrap_err();
+    assert_eq!(error.field, "duration");
+}
+
+#[test]
+fn the_peers_that_were_dialed_first_are_the_first_after_a_restart() {
+    let mut net = Net::with(6, |_, config| config.peer_exchange = false);
+    for other in 1..6 {
+        net.connect(0, other);
+        net.run();
+        net.pass(5_000);
+    }
+    let kept = net.nodes[0].persisted_peers(net.now);
+    let anchors = kept.iter().filter(|peer| peer.anchor);
+    let anchors: BTreeSet<_> = anchors.map(|peer| peer.address.clone()).collect();
+    assert_eq!(anchors, BTreeSet::from([Net::address(1), Net::address(2)]));
+    assert!(kept[0].anchor && kept[1].anchor);
+    let up = net.nodes[0].peers(net.now);
+    assert!(up.iter().all(|peer| peer.status == PeerStatus::Connected));
+}
