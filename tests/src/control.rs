@@ -69,6 +69,15 @@ impl Control {
         }
     }
 
+    /// Where it is.
+    ///
+    /// # Panics
+    /// Never: it was made of an address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address.parse().expect("an address")
+    }
+
     /// Places a limit order and waits until it is filled, closed or published.
     ///
     /// # Panics

@@ -237,9 +237,9 @@ impl Node {
     /// # Panics
     /// Where it has ended already.
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().expect("the node runs");
+        let id = self.process().to_string();
         let kill = std::process::Command::new("kill")
-            .args([format!("-{name}"), id.to_string()])
+            .args([format!("-{name}"), id])
             .status();
         assert!(kill.is_ok_and(|status| status.success()), "kill -{name}");
     }
@@ -250,6 +250,20 @@ impl Node {
     /// Where the system won't.
     pub async fn kill(&mut self) {
         self.child.kill().await.expect("a child can be killed");
+    }
+
+    /// The id of its process.
+    ///
+    /// # Panics
+    /// Where it has ended and was waited for.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id().expect("the node runs")
+    }
+
+    /// Whether its process has not ended by itself.
+    pub fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     /// How it ends.
@@ -268,6 +282,12 @@ impl Node {
     pub fn logged(&self, text: &str) -> usize {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         log.lines().filter(|line| line.contains(text)).count()
+    }
+
+    /// The file of its log.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.log
     }
 
     /// Its folder.

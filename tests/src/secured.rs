@@ -7,9 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use meshbook::ledger::{Identity, Payload, RawStatement, Statement, Verifier};
 use meshbook::protocol::{
-    Dialect, Handshaking, LegacyPolicy, Message, Opening, SessionConfig, SessionError,
+    Dialect, Established, Handshaking, LegacyPolicy, Message, Opening, SessionConfig, SessionError,
     SessionReader, SessionWriter, Signer, Step, TakeRequest, encode,
 };
+use meshbook::transport::MAX_FRAME;
 use meshbook::types::{Millis, NetworkId, NodeId, Now};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -171,52 +172,18 @@ impl SecuredPeer {
 
     async fn handshake(node: SocketAddr, who: Persona) -> Result<Self, SessionError> {
         let mut stream = TcpStream::connect(node).await.expect("the node listens");
-        let signer = Claim {
-            identity: Arc::clone(&who.identity),
-            claimed: who.claimed,
-        };
-        let config = SessionConfig {
-            signer: Arc::new(signer),
-            network: who.network.clone(),
-            listen_port: 0,
-            legacy: LegacyPolicy::Off,
-            max_message: 1 << 20,
-            capabilities: SessionConfig::default_capabilities(),
-        };
-        let opening = Opening::Dial {
-            expect: None,
-            plain: false,
-        };
-        // Secret enough for a test, and different for each of its keys.
-        let entropy = who.identity.sign_bytes(&now().wall.0.to_be_bytes());
-        let entropy = entropy[..32].try_into().expect("32 of 64 bytes");
-        let mut handshaking = Handshaking::new(Arc::new(config), opening, entropy, now());
-        loop {
-            for payload in handshaking.outgoing() {
-                // A node that has refused us may be gone; what it said can still be read.
-                let _ = write_frame(&mut stream, &payload).await;
-            }
-            let Some(payload) = read_frame(&mut stream).await else {
-                return Err(handshaking.on_closed());
-            };
-            if let Step::Ready(ready) = handshaking.on_frame(&payload, now())? {
-                for payload in handshaking.outgoing() {
-                    let written = write_frame(&mut stream, &payload).await;
-                    written.expect("the node takes the last of the handshake");
-                }
-                let (read, write) = stream.into_split();
-                return Ok(Self {
-                    read,
-                    reader: ready.reader,
-                    waiting: ready.early,
-                    teller: Teller {
-                        who,
-                        write,
-                        writer: ready.writer,
-                    },
-                });
-            }
-        }
+        let ready = shake_hands(&mut stream, &who).await?;
+        let (read, write) = stream.into_split();
+        Ok(Self {
+            read,
+            reader: ready.reader,
+            waiting: ready.early,
+            teller: Teller {
+                who,
+                write,
+                writer: ready.writer,
+            },
+        })
     }
 
     /// Sends a message as a node would.
@@ -291,6 +258,49 @@ impl SecuredPeer {
     }
 }
 
+/// The dialer's side of a handshake, on a connection that is up.
+pub(crate) async fn shake_hands(
+    stream: &mut TcpStream,
+    who: &Persona,
+) -> Result<Established, SessionError> {
+    let signer = Claim {
+        identity: Arc::clone(&who.identity),
+        claimed: who.claimed,
+    };
+    let config = SessionConfig {
+        signer: Arc::new(signer),
+        network: who.network.clone(),
+        listen_port: 0,
+        legacy: LegacyPolicy::Off,
+        max_message: 1 << 20,
+        capabilities: SessionConfig::default_capabilities(),
+    };
+    let opening = Opening::Dial {
+        expect: None,
+        plain: false,
+    };
+    // Secret enough for a test, and different for each of its keys.
+    let entropy = who.identity.sign_bytes(&now().wall.0.to_be_bytes());
+    let entropy = entropy[..32].try_into().expect("32 of 64 bytes");
+    let mut handshaking = Handshaking::new(Arc::new(config), opening, entropy, now());
+    loop {
+        for payload in handshaking.outgoing() {
+            // A node that has refused us may be gone; what it said can still be read.
+            let _ = write_frame(stream, &payload).await;
+        }
+        let Some(payload) = read_frame(stream).await else {
+            return Err(handshaking.on_closed());
+        };
+        if let Step::Ready(ready) = handshaking.on_frame(&payload, now())? {
+            for payload in handshaking.outgoing() {
+                let written = write_frame(stream, &payload).await;
+                written.map_err(|_| SessionError::ClosedEarly)?;
+            }
+            return Ok(*ready);
+        }
+    }
+}
+
 /// A request for a piece of an order of the test's.
 #[derive(Clone, Debug)]
 pub struct Take {
@@ -317,9 +327,13 @@ async fn write_frame(
     stream.write_all(payload).await
 }
 
-async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
-    let length = stream.read_u32().await.ok()?;
-    let mut payload = vec![0; length as usize];
+pub(crate) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
+    let length = stream.read_u32().await.ok()? as usize;
+    // Nothing that a node sends is as long: this is what a refusal in HTTP reads as.
+    if length > MAX_FRAME {
+        return None;
+    }
+    let mut payload = vec![0; length];
     stream.read_exact(&mut payload).await.ok()?;
     Some(payload)
 }
