@@ -4,17 +4,20 @@
 //! Everything here panics where something goes wrong, with what the test needs to know. What a
 //! test starts ends with the test, also when it fails.
 
+pub mod attack;
 mod binary;
 mod control;
 mod events;
 mod eventually;
 mod grape;
+pub mod honest;
 #[cfg(target_os = "linux")]
 pub mod lab;
 mod node;
 mod npm;
 mod python;
 mod secured;
+mod vitals;
 
 pub use control::{Control, Failed, Refused};
 pub use events::Events;
@@ -24,3 +27,4 @@ pub use node::{Node, NodeBuilder, Starting};
 pub use npm::Agent;
 pub use python::{Foreign, Script};
 pub use secured::{Persona, SecuredPeer, Take, Teller, now};
+pub use vitals::Vitals;

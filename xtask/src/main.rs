@@ -6,6 +6,7 @@ mod page;
 mod process;
 mod python;
 mod sim;
+mod soak;
 mod test;
 mod torture;
 mod wasm;
@@ -27,6 +28,8 @@ enum Command {
     Test(test::Test),
     /// Kills nodes under load and looks whether all that they have confirmed is still true.
     Torture(torture::Torture),
+    /// Attacks a node under load, and looks what honest nodes notice: `cargo xtask soak --help`.
+    Soak(soak::Soak),
     /// Builds the node and runs its demonstration.
     Demo(demo::Demo),
     /// Makes the package for browsers.
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     match command {
         Command::Test(test) => test.run(),
         Command::Torture(torture) => torture.run(),
+        Command::Soak(soak) => soak.run(),
         Command::Demo(demo) => demo.run(),
         Command::Wasm(wasm) => wasm.run(),
         Command::Page(page) => page.run(),
