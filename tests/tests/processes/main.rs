@@ -4,6 +4,7 @@
 // Every function here is a part of a test; clippy sees that only of those that are marked.
 #![allow(clippy::unwrap_used)]
 
+mod attacked;
 mod ending;
 mod hostile;
 mod legacy;
