@@ -53,7 +53,7 @@ impl Persona {
         Self::of_seed([seed; 32])
     }
 
-    fn of_seed(seed: [u8; 32]) -> Self {
+    pub(crate) fn of_seed(seed: [u8; 32]) -> Self {
         let identity = Arc::new(Identity::from_seed(seed));
         Self {
             claimed: identity.node_id(),

@@ -95,6 +95,10 @@ fn print_one(options: &Options, one: &Outcome) {
         one.sum(|f| f.unfilled),
         one.sum(|f| f.refused),
     );
+    println!(
+        "  newcomers {} of {} got a session",
+        one.newcomers.stayed, one.newcomers.came
+    );
     let counters: Vec<String> = one
         .counters
         .iter()
@@ -203,6 +207,7 @@ impl Outcome {
             "unfilled": self.sum(|f| f.unfilled),
             "refused": self.sum(|f| f.refused),
             "honest_sessions_ended": self.sum(|f| f.disconnects),
+            "newcomers": { "came": self.newcomers.came, "stayed": self.newcomers.stayed },
             "memory_most": self.most_memory,
             "memory_after": self.memory_after,
             "cpu_seconds": {

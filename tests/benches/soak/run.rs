@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use meshbook_tests::attack::{Attack, Deeds, Target};
-use meshbook_tests::honest::{Honest, Load, PhaseFigures};
+use meshbook_tests::honest::{Honest, Load, Newcomers, PhaseFigures, Welcome};
 use meshbook_tests::{Node, Vitals};
 use tokio::time::{sleep, timeout};
 
@@ -32,6 +32,7 @@ pub(crate) struct Outcome {
     /// Just after the attack, until it is quiet again.
     pub(crate) settling: PhaseFigures,
     pub(crate) after: PhaseFigures,
+    pub(crate) newcomers: Welcome,
     pub(crate) most_memory: Option<u64>,
     pub(crate) memory_after: Option<u64>,
     pub(crate) cpu: Cpu,
@@ -151,11 +152,13 @@ async fn soak(attacks: &[Attack], options: &Options, panics: &AtomicU64) -> Vec<
         let _ = vitals.take_most_resident();
         let during = load.next_phase();
         let start = Instant::now();
+        let newcomers = Newcomers::to(node.address);
         let (deeds, spent) = attacking.attack().await.unzip();
         let duration = start.elapsed();
         let spent = Cpu::so_far(&vitals, &own).since(cpu, spent.flatten());
 
         let settling = load.next_phase();
+        let newcomers = newcomers.stop().await;
         attacker = settle(attacks.get(number + 1), target, options).await;
         let all_connected = honest.connected() == options.peers;
         let most_memory = vitals.take_most_resident();
@@ -173,6 +176,7 @@ async fn soak(attacks: &[Attack], options: &Options, panics: &AtomicU64) -> Vec<
             during: PhaseFigures::default(),
             settling: PhaseFigures::default(),
             after: PhaseFigures::default(),
+            newcomers,
             most_memory,
             memory_after: vitals.resident(),
             cpu: spent,

@@ -2,6 +2,7 @@
 //! what they lose or wait for shows how well that node does.
 
 mod figures;
+mod newcomers;
 mod orders;
 mod record;
 mod seen;
@@ -22,6 +23,7 @@ use crate::eventually;
 use record::Record;
 
 pub use figures::{Latency, PhaseFigures};
+pub use newcomers::{Newcomers, Welcome};
 
 /// How often it is looked whether something has happened.
 const INTERVAL: Duration = Duration::from_millis(20);
