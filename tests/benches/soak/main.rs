@@ -7,6 +7,7 @@
 
 mod attacker;
 mod options;
+mod outcome;
 mod report;
 mod run;
 
@@ -33,8 +34,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    report::print_head(&options);
     let outcomes = runtime.block_on(run::all(&options));
-    match report::print(&options, &outcomes) {
+    match report::print_end(&options, &outcomes) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }

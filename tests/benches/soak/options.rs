@@ -6,6 +6,9 @@ use meshbook_tests::attack::{Attack, Strength};
 
 const MIB: u64 = 1024 * 1024;
 
+/// A node lets 25 dial in, unless its settings say otherwise, and an attacker has to find room.
+const MOST_PEERS: u32 = 20;
+
 /// How to soak.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -80,7 +83,7 @@ impl Options {
                 "--seconds" => options.attack = seconds(name, value()?)?,
                 "--quiet" => quiet = Some(seconds(name, value()?)?),
                 "--rate" => options.rate = number(name, value()?, 10_000)?,
-                "--peers" => options.peers = number(name, value()?, 100)? as usize,
+                "--peers" => options.peers = number(name, value()?, MOST_PEERS)? as usize,
                 "--bound" => options.bound = u64::from(number(name, value()?, 1 << 20)?) * MIB,
                 "--attacks" => options.attacks = attacks(value()?)?,
                 "--set" => options.settings.push(setting(value()?)?),

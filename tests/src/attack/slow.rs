@@ -35,7 +35,8 @@ pub(super) async fn attack(stranger: Stranger, owners: Vec<Owner>) {
         }
     }
     drop(mouth);
-    let sessions = stranger.strength().sessions;
+    // As many as there are places: each has queues of its own.
+    let sessions = 2 * stranger.strength().sessions;
     at_once(sessions, |_| line(stranger.clone(), everything())).await;
 }
 

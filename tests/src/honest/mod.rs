@@ -17,7 +17,7 @@ use meshbook::node::{NewOrder, OrderKind, TimeInForce};
 use meshbook::types::{Amount, Price, Side};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::eventually;
 use record::Record;
@@ -125,22 +125,29 @@ impl Load {
     /// have. What has not arrived then is lost.
     ///
     /// # Panics
-    /// Where the trading has ended before.
+    /// Where the trading has ended by a panic.
     pub async fn stop(&mut self) {
         self.record.stop();
-        while let Some(ended) = self.work.join_next().await {
-            ended.expect("the trading goes on to its end");
-        }
-        for _ in 0..ARRIVES_WITHIN.as_millis() / INTERVAL.as_millis() {
-            if self.record.is_complete() {
-                return;
+        let ended = async {
+            while let Some(ended) = self.work.join_next().await {
+                ended.expect("the trading goes on to its end");
             }
-            sleep(INTERVAL).await;
-        }
+        };
+        // Nodes that are behind with their work don't even take what is placed.
+        let _ = timeout(ENDS_WITHIN, ended).await;
+        let complete = async {
+            while !self.record.is_complete() {
+                sleep(INTERVAL).await;
+            }
+        };
+        let _ = timeout(ARRIVES_WITHIN, complete).await;
     }
 }
 
-/// What is under way when the trading ends has so long to arrive.
+/// What is under way when the trading ends has so long to be placed.
+const ENDS_WITHIN: Duration = Duration::from_secs(30);
+
+/// And then so long to arrive.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 
 async fn started(node: SocketAddr) -> (ExchangeClient, TempDir) {
