@@ -338,8 +338,8 @@ impl Engine {
             return;
         };
         let mut frames = Vec::new();
-        match ready.write(messages, &mut frames) {
-            Ok(()) => send(id, frames, &mut self.actions),
+        match ready.writer.write_those_that_fit(messages, &mut frames) {
+            Ok(_too_long) => send(id, frames, &mut self.actions),
             Err(error) => self.drop_socket(id, error.reason()),
         }
     }

@@ -1,9 +1,6 @@
 //! What the node knows of one socket of the page.
 
-use bytes::Bytes;
-use meshbook::protocol::{
-    Established, Handshaking, Message, SessionError, SessionReader, SessionWriter,
-};
+use meshbook::protocol::{Established, Handshaking, Message, SessionReader, SessionWriter};
 use meshbook::types::{Millis, NodeId, PeerAddress};
 
 /// A socket, and how far it has come.
@@ -32,7 +29,7 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) reader: SessionReader,
-    writer: SessionWriter,
+    pub(crate) writer: SessionWriter,
     pub(crate) messages: Vec<Message>,
     /// Bytes of frames that were read into `messages`, or are waiting to be whole ones.
     pub(crate) unread: usize,
@@ -62,26 +59,5 @@ impl Socket {
             State::Shaking(shaking) => Some(shaking.deadline()),
             State::Opening { .. } | State::Ready(_) => None,
         }
-    }
-}
-
-impl Ready {
-    /// Writes messages as frames; those that are longer than the session takes are left out.
-    pub(crate) fn write(
-        &mut self,
-        messages: &[Bytes],
-        frames: &mut Vec<Bytes>,
-    ) -> Result<(), SessionError> {
-        match self.writer.write(messages, frames) {
-            Err(SessionError::TooLarge(_)) => {}
-            written => return written,
-        }
-        for message in messages {
-            match self.writer.write(std::slice::from_ref(message), frames) {
-                Ok(()) | Err(SessionError::TooLarge(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
     }
 }

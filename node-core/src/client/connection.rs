@@ -425,10 +425,10 @@ impl Writing {
 
     async fn write(&mut self, messages: &[Bytes]) -> Result<(), &'static str> {
         let mut frames = Vec::new();
-        match self.writer.write(messages, &mut frames) {
-            Ok(()) => {}
-            Err(SessionError::TooLarge(_)) => self.write_those_that_fit(messages, &mut frames)?,
-            Err(error) => return Err(error.reason()),
+        let written = self.writer.write_those_that_fit(messages, &mut frames);
+        match written.map_err(|error| error.reason())? {
+            0 => {}
+            too_long => debug!(too_long, "left out messages above the limit"),
         }
         let bytes: usize = frames.iter().map(Bytes::len).sum();
         let turns = u32::try_from(bytes / WRITE_BATCH).unwrap_or(u32::MAX);
@@ -438,21 +438,5 @@ impl Writing {
             Ok(Err(error)) => Err(error.label()),
             Err(_) => Err("stalled"),
         }
-    }
-
-    /// A message above the limit is refused with all of its batch: writes the others.
-    fn write_those_that_fit(
-        &mut self,
-        messages: &[Bytes],
-        frames: &mut Vec<Bytes>,
-    ) -> Result<(), &'static str> {
-        for message in messages {
-            match self.writer.write(std::slice::from_ref(message), frames) {
-                Ok(()) => {}
-                Err(SessionError::TooLarge(error)) => debug!(%error, "left out a message"),
-                Err(error) => return Err(error.reason()),
-            }
-        }
-        Ok(())
     }
 }

@@ -158,4 +158,31 @@ impl SessionWriter {
         frames.extend_from_slice(messages);
         Ok(())
     }
+
+    /// As [`write`](Self::write), but leaves out the messages that are above the limit, and gives
+    /// their number.
+    ///
+    /// # Errors
+    /// What ends the session.
+    pub fn write_those_that_fit(
+        &mut self,
+        messages: &[Bytes],
+        frames: &mut Vec<Bytes>,
+    ) -> Result<usize, SessionError> {
+        match self.write(messages, frames) {
+            Ok(()) => return Ok(0),
+            // Of its whole batch, nothing is written.
+            Err(SessionError::TooLarge(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let mut left_out = 0;
+        for message in messages {
+            match self.write(std::slice::from_ref(message), frames) {
+                Ok(()) => {}
+                Err(SessionError::TooLarge(_)) => left_out += 1,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(left_out)
+    }
 }

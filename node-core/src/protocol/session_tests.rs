@@ -617,6 +617,26 @@ fn a_message_above_the_limit_is_not_written_and_not_read() {
     assert_eq!(listener.error().reason(), "too_large");
 }
 
+#[test]
+fn a_message_above_the_limit_keeps_no_other_from_being_written() {
+    let (mut a, mut b) = run(dial(1), accept(2));
+    b.got.clear();
+    let mut frames = Vec::new();
+    let long = Bytes::from(vec![b' '; LIMIT + 1]);
+    let messages = [heartbeat_text(), long, heartbeat_text()];
+    let writer = &mut a.ready().writer;
+    assert_eq!(writer.write_those_that_fit(&messages, &mut frames), Ok(1));
+    assert_eq!(
+        writer.write_those_that_fit(&[heartbeat_text()], &mut frames),
+        Ok(0)
+    );
+    for frame in &frames {
+        b.feed(frame);
+    }
+    b.ready();
+    assert_eq!(b.got.len(), 3);
+}
+
 fn heartbeat_text() -> Bytes {
     encode(&heartbeat(), Dialect::Secured, "n", Millis(1)).unwrap()
 }
