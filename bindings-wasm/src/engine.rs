@@ -1,11 +1,11 @@
 //! A node between sockets and a store that are somebody else's: what happened goes in, what is to be
 //! done comes out. It knows nothing of JavaScript.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use meshbook::collections::BTreeMap;
 use meshbook::ledger::{Identity, Verifier};
 use meshbook::node::{
     Class, ConnId, Direction, Entry, Event, Incoming, Input, Node, NodeConfig, OrderResult, Output,

@@ -3,6 +3,7 @@
 //! One deterministic core, thin drivers around it: see `ARCHITECTURE.md` at the root of the
 //! repository for the layers, and each module's own page for its part.
 
+pub mod collections;
 pub mod types;
 
 #[cfg(feature = "mutations")]

@@ -1,10 +1,10 @@
 //! Owners: the newest keep-alive of each, and which of them are live.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use sha2::{Digest, Sha256};
 
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::types::{Millis, NodeId};
 
 use super::claims::{Joined, sequence};

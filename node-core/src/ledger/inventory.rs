@@ -5,11 +5,10 @@
 //! newest inventory alone, so that an owner who drops an order and lists it again can't make nodes
 //! differ.
 
-use std::collections::BTreeSet;
-
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::collections::BTreeSet;
 use crate::types::{Millis, NodeId, OrderId, StatementHash};
 
 use super::{Ledger, OrderState, Statement};

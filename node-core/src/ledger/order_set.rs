@@ -1,9 +1,8 @@
 //! All known orders, with the indices and bounds over them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use sha2::Sha256;
 
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::types::{Millis, NodeId, OrderId};
 
 use super::claims::Claims;

@@ -1,9 +1,8 @@
 //! Statements about orders whose `place` has not come yet.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use sha2::{Digest, Sha256};
 
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::types::{Millis, NodeId, OrderId};
 
 use super::claims::{Claims, Joined};

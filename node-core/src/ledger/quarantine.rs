@@ -1,9 +1,8 @@
 //! What is dated in the future: set aside until it is due.
 
-use std::collections::BTreeMap;
-
 use sha2::{Digest, Sha256};
 
+use crate::collections::BTreeMap;
 use crate::types::{Millis, StatementHash};
 
 use super::limits::{QUARANTINE, SKEW};

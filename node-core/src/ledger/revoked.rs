@@ -1,9 +1,8 @@
 //! Owners that are proven to have misbehaved.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use sha2::{Digest, Sha256};
 
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::types::{NodeId, OrderId, TradeId};
 
 use super::claims::Joined;

@@ -1,9 +1,8 @@
 //! The replicated set, and what follows from it.
 
-use std::collections::BTreeSet;
-
 use sha2::{Digest, Sha256};
 
+use crate::collections::BTreeSet;
 use crate::types::{Amount, Millis, NodeId, OrderId, TradeId};
 
 use super::claims::{Joined, subject};

@@ -1,9 +1,8 @@
 //! The set of trades, and which of them are void.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use sha2::{Digest, Sha256};
 
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::types::{Millis, NodeId, OrderId, TakeId, TradeId};
 
 use super::TradeRecord;

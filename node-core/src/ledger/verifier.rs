@@ -1,6 +1,5 @@
 //! Verification: once per statement and node, in batches, and remembered.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use ed25519_zebra::batch::{self, Item};
@@ -10,6 +9,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 use sha2::{Digest, Sha256};
 
+use crate::collections::BTreeMap;
 use crate::types::{NetworkId, StatementHash};
 
 use super::identity::refuse_small_order;

@@ -1,7 +1,8 @@
 //! Looks for owners who contradict themselves, among all that is applied.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
+use crate::collections::BTreeMap;
 use crate::types::{Millis, NodeId, TakeId};
 
 use super::limits::{FOUND_KEPT, RECENT_KEPT};

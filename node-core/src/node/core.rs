@@ -1,6 +1,5 @@
 //! The node itself: its parts, its clockwork, and what a driver calls.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -25,6 +24,7 @@ use super::takes::{Answers, Takes};
 use super::unsigned::Unsigned;
 use super::view::{PeerSource, Trade};
 use super::wanted::Wanted;
+use crate::collections::BTreeMap;
 use crate::ledger::{Identity, Proof, TradeRecord};
 use crate::types::{Millis, NodeId, Now, OrderId, PeerAddress};
 

@@ -1,6 +1,6 @@
 //! Why things were refused, ignored or dropped: one number a reason.
 
-use std::collections::BTreeMap;
+use crate::collections::BTreeMap;
 
 /// Counts by stable labels. The labels are literals in this crate, so their number is bounded.
 #[derive(Debug, Default)]

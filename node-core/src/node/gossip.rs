@@ -16,13 +16,14 @@
 //! so by being told in vain; and among many neighbours what came from further away waits a moment,
 //! in which most of them turn out to have it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
 use super::io::{Class, ConnId, Output};
 use super::peers::PeerManager;
 use super::recent::{Recent, prefix_of};
+use crate::collections::BTreeMap;
 use crate::ledger::Retained;
 use crate::protocol::{
     Dialect, MAX_BATCH_BYTES, MAX_PREFIXES, Message, Prefix, encode, encode_proofs,

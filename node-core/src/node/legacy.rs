@@ -5,8 +5,6 @@
 //! other order may burn that piece: the owner's node decides alone, so it needs nobody's answer.
 //! Nothing signed says so; other nodes see that less of the order is open.
 
-use std::collections::BTreeMap;
-
 use sha2::{Digest, Sha256};
 
 use super::core::Node;
@@ -14,6 +12,7 @@ use super::io::{Class, ConnId, Event, TimeInForce};
 use super::own::{OwnOrder, Stage, UnsignedFill};
 use super::unsigned::Added;
 use super::view::{BookSnapshot, Level, Trade};
+use crate::collections::BTreeMap;
 use crate::ledger::Piece;
 use crate::orderbook::OrderRef;
 use crate::protocol::{LegacyOrder, LegacyTrade, MAX_SYNC_ORDERS, Message};

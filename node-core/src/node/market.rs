@@ -1,9 +1,8 @@
 //! The ledger and the book that shows it: every change of an order's state moves the book along.
 
-use std::collections::BTreeSet;
-
 use super::config::NodeConfig;
 use super::view::{BookSnapshot, Level};
+use crate::collections::BTreeSet;
 use crate::ledger::{
     Applied, InventoryError, Ledger, OrderState, Proof, Released, Statement, TradeRecord,
 };

@@ -1,9 +1,10 @@
 //! This node's own orders: what their owner knows of them beyond the signed statements.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::io::TimeInForce;
 use super::view::Trade;
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::ledger::limits::MAX_FREED;
 use crate::ledger::{OrderState, Piece, Pieces, Place, Statement, TradeRecord};
 use crate::mutations::Mutation;

@@ -1,13 +1,12 @@
 //! What a node shows: reads never change anything and never wait.
 
-use std::collections::BTreeMap;
-
 use super::core::{Node, Phase};
 use super::own::{OwnOrder, Stage};
 use super::view::{
     BookSize, BookSnapshot, DirectConnectionStats, DiscoveryStats, DiscoveryStrategies, Order,
     OrderStatus, P2pStats, PeerView, RouterStats, Trade, UnsignedView,
 };
+use crate::collections::BTreeMap;
 use crate::ledger::{Ledger, TradeRecord};
 use crate::types::{Amount, NodeId, Now, OrderId, Side};
 
@@ -78,7 +77,7 @@ impl Node {
     fn own_orders(&self, wanted: impl Fn(&OwnOrder) -> bool) -> Vec<Order> {
         let wanted = self.own.iter().filter(|(_, own)| wanted(own));
         let mut sorted: Vec<_> = wanted.map(|(id, own)| (own.place.n, id, own)).collect();
-        sorted.sort_by_key(|(n, ..)| std::cmp::Reverse(*n));
+        sorted.sort_by_cached_key(|(n, ..)| std::cmp::Reverse(*n));
         sorted
             .into_iter()
             .map(|(_, id, own)| self.show_own(id, own))
@@ -143,7 +142,7 @@ impl Node {
             return signed.collect();
         }
         let mut trades: Vec<Trade> = signed.chain(unsigned).collect();
-        trades.sort_by_key(|trade| std::cmp::Reverse(trade.timestamp));
+        trades.sort_by_cached_key(|trade| std::cmp::Reverse(trade.timestamp));
         trades.truncate(limit);
         trades
     }

@@ -8,12 +8,11 @@
 //! asked what this node signed last, and if that is more than the store knows, all of them are
 //! closed.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::core::Node;
 use super::durable::{Entry, Table};
 use super::io::Event;
 use super::stored::{self, RestoredOrder, RestoredTake};
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::ledger::limits::SKEW;
 use crate::ledger::{OrdWhy, Req, Statement, TradeRecord, Verifier};
 use crate::mutations::Mutation;
@@ -102,7 +101,7 @@ impl Node {
                 }
             }
         }
-        orders.sort_by_key(|order| order.own.place.n);
+        orders.sort_by_cached_key(|order| order.own.place.n);
         boot.over = Mutation::NoBootBarrier.is_on();
         boot.up_to_date = boot.over;
         boot.any = !takes.is_empty() || orders.iter().any(|order| order.own.is_open());

@@ -5,10 +5,9 @@
 //! owners the one with the least work in its key. What peers brought that are gone by now counts as
 //! one, since new keys cost nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::core::Node;
 use super::io::ConnId;
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::ledger::limits::OWNERS;
 use crate::ledger::{Work, work};
 use crate::types::{NodeId, Now};

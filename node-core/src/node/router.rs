@@ -5,10 +5,11 @@
 //! appear; else its sender is told that there is none. Forwarded messages are taken once. A way
 //! that leads nowhere shows in requests along it that nobody answers: then all are asked.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::io::ConnId;
+use crate::collections::BTreeMap;
 use crate::protocol::ForwardBody;
 use crate::types::{Millis, NodeId, Now};
 

@@ -413,7 +413,7 @@ impl Node {
             .map(super::reads::show_trade)
             .chain(unsigned)
             .collect();
-        trades.sort_by_key(|trade| trade.timestamp);
+        trades.sort_by_cached_key(|trade| trade.timestamp);
         let open = matches!(stage, Stage::Placing | Stage::Published);
         let told: Vec<String> = match stage {
             Stage::Published => self.peers.x1().map(|peer| peer.id.to_string()).collect(),

@@ -1,7 +1,8 @@
 //! Requests in flight, as their taker keeps them, and answers given, as their maker keeps them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::ledger::limits::SKEW;
 use crate::ledger::{Piece, RejWhy, Statement};
 use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};

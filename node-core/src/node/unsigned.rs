@@ -1,11 +1,12 @@
 //! What legacy peers sent: shown as unsigned, never passed on. With the policy `match` their orders
 //! also enter the book, each once; otherwise they are kept apart from it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use sha2::{Digest, Sha256};
 
 use super::view::{Trade, UnsignedOrder, UnsignedTrade, UnsignedView};
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::protocol::{LegacyOrder, LegacyPolicy, LegacyTrade};
 use crate::types::{Amount, InvalidValue, Millis, Now, OrderId, Pair, StatementHash, TradeId};
 
@@ -284,7 +285,7 @@ impl Unsigned {
     /// Newest first.
     pub(super) fn view(&self) -> UnsignedView {
         let mut orders: Vec<&Kept> = self.orders.values().collect();
-        orders.sort_by_key(|kept| std::cmp::Reverse(kept.number));
+        orders.sort_by_cached_key(|kept| std::cmp::Reverse(kept.number));
         UnsignedView {
             orders: orders.into_iter().map(|kept| kept.order.clone()).collect(),
             trades: self.trades.iter().rev().cloned().collect(),

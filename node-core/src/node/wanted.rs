@@ -1,9 +1,10 @@
 //! What other nodes are known to have and this one hasn't: asked for once, from one of them after
 //! the other, until it comes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use super::io::ConnId;
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::protocol::Prefix;
 use crate::types::Millis;
 

@@ -1,6 +1,5 @@
 //! Who is sent away for a while: keys and addresses that broke the rules, or that the user named.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -8,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::policy::{BANS_LIMIT, FIRST_BAN, KEYS_FOR_ADDRESS, LONGEST_BAN, STRIKES_LIMIT};
+use crate::collections::BTreeMap;
 use crate::types::{InvalidValue, Millis, NodeId, host};
 
 /// Who is banned: a key, or everybody at an address.

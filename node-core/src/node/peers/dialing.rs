@@ -1,7 +1,5 @@
 //! Known addresses, and which of them to dial when.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::bans::BanTarget;
 use super::exchange::{Scope, scope};
 use super::known::{KnownPeer, PersistedPeer};
@@ -12,6 +10,7 @@ use super::policy::{
     PERSISTED_LIMIT, ROUND_AGAIN_AFTER, outbound_per_party,
 };
 use super::table::Origin;
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::node::io::{ConnId, Way};
 use crate::node::rng::Rng;
 use crate::node::view::{Direction, PeerSource};

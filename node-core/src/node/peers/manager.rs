@@ -1,7 +1,5 @@
 //! The peer manager: sessions, their limits, heartbeats and reputation.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::bans::{Ban, BanTarget, Bans};
 use super::places::Places;
 use super::policy::{
@@ -11,6 +9,7 @@ use super::policy::{
 use super::session::PeerSession;
 use super::table::{KnownPeers, Teller};
 use super::tolls::Verdict;
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::node::config::{NodeConfig, Ways};
 use crate::node::io::ConnId;
 use crate::node::limits::Limits;

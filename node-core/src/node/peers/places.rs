@@ -1,12 +1,12 @@
 //! How many sessions there may be, whose they may be, and who makes room for whom.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::exchange::{Scope, scope};
 use super::manager::PeerManager;
 use super::policy::{PROTECTED_FAST, PROTECTED_USEFUL};
 use super::session::PeerSession;
+use crate::collections::BTreeMap;
 use crate::node::io::ConnId;
 use crate::node::view::Direction;
 use crate::types::{PeerAddress, host, subnet};

@@ -7,8 +7,6 @@
 //! addresses in few networks, or many keys behind few addresses, is one party in all of this. (The
 //! idea is that of Bitcoin Core's address manager, with counted shares in place of hashed ones.)
 
-use std::collections::BTreeMap;
-
 use super::exchange::{Scope, scope};
 use super::known::KnownPeer;
 use super::places::{Party, party};
@@ -16,6 +14,7 @@ use super::policy::{
     ANSWERED_LIMIT, ANSWERED_PER_PARTY, BUCKET_LIMIT, HEARSAY_FAILURES, KNOWN_LIMIT,
     UNTRIED_PER_PARTY, known_limit,
 };
+use crate::collections::BTreeMap;
 use crate::node::rng::Rng;
 use crate::node::view::PeerSource;
 use crate::types::{Now, PeerAddress, PeerId};

@@ -1,8 +1,7 @@
 //! Owners of whom something is missing, as their keep-alives tell by the root of what they list.
 
-use std::collections::BTreeMap;
-
 use super::state::Cost;
+use crate::collections::BTreeMap;
 use crate::ledger::{InventoryError, Retained, Statement};
 use crate::node::core::Node;
 use crate::node::io::ConnId;

@@ -5,9 +5,8 @@
 //! of one. Bids, asks and the owners' keep-alives are read side by side, each page when the one
 //! before has come.
 
-use std::collections::BTreeMap;
-
 use super::state::Cost;
+use crate::collections::BTreeMap;
 use crate::ledger::{OrderState, Retained, Statement};
 use crate::node::core::Node;
 use crate::node::io::ConnId;

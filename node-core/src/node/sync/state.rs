@@ -1,11 +1,11 @@
 //! What is under way between this node and its peers to find what one of them lacks.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::items::Latest;
 use super::owners::Checks;
 use super::pages::Reading;
 use super::recon::Comparison;
+use crate::collections::{BTreeMap, BTreeSet};
+use crate::collections::{BTreeMap, BTreeSet};
 use crate::ledger::Retained;
 use crate::node::core::Node;
 use crate::node::io::ConnId;
