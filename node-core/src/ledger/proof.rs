@@ -8,7 +8,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -116,13 +118,26 @@ impl ProofError {
 }
 
 /// One half of a proof as it came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum RawEvidence {
     /// A statement.
     Statement(RawStatement),
     /// A trade.
     Trade(Box<RawTrade>),
+}
+
+// Not derived: what serde derives reads everything into a tree first, and from there by a second
+// copy of the code for both.
+impl<'de> Deserialize<'de> for RawEvidence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        if let Ok(statement) = serde_json::from_str(json.get()) {
+            return Ok(Self::Statement(statement));
+        }
+        let trade = serde_json::from_str(json.get()).map_err(D::Error::custom)?;
+        Ok(Self::Trade(trade))
+    }
 }
 
 /// A proof as it came: nothing is checked but its outer shape.

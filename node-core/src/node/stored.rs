@@ -317,7 +317,10 @@ fn remove(table: Table, key: &[u8]) -> Write {
 }
 
 fn parse<'a, T: Deserialize<'a>>(entry: &'a Entry) -> Result<T, InvalidValue> {
-    serde_json::from_slice(&entry.value).map_err(|error| invalid(entry, error.to_string()))
+    // As text, which all other JSON is read from: each source is code of its own.
+    let text = std::str::from_utf8(&entry.value);
+    let text = text.map_err(|error| invalid(entry, error.to_string()))?;
+    serde_json::from_str(text).map_err(|error| invalid(entry, error.to_string()))
 }
 
 fn damaged(entry: &Entry, error: &dyn std::fmt::Display) -> InvalidValue {

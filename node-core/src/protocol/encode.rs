@@ -145,7 +145,7 @@ fn batches<T: AsRef<str>>(
     now_wall: Millis,
     limit: usize,
 ) -> Vec<Bytes> {
-    let from = serde_json::Value::from(from);
+    let from = serde_json::to_string(from).unwrap_or_default();
     let timestamp = now_wall.0.max(1);
     let head = format!(r#"{{"type":"{kind}","nodeId":{from},"timestamp":{timestamp},"{field}":["#);
     let mut messages = Vec::new();

@@ -438,7 +438,8 @@ impl Handshaking {
         let Ok(Message::Error { code, message }) = decode(payload, Dialect::Seed) else {
             return SessionError::BrokenHandshake;
         };
-        let hint = serde_json::from_slice::<Hint>(payload).ok();
+        let text = std::str::from_utf8(payload).ok();
+        let hint = text.and_then(|text| serde_json::from_str::<Hint>(text).ok());
         let network = hint.and_then(|hint| hint.network?.parse().ok());
         match network {
             Some(theirs)

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use super::lenient::List;
 use crate::ledger::limits::MAX_INTEGER;
@@ -211,11 +212,22 @@ impl From<AnswerBody> for Recon {
 }
 
 /// A place as the wire has it: which kind it is follows from the part.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize)]
 #[serde(untagged)]
 pub(super) enum Place {
     Owner(NodeId),
     Order(BookPlace),
+}
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        let place = match json.get().starts_with('"') {
+            true => serde_json::from_str(json.get()).map(Self::Owner),
+            false => serde_json::from_str(json.get()).map(Self::Order),
+        };
+        place.map_err(D::Error::custom)
+    }
 }
 
 impl BookPart {
