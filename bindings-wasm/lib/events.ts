@@ -21,6 +21,10 @@ export interface ExchangeEvents {
   book: (best: { bid: string | null; ask: string | null }) => void;
   'peer:connected': (peer: { peer: string; address: string }) => void;
   'peer:disconnected': (peer: { peer: string; reason: string }) => void;
+  /**
+   * Something went wrong in the background, and the node goes on: `EVENTS_LOST` in an iteration that was so
+   * slow that events were dropped. Without a listener nothing happens.
+   */
   error: (error: MeshbookError) => void;
 }
 
@@ -28,11 +32,11 @@ type EventText =
   | { type: 'trade'; trade: TradeText; own: boolean }
   | { type: 'order'; order: OrderText }
   | { type: 'error'; code: string; message: string }
-  | { type: 'lagged' }
+  | { type: 'lagged'; missed: number }
   | Extract<ExchangeEvent, { type: 'book' | 'peer:connected' | 'peer:disconnected' }>;
 
 /** @internal */
-export function toEvent(json: string): ExchangeEvent | undefined {
+export function toEvent(json: string): ExchangeEvent {
   const event = JSON.parse(json) as EventText;
   switch (event.type) {
     case 'trade':
@@ -42,18 +46,26 @@ export function toEvent(json: string): ExchangeEvent | undefined {
     case 'error':
       return { type: 'error', error: new MeshbookError(event.code, event.message) };
     case 'lagged':
-      return undefined;
+      return lost(event.missed);
     default:
       return event;
   }
 }
 
-/** Events that wait for one listener. */
-const WAITING = 65_536;
+function lost(count: number): ExchangeEvent {
+  const message = `${count} events are lost: they were not taken in time`;
+  return { type: 'error', error: new MeshbookError('EVENTS_LOST', message) };
+}
+
+/** The most events that wait in one iterator; the oldest are lost beyond that, which an `error` event tells. */
+export const MAX_WAITING_EVENTS = 65_536;
 
 /** Events for one `for await`. @internal */
 export class EventQueue implements AsyncIterableIterator<ExchangeEvent> {
   #events: ExchangeEvent[] = [];
+  /** Where the next event stands: taking from the front of an array costs its length. */
+  #next = 0;
+  #lost = 0;
   #waiting: { resolve(result: IteratorResult<ExchangeEvent>): void; reject(reason: unknown): void }[] = [];
   #ended: { reason: unknown } | undefined;
   readonly #left: (queue: EventQueue) => void;
@@ -68,14 +80,18 @@ export class EventQueue implements AsyncIterableIterator<ExchangeEvent> {
       waiting.resolve({ value: event, done: false });
       return;
     }
-    if (this.#events.length >= WAITING) this.#events.shift();
+    if (this.#events.length - this.#next >= MAX_WAITING_EVENTS) {
+      this.#next += 1;
+      this.#lost += 1;
+    }
     this.#events.push(event);
+    this.#compact();
   }
 
   /** No more events come; with a reason, that is thrown once. */
   end(reason?: unknown): void {
     this.#ended ??= { reason };
-    if (reason !== undefined) this.#events = [];
+    if (reason !== undefined) this.#forget();
     for (const { resolve, reject } of this.#waiting.splice(0)) {
       if (reason === undefined) resolve({ value: undefined, done: true });
       else reject(reason);
@@ -84,8 +100,17 @@ export class EventQueue implements AsyncIterableIterator<ExchangeEvent> {
   }
 
   next(): Promise<IteratorResult<ExchangeEvent>> {
-    const event = this.#events.shift();
-    if (event) return Promise.resolve({ value: event, done: false });
+    if (this.#lost > 0) {
+      const value = lost(this.#lost);
+      this.#lost = 0;
+      return Promise.resolve({ value, done: false });
+    }
+    const event = this.#events[this.#next];
+    if (event) {
+      this.#next += 1;
+      this.#compact();
+      return Promise.resolve({ value: event, done: false });
+    }
     if (this.#ended) {
       const { reason } = this.#ended;
       this.#ended = { reason: undefined };
@@ -95,12 +120,24 @@ export class EventQueue implements AsyncIterableIterator<ExchangeEvent> {
   }
 
   return(): Promise<IteratorResult<ExchangeEvent>> {
-    this.#events = [];
+    this.#forget();
     this.end();
     return Promise.resolve({ value: undefined, done: true });
   }
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #forget(): void {
+    this.#events = [];
+    this.#next = this.#lost = 0;
+  }
+
+  #compact(): void {
+    if (this.#next > 1024 && this.#next * 2 > this.#events.length) {
+      this.#events = this.#events.slice(this.#next);
+      this.#next = 0;
+    }
   }
 }

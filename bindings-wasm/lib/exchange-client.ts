@@ -300,7 +300,8 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
 
   /**
    * The events from now on, for `for await`. Ends with the client; an aborted `signal` makes it throw the
-   * signal's reason. Events that are not taken wait, up to 65536 of them.
+   * signal's reason. Events that are not taken wait, up to 65536 of them; the oldest are lost
+   * beyond that, which an `error` event with the code `EVENTS_LOST` tells.
    */
   events({ signal }: { signal?: AbortSignal | undefined } = {}): AsyncIterableIterator<ExchangeEvent> {
     const abort = (): void => queue.end(signal?.reason);
@@ -348,7 +349,6 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
 
   #tell(json: string): void {
     const event = toEvent(json);
-    if (!event) return;
     for (const queue of this.#queues) queue.push(event);
     try {
       this.#emit(event);
