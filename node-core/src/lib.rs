@@ -3,6 +3,13 @@
 //! One deterministic core, thin drivers around it: see `ARCHITECTURE.md` at the root of the
 //! repository for the layers, and each module's own page for its part.
 
+// Gives `#[test]` its meaning in a browser, for all tests of this crate.
+#[cfg(all(test, target_arch = "wasm32"))]
+#[macro_use]
+extern crate meshbook_in_browser;
+#[cfg(all(test, target_arch = "wasm32"))]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
 pub mod collections;
 pub mod types;
 

@@ -494,7 +494,7 @@ fn so_many_owners_are_known_and_no_more() {
     let mut ledger = Ledger::new();
     for i in 0..OWNERS + 50 {
         let mut seed = [7; 32];
-        seed[..8].copy_from_slice(&i.to_be_bytes());
+        seed[..8].copy_from_slice(&(i as u64).to_be_bytes());
         let payload = Payload::Place(place(1, Side::Buy));
         let by = Identity::from_seed(seed).sign(&network(), payload).unwrap();
         ledger.apply(by, WALL);
