@@ -6,11 +6,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ed25519_zebra::{Signature as ZebraSignature, SigningKey, VerificationKey};
+#[cfg(not(target_arch = "wasm32"))]
+use ed25519_zebra::SigningKey;
+use ed25519_zebra::{Signature as ZebraSignature, VerificationKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
+#[cfg(target_arch = "wasm32")]
+use super::small_key::SmallKey as SigningKey;
 use crate::types::{InvalidValue, NodeId};
 
 /// Why a signature does not count.
@@ -91,7 +95,7 @@ impl Identity {
     /// The public half, which names the node.
     #[must_use]
     pub fn node_id(&self) -> NodeId {
-        NodeId(VerificationKey::from(&*self.key).into())
+        NodeId(public_half(&self.key))
     }
 
     /// The seed, to be written where only the node's owner can read it.
@@ -107,8 +111,28 @@ impl Identity {
     /// have the same bytes; statements have their own prefix.
     #[must_use]
     pub fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
-        self.key.sign(bytes).to_bytes()
+        sign(&self.key, bytes)
     }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn public_half(key: &SigningKey) -> [u8; 32] {
+    VerificationKey::from(key).into()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn sign(key: &SigningKey, bytes: &[u8]) -> [u8; 64] {
+    key.sign(bytes).to_bytes()
+}
+
+#[cfg(target_arch = "wasm32")]
+const fn public_half(key: &SigningKey) -> [u8; 32] {
+    key.public()
+}
+
+#[cfg(target_arch = "wasm32")]
+fn sign(key: &SigningKey, bytes: &[u8]) -> [u8; 64] {
+    key.sign(bytes)
 }
 
 impl fmt::Debug for Identity {
@@ -189,8 +213,10 @@ pub(super) fn refuse_small_order(node: NodeId) -> Result<(), SignatureError> {
 
 #[cfg(test)]
 mod tests {
+    use ed25519_zebra::SigningKey as NativeKey;
     use proptest::prelude::*;
 
+    use super::super::small_key::SmallKey;
     use super::*;
 
     /// Whether 8·k·A = 0: the signature R = identity, s = 0 fits every message under exactly the
@@ -246,6 +272,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_key_of_a_browser_signs_as_the_native_one(seed: [u8; 32], bytes: Vec<u8>) {
+            let native = NativeKey::from(seed);
+            let small = SmallKey::from(seed);
+            let public: [u8; 32] = VerificationKey::from(&native).into();
+            prop_assert_eq!(small.public(), public);
+            prop_assert_eq!(small.sign(&bytes), native.sign(&bytes).to_bytes());
+        }
+
         #[test]
         fn a_signature_fits_its_own_bytes_and_key_only(
             seed: [u8; 32], other: [u8; 32], bytes: Vec<u8>, flip in 0..512usize,

@@ -31,6 +31,8 @@ mod retained;
 mod revoked;
 #[cfg(test)]
 mod revoked_tests;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod small_key;
 mod statement;
 mod store;
 #[cfg(test)]

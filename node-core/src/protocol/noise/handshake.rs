@@ -13,10 +13,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use snow::{Builder, HandshakeState};
 use thiserror::Error;
-use x25519_dalek::{PublicKey, StaticSecret};
+use x25519_dalek::StaticSecret;
 use zeroize::Zeroizing;
 
-use super::primitives::Primitives;
+use super::primitives::{Primitives, public_half};
 use super::proof::{PROOF, Signer, check, prove};
 use super::transport::{SecureReader, SecureWriter, secure_halves};
 use super::{MAX_NOISE, SESSION_VERSION, TAG};
@@ -133,7 +133,7 @@ impl NoiseHandshake {
     ) -> Result<Self, NoiseError> {
         let primitives = Primitives::new(entropy);
         let secret: Zeroizing<[u8; 32]> = primitives.fresh();
-        let noise_key = PublicKey::from(&StaticSecret::from(*secret)).to_bytes();
+        let noise_key = public_half(&StaticSecret::from(*secret)).to_bytes();
         let prologue = format!("meshbook/x1/{network}");
         let builder = Builder::with_resolver(PATTERN.parse()?, Box::new(primitives))
             .prologue(prologue.as_bytes())?

@@ -11,7 +11,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::resolvers::CryptoResolver;
 use snow::types::{Cipher, Dh, Hash, Random};
-use x25519_dalek::{PublicKey, StaticSecret};
+use x25519_dalek::{PublicKey, StaticSecret, X25519_BASEPOINT_BYTES};
 use zeroize::Zeroizing;
 
 use super::TAG;
@@ -73,6 +73,13 @@ impl Random for Entropy {
     }
 }
 
+/// The public half of a secret (RFC 7748, section 6.1).
+pub(super) fn public_half(secret: &StaticSecret) -> PublicKey {
+    // Not by `PublicKey::from`, whose table is 31 kB of what a browser has to fetch.
+    let shared = secret.diffie_hellman(&PublicKey::from(X25519_BASEPOINT_BYTES));
+    PublicKey::from(shared.to_bytes())
+}
+
 struct X25519 {
     secret: StaticSecret,
     public: PublicKey,
@@ -81,7 +88,7 @@ struct X25519 {
 impl X25519 {
     fn of(secret: [u8; 32]) -> Self {
         let secret = StaticSecret::from(secret);
-        let public = PublicKey::from(&secret);
+        let public = public_half(&secret);
         Self { secret, public }
     }
 }
