@@ -19,6 +19,16 @@ pub struct Iter<'a, K, V> {
     pub(super) back: slice::Iter<'a, (K, V)>,
 }
 
+impl<'a, K, V> Iter<'a, K, V> {
+    pub(super) fn over(chunks: &'a [Vec<(K, V)>]) -> Self {
+        Self {
+            front: [].iter(),
+            chunks: chunks.iter(),
+            back: [].iter(),
+        }
+    }
+}
+
 impl<K, V> Clone for Iter<'_, K, V> {
     fn clone(&self) -> Self {
         Self {

@@ -58,11 +58,7 @@ impl<K, V> BTreeMap<K, V> {
 
     /// All entries.
     pub fn iter(&self) -> Iter<'_, K, V> {
-        Iter {
-            front: [].iter(),
-            chunks: self.chunks.iter(),
-            back: [].iter(),
-        }
+        Iter::over(&self.chunks)
     }
 
     /// All entries, with values that can be changed.
@@ -255,6 +251,9 @@ impl<K: Ord, V> BTreeMap<K, V> {
             Bound::Included(key) => self.lower(key, true),
             Bound::Excluded(key) => self.lower(key, false),
         };
+        if start.chunk > end.chunk {
+            return Iter::over(&[]);
+        }
         let part = |chunk: usize, from: usize, to: usize| {
             let entries = self.chunks.get(chunk).and_then(|chunk| {
                 let to = to.min(chunk.len());
