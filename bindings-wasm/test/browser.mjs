@@ -14,12 +14,12 @@ const COMMAND = process.env.MESHBOOK_BIN ?? join(TARGET, 'debug/meshbook');
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-/** Serves the files of the package, and an empty page at `/`. */
-export async function serve() {
+/** Serves the files of a folder, which is the package's, and an empty page at `/`. */
+export async function serve(folder = FOLDER) {
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url, 'http://here').pathname);
     try {
-      const body = path === '/' ? '<!doctype html><title>test</title><link rel="icon" href="data:,">' : await readFile(join(FOLDER, path));
+      const body = path === '/' ? '<!doctype html><title>test</title><link rel="icon" href="data:,">' : await readFile(join(folder, path));
       response.setHeader('Content-Type', TYPES[path === '/' ? '.html' : extname(path)] ?? 'text/plain');
       response.end(body);
     } catch {

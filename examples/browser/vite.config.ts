@@ -6,7 +6,7 @@ export default defineConfig({
   // The package brings amounts and prices as objects of this class; there must be one of it.
   resolve: { dedupe: ['decimal.js'] },
   // It finds its .wasm file beside itself, which bundling it in advance would break.
-  optimizeDeps: { exclude: ['meshbook-web'] },
+  optimizeDeps: { exclude: ['meshbook-web'], include: ['meshbook-web > eventemitter3'] },
   build: { target: 'es2022', assetsInlineLimit: 0, reportCompressedSize: true },
   server: { fs: { allow: ['../..'] } },
 });
