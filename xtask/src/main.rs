@@ -10,6 +10,8 @@ mod soak;
 mod test;
 mod torture;
 mod wasm;
+mod wasm_order;
+mod wasm_size;
 
 use std::process::ExitCode;
 

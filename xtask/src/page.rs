@@ -49,6 +49,7 @@ pub(crate) fn passes(skipped: &mut Vec<String>) -> bool {
         eprintln!("{why}");
         return false;
     }
+    let small = wasm::kept_its_size();
     let node = |what: [&str; 2]| {
         let mut cargo = cargo();
         cargo.args(what).args(NODE);
@@ -65,7 +66,16 @@ pub(crate) fn passes(skipped: &mut Vec<String>) -> bool {
     let mut tests = npm();
     tests.args(["test", "--silent"]).env("CHROMIUM", chromium);
     let page = succeeds(tests.env("MESHBOOK_BIN", &node));
-    wasm::passes(chromium, &node) && page
+    let core = match driver() {
+        Some(driver) => wasm::core_passes(driver),
+        None => {
+            let why = "the node's core in a browser: no chromedriver (package chromium-driver)";
+            skipped.push(why.to_owned());
+            true
+        }
+    };
+    // Each is tried, whatever became of the one before.
+    wasm::passes(chromium, &node) & page & small & core
 }
 
 /// Chromium, installed if it isn't there.
@@ -75,6 +85,13 @@ fn chromium() -> Option<&'static str> {
         names.find(|path| Path::new(path).exists())
     };
     there().or_else(|| apt_get(&["chromium"]).then(there).flatten())
+}
+
+/// What steers Chromium, installed if it isn't there.
+fn driver() -> Option<&'static str> {
+    let path = "/usr/bin/chromedriver";
+    let there = || Path::new(path).exists().then_some(path);
+    there().or_else(|| apt_get(&["chromium-driver"]).then(there).flatten())
 }
 
 fn npm() -> Command {
