@@ -66,6 +66,14 @@ pub enum MeshbookError {
         /// For people.
         message: String,
     },
+    /// The caller ended the call, by a [`Cancellation`](crate::Cancellation).
+    #[error("{message}")]
+    Cancelled {
+        /// `CANCELLED`.
+        code: String,
+        /// For people.
+        message: String,
+    },
     /// The system refuses what everything needs: threads, entropy.
     #[error("{message}")]
     System {
@@ -101,6 +109,13 @@ impl MeshbookError {
 
     pub(crate) fn closed() -> Self {
         OrderError::ShuttingDown.into()
+    }
+
+    pub(crate) fn cancelled() -> Self {
+        Self::Cancelled {
+            code: "CANCELLED".to_owned(),
+            message: "the call was cancelled".to_owned(),
+        }
     }
 
     pub(crate) fn system(code: &str, error: &dyn std::fmt::Display) -> Self {

@@ -9,6 +9,7 @@
 //! - a node has threads of its own, which are gone once it is closed;
 //! - nothing works in a process that was forked after a node was made: its threads are not there.
 
+mod cancellation;
 mod data;
 mod error;
 mod events;
@@ -20,6 +21,7 @@ mod process;
 mod stats;
 mod threads;
 
+pub use cancellation::Cancellation;
 pub use data::{
     BookSnapshot, Distribution, HistoryPage, HistoryQuery, Level, NewOrder, Order, OrderKind,
     OrderResult, OrderStatus, OwnSide, PastTrade, Side, TimeInForce, Trade,

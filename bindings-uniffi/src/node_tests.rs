@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
 use super::*;
+use crate::cancellation::Cancellation;
 use crate::data::{OrderKind, Side, TimeInForce};
+use crate::events::Event;
 use crate::options::{Setting, Storage};
 
 /// A node of its own, on a free port, that is found by nobody.
@@ -57,6 +59,7 @@ fn code(error: &MeshbookError) -> &str {
         | MeshbookError::Refused { code, .. }
         | MeshbookError::Storage { code, .. }
         | MeshbookError::Forked { code, .. }
+        | MeshbookError::Cancelled { code, .. }
         | MeshbookError::System { code, .. } => code,
     }
 }
@@ -131,6 +134,28 @@ fn a_start_that_nobody_waits_for_leaves_a_node_that_can_be_opened() {
         }
         node.open().await.unwrap();
         assert!(node.is_open().unwrap());
+        node.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_call_is_ended_from_outside_and_a_later_one_begins_nothing() {
+    block_on(async {
+        let node = quiet(&[]);
+        let cancellation = Arc::new(Cancellation::new());
+        let cancelled = || Arc::clone(&cancellation);
+        node.open_until(cancelled()).await.unwrap();
+        let events = node.events().unwrap();
+        let waiting = events.next_batch_until(1, cancelled());
+        let (ended, ()) = tokio::join!(waiting, async { cancellation.cancel() });
+        assert_eq!(code(&ended.unwrap_err()), "CANCELLED");
+        let placing = node.place_until(sell("1", "2"), cancelled());
+        assert_eq!(code(&placing.await.unwrap_err()), "CANCELLED");
+        assert_eq!(node.orders().unwrap(), []);
+        // And the others go on, with every event.
+        let placed = node.place(sell("1", "2")).await.unwrap();
+        let first = events.next().await.unwrap();
+        assert!(matches!(first, Some(Event::Order { order }) if order.id == placed.order_id));
         node.close().await.unwrap();
     });
 }

@@ -2,11 +2,13 @@
 
 mod bench;
 mod demo;
+mod languages;
 mod page;
 mod process;
 mod python;
 mod sim;
 mod soak;
+mod swift;
 mod test;
 mod torture;
 mod wasm;
@@ -38,6 +40,8 @@ enum Command {
     Wasm(wasm::Wasm),
     /// Builds the page whose tab is a node.
     Page(page::Page),
+    /// Makes what the Swift package is built from.
+    Swift(swift::Swift),
     /// Simulates networks with faults and checks that the rules hold.
     Sim(sim::Sim),
     /// Measures a part of the project, in release mode.
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Wasm(wasm) => wasm.run(),
         Command::Page(page) => page.run(),
+        Command::Swift(swift) => swift.run(),
         Command::Sim(sim) => sim.run(),
         Command::Bench(bench) => bench.run(),
     }

@@ -1,6 +1,7 @@
 //! The Python suite: a virtual environment under `target`, the wheel, and the tests on it.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::process::{answers, cargo, program, root, succeeds};
 use crate::test::{EVERYTHING, apt_get, binary};
@@ -8,31 +9,34 @@ use crate::test::{EVERYTHING, apt_get, binary};
 /// Where the package lies.
 const PACKAGE: &str = "bindings-uniffi/python";
 
-/// Builds the wheel in the profile of everything else, installs it beside the pinned tools and
-/// runs its tests, the type checkers among them.
+/// The package's tests, the type checkers among them.
 pub(crate) fn python() -> bool {
-    let Some(environment) = Environment::ready() else {
+    let Some(mut tests) = pytest() else {
         return false;
     };
-    // The tests also start the command and the program that makes load.
+    succeeds(tests.current_dir(root().join(PACKAGE)))
+}
+
+/// Builds the wheel in the profile of everything else and installs it beside the pinned tools; gives
+/// what runs tests on it.
+pub(crate) fn pytest() -> Option<Command> {
+    let environment = Environment::ready()?;
+    // Tests also start the command and the program that makes load.
     if !succeeds(cargo().arg("build").args(EVERYTHING)) {
-        return false;
+        return None;
     }
-    let Some(wheel) = environment.wheel() else {
-        return false;
-    };
+    let wheel = environment.wheel()?;
     let mut install = environment.program("pip");
     let quiet = ["--quiet", "--no-index", "--no-deps", "--force-reinstall"];
     if !succeeds(install.arg("install").args(quiet).arg(&wheel)) {
-        return false;
+        return None;
     }
     let mut tests = environment.program("pytest");
-    tests.current_dir(root().join(PACKAGE));
     tests.env("MESHBOOK_WHEEL", &wheel);
     if let Some(binary) = binary() {
         tests.env("MESHBOOK_BIN", binary);
     }
-    succeeds(&mut tests)
+    Some(tests)
 }
 
 /// A virtual environment with what the lock file names.
@@ -80,7 +84,7 @@ impl Environment {
     }
 
     /// A program of it, in the root of the workspace.
-    fn program(&self, name: &str) -> std::process::Command {
+    fn program(&self, name: &str) -> Command {
         let folder = if cfg!(windows) { "Scripts" } else { "bin" };
         let mut command = program(self.0.join(folder).join("python"));
         command.args(["-m", name]);

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use crate::page;
 use crate::process::{answers, cargo, npm_ci, program, root, succeeds};
 use crate::python::python;
+use crate::{languages, swift};
 
 /// What one build must have so that no other has to build any of it again.
 pub(crate) const EVERYTHING: [&str; 5] =
@@ -36,19 +37,39 @@ enum Suite {
     Python,
     /// Nodes in the tabs of a real browser, and the page.
     Browser,
+    /// The Swift package: its tests, its documentation and the example.
+    Swift,
+    /// One network of nodes in all languages.
+    Languages,
+}
+
+/// How a suite ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Passed,
+    Failed,
+    /// Somebody asked for that.
+    Skipped,
 }
 
 impl Suite {
     /// Installs what is missing for it and runs it to its end. What this machine can't run goes
     /// to `skipped`, with the reason.
-    fn passes(self, skipped: &mut Vec<String>) -> bool {
-        match self {
+    fn run(self, skipped: &mut Vec<String>) -> Verdict {
+        let passed = match self {
             Self::Rust => rust(skipped),
             Self::Mutations => mutations(),
             Self::Node => node(),
             Self::Doc => succeeds(cargo().args(["test", "--workspace", "--doc"])),
             Self::Python => python(),
             Self::Browser => page::passes(skipped),
+            Self::Swift if swift::is_skipped() => return Verdict::Skipped,
+            Self::Swift => swift::passes(),
+            Self::Languages => languages::passes(),
+        };
+        match passed {
+            true => Verdict::Passed,
+            false => Verdict::Failed,
         }
     }
 }
@@ -60,23 +81,29 @@ impl Test {
             [] => Suite::value_variants(),
             chosen => chosen,
         };
-        let mut results: Vec<(Suite, bool, Duration)> = Vec::new();
+        let mut results: Vec<(Suite, Verdict, Duration)> = Vec::new();
         let mut skipped = Vec::new();
         for suite in suites {
             println!("==> {}", name(*suite));
             let start = Instant::now();
-            results.push((*suite, suite.passes(&mut skipped), start.elapsed()));
+            results.push((*suite, suite.run(&mut skipped), start.elapsed()));
         }
         println!();
-        for (suite, passed, time) in &results {
-            let verdict = if *passed { "passed" } else { "FAILED" };
-            let seconds = time.as_secs();
-            println!("{verdict}  {:<9} {seconds:>5} s", name(*suite));
+        for (suite, verdict, time) in &results {
+            let (name, seconds) = (name(*suite), time.as_secs());
+            match verdict {
+                Verdict::Passed => println!("passed  {name:<9} {seconds:>5} s"),
+                Verdict::Failed => println!("FAILED  {name:<9} {seconds:>5} s"),
+                Verdict::Skipped => println!("SKIPPED {name} skipped: the environment says so"),
+            }
         }
         for what in skipped {
             println!("SKIPPED {what}");
         }
-        match results.iter().all(|(_, passed, _)| *passed) {
+        match results
+            .iter()
+            .all(|(_, verdict, _)| *verdict != Verdict::Failed)
+        {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         }
@@ -139,11 +166,25 @@ pub(crate) fn binary() -> Option<PathBuf> {
     Some(this.with_file_name(BINARY))
 }
 
+/// The package for Node.js, together with real Grapes.
+fn node() -> bool {
+    if let Err(why) = grapes() {
+        eprintln!("{why}");
+        return false;
+    }
+    node_package()
+        && succeeds(
+            program("npm")
+                .arg("test")
+                .current_dir(root().join(NODE_PACKAGE)),
+        )
+}
+
 /// Builds the native part as everything else is built, so that nothing is built twice, and the rest
 /// of the package around it.
-fn node() -> bool {
-    let package = root().join("bindings-node");
-    if let Err(why) = npm_ci("bindings-node").and_then(|()| grapes()) {
+pub(crate) fn node_package() -> bool {
+    let package = root().join(NODE_PACKAGE);
+    if let Err(why) = npm_ci(NODE_PACKAGE) {
         eprintln!("{why}");
         return false;
     }
@@ -159,8 +200,9 @@ fn node() -> bool {
     native
         .arg(this.with_file_name(LIBRARY))
         .current_dir(&package);
-    let npm = |args: &[&str]| succeeds(program("npm").args(args).current_dir(&package));
-    succeeds(&mut native) && npm(&["run", "build:lib"]) && npm(&["test"])
+    let mut facade = program("npm");
+    facade.args(["run", "build:lib"]).current_dir(&package);
+    succeeds(&mut native) && succeeds(&mut facade)
 }
 
 fn nextest() -> bool {
@@ -202,16 +244,20 @@ fn grapes() -> Result<(), String> {
     npm_ci("tests/grenache")
 }
 
-/// Whether the system's packages could be installed.
+/// Whether the system's packages could be installed, if need be once their lists are there.
 pub(crate) fn apt_get(packages: &[&str]) -> bool {
-    let mut install = program("apt-get");
-    let quiet = install.args(["install", "--yes", "--no-install-recommends"]);
-    answers(
-        quiet
-            .args(packages)
-            .env("DEBIAN_FRONTEND", "noninteractive"),
-    )
+    let run = |arguments: &[&str]| {
+        let mut apt = program("apt-get");
+        // Somebody else may be installing, too.
+        apt.args(["-o", "DPkg::Lock::Timeout=300"]).args(arguments);
+        answers(apt.env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    let mut install = vec!["install", "--yes", "--no-install-recommends"];
+    install.extend(packages);
+    run(&install) || (run(&["update"]) && run(&install))
 }
+
+const NODE_PACKAGE: &str = "bindings-node";
 
 const LIBRARY: &str = if cfg!(windows) {
     "meshbook_napi.dll"

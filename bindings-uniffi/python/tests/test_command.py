@@ -55,6 +55,14 @@ def test_with_json_the_ready_line_is_json() -> None:
         assert process.ends()[0] == 0
 
 
+def test_it_ends_with_its_parent_where_that_is_asked_for() -> None:
+    with meshbook(*QUIET, "--until-stdin-closes") as process:
+        assert process.line().startswith("ready ")
+        process.say("whatever")
+        code, out, err = process.ends()
+        assert (code, out) == (0, ""), err
+
+
 def test_a_mistake_is_one_line_that_names_it() -> None:
     for arguments, code, said in [
         (["--port", "http"], 2, 'error: port "http" is not allowed: '),
@@ -86,5 +94,5 @@ def test_its_flags_are_those_of_the_command() -> None:
     here = flags(sys.executable, "-m", "meshbook")
     there = flags(*command("run"))
     of_the_command = ["config", "control", "metrics", "metrics-port", "log-format"]
-    assert there - here == {*(f"--{name}" for name in of_the_command), "--until-stdin-closes"}
+    assert there - here == {f"--{name}" for name in of_the_command}
     assert here - there == set()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import json
 import logging
+import os
 import signal
 import sys
+import threading
 from typing import Any, Callable, Optional
 
 from . import ExchangeClient, MeshbookError, NotRunningError
@@ -72,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
         help="any other option by its name, like max_order_amount=5; may be repeated",
     )
     parser.add_argument("--json", action="store_true", help="print the ready line as JSON")
+    parser.add_argument(
+        "--until-stdin-closes",
+        action="store_true",
+        help="end like at SIGTERM when stdin closes, so that the node ends with its parent",
+    )
     return parser
 
 
@@ -96,6 +104,12 @@ def _ready(node: ExchangeClient, as_json: bool, folder: Optional[str]) -> str:
     return f"ready node={node.node_id} p2p={node.address or 'off'} data-dir={folder or 'none'}"
 
 
+def _tell(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    # The loop may have ended for another reason.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(ended.set)
+
+
 def _teller(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> Callable[[int, Any], None]:
     def tell(number: int, frame: Any) -> None:
         loop.call_soon_threadsafe(ended.set)
@@ -103,9 +117,21 @@ def _teller(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> Callable[[
     return tell
 
 
-async def _run(node: ExchangeClient, as_json: bool) -> None:
+def _wait_for_end_of_stdin(told: Callable[[], None]) -> None:
+    # A parent may have given it none at all.
+    with contextlib.suppress(OSError):
+        while os.read(0, 1024):
+            pass
+    told()
+
+
+async def _run(node: ExchangeClient, as_json: bool, until_stdin_closes: bool) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
+    if until_stdin_closes:
+        told = functools.partial(_tell, loop, ended)
+        # A daemon, since nothing but the end of stdin ends it.
+        threading.Thread(target=_wait_for_end_of_stdin, args=[told], daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
             loop.add_signal_handler(number, ended.set)
@@ -144,7 +170,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     try:
-        asyncio.run(_run(node, args.json))
+        asyncio.run(_run(node, args.json, args.until_stdin_closes))
     except MeshbookError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

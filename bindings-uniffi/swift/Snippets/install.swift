@@ -1,0 +1,3 @@
+import Meshbook
+
+print(try OrderBook())
