@@ -154,6 +154,11 @@ impl Starting {
             panic!("{} is not ready: {first:?}\n{}", self.name, tail(&self.log));
         };
         let ready: Value = serde_json::from_str(&line).expect("the first line is JSON");
+        assert!(
+            ready["error"].is_null(),
+            "{} does not start: {line}",
+            self.name
+        );
         let text = |name: &str| match ready[name].as_str() {
             Some(text) => text.to_owned(),
             None => panic!("no {name} in {line}\n{}", tail(&self.log)),

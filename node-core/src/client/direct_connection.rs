@@ -13,7 +13,7 @@ use super::shared::Shared;
 use crate::node::{Direction, Input, Way};
 use crate::protocol::{Established, Opening, SessionError};
 use crate::transport::rpc::Reached;
-use crate::transport::{Arrival, Connection, Listener};
+use crate::transport::{Arrival, Connection, HandshakeSlot, Listener};
 use crate::types::{NodeId, PeerAddress};
 
 /// Dials that may be on their way at once, whatever the node asks for.
@@ -43,12 +43,22 @@ impl DirectConnectionService {
     }
 
     async fn welcome(shared: Arc<Shared>, mut connection: Connection) {
+        let evicted = connection.slot.as_ref().map(HandshakeSlot::evicted);
+        // A connection that holds no slot loses none.
+        let evicted = evicted.unwrap_or_default();
         let shaking = connection::shake_hands(&shared, &mut connection, Opening::Accept);
+        let shaking = evicted.run_until_cancelled(shaking);
         match shared.stop.run_until_cancelled(shaking).await {
-            Some(Ok(established)) => {
+            Some(Some(Ok(established))) => {
                 connection::run(&shared, connection, established, Direction::Inbound).await;
             }
-            Some(Err(error)) => {
+            Some(None) => {
+                let reason = "too_many_handshakes";
+                debug!(remote = %connection.remote, reason, "refused a peer");
+                drop(connection);
+                shared.tell(Input::Refused { reason }).await;
+            }
+            Some(Some(Err(error))) => {
                 debug!(remote = %connection.remote, %error, "refused a peer");
                 let reason = error.reason();
                 drop(connection);

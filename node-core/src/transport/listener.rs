@@ -162,7 +162,11 @@ impl Door {
     }
 
     async fn let_in(self: Arc<Self>, stream: TcpStream, remote: SocketAddr, slot: HandshakeSlot) {
-        let reason = match timeout(SNIFF_TIME, self.welcome(stream, remote, slot)).await {
+        let evicted = slot.evicted();
+        let welcome = evicted.run_until_cancelled(self.welcome(stream, remote, slot));
+        let welcomed = timeout(SNIFF_TIME, welcome).await;
+        let welcomed = welcomed.map(|welcomed| welcomed.unwrap_or(Err("too_many_handshakes")));
+        let reason = match welcomed {
             Ok(Ok(None)) => return,
             Ok(Ok(Some((stream, _permit)))) => {
                 // No part of the time limit on newcomers: from here on it is the handler's.

@@ -1,11 +1,13 @@
 //! Who may come in: how many strangers may be on their way to a session at once, how often one may
 //! try, and who may not at all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::types::{Bucket, Millis, Rate, host};
 
@@ -51,7 +53,9 @@ pub struct HandshakeSlots {
 
 #[derive(Default)]
 struct Taken {
-    total: usize,
+    /// By their numbers, so the oldest first: whose it is, and what tells it to go.
+    held: BTreeMap<u64, (IpAddr, CancellationToken)>,
+    next: u64,
     by_ip: HashMap<IpAddr, usize>,
     /// How often each address connected lately.
     tries: HashMap<IpAddr, Bucket>,
@@ -87,9 +91,6 @@ impl HandshakeSlots {
         if !key.is_loopback() && !taken.may_try(key, self.tries(), self.millis(now)) {
             return Err("too_many_connects_from_address");
         }
-        if taken.total >= self.limits.at_once as usize {
-            return Err("too_many_handshakes");
-        }
         let limit = if key.is_loopback() {
             self.limits.at_once
         } else {
@@ -99,11 +100,13 @@ impl HandshakeSlots {
         if here >= limit as usize {
             return Err("too_many_handshakes_from_address");
         }
-        taken.by_ip.insert(key, here + 1);
-        taken.total += 1;
+        if taken.held.len() >= self.limits.at_once as usize && !taken.make_room(key, here) {
+            return Err("too_many_handshakes");
+        }
         Ok(HandshakeSlot {
             slots: Arc::clone(self),
-            key,
+            number: taken.next,
+            evicted: taken.hold(key),
         })
     }
 
@@ -128,7 +131,7 @@ impl HandshakeSlots {
     /// How many are taken now.
     #[must_use]
     pub fn taken(&self) -> usize {
-        self.lock().total
+        self.lock().held.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -138,6 +141,43 @@ impl HandshakeSlots {
 }
 
 impl Taken {
+    fn hold(&mut self, ip: IpAddr) -> CancellationToken {
+        let evicted = CancellationToken::new();
+        self.held.insert(self.next, (ip, evicted.clone()));
+        self.next += 1;
+        *self.by_ip.entry(ip).or_default() += 1;
+        evicted
+    }
+
+    /// The oldest connection of the address that has most of them goes, for one of an address that
+    /// has fewer: a handshake takes some milliseconds, and who only holds a slot is the oldest soon.
+    /// On this machine, where no address is held to a share of its own, that is anybody.
+    fn make_room(&mut self, ip: IpAddr, here: usize) -> bool {
+        let most = self.by_ip.iter().max_by_key(|(_, count)| **count);
+        let Some((&from, _)) = most.filter(|(_, most)| **most > here || ip.is_loopback()) else {
+            return false;
+        };
+        let oldest = self.held.iter().find(|(_, (ip, _))| *ip == from);
+        let Some(number) = oldest.map(|(number, _)| *number) else {
+            return false;
+        };
+        self.free(number);
+        true
+    }
+
+    fn free(&mut self, number: u64) {
+        let Some((ip, evicted)) = self.held.remove(&number) else {
+            return;
+        };
+        evicted.cancel();
+        if let Some(here) = self.by_ip.get_mut(&ip) {
+            *here -= 1;
+            if *here == 0 {
+                self.by_ip.remove(&ip);
+            }
+        }
+    }
+
     fn may_try(&mut self, ip: IpAddr, rate: Rate, now: Millis) -> bool {
         if self.tries.len() >= WATCHED && !self.tries.contains_key(&ip) {
             self.tries.retain(|_, bucket| !bucket.is_full(now));
@@ -164,19 +204,21 @@ impl fmt::Debug for HandshakeSlots {
 #[derive(Debug)]
 pub struct HandshakeSlot {
     slots: Arc<HandshakeSlots>,
-    key: IpAddr,
+    number: u64,
+    evicted: CancellationToken,
+}
+
+impl HandshakeSlot {
+    /// What says when the place is lost to somebody else: the connection has to end then.
+    #[must_use]
+    pub fn evicted(&self) -> CancellationToken {
+        self.evicted.clone()
+    }
 }
 
 impl Drop for HandshakeSlot {
     fn drop(&mut self) {
-        let mut taken = self.slots.lock();
-        taken.total = taken.total.saturating_sub(1);
-        if let Some(here) = taken.by_ip.get_mut(&self.key) {
-            *here -= 1;
-            if *here == 0 {
-                taken.by_ip.remove(&self.key);
-            }
-        }
+        self.slots.lock().free(self.number);
     }
 }
 
@@ -209,8 +251,27 @@ mod tests {
         drop(second);
         let _again = slots.take(ip("10.0.0.1")).unwrap();
         let _last = slots.take(ip("10.0.0.3")).unwrap();
-        let refused = slots.take(ip("10.0.0.4")).unwrap_err();
+        assert_eq!(slots.taken(), 4);
+    }
+
+    #[test]
+    fn where_all_are_taken_the_oldest_of_the_address_with_most_makes_room_for_others() {
+        let slots = slots(4, 3);
+        let oldest = slots.take(ip("10.0.0.2")).unwrap();
+        let crowd: Vec<_> = (0..3)
+            .map(|_| slots.take(ip("10.0.0.1")).unwrap())
+            .collect();
+        let newcomer = slots.take(ip("10.0.0.3")).unwrap();
+        let evicted: Vec<_> = crowd.iter().map(|s| s.evicted().is_cancelled()).collect();
+        assert_eq!(evicted, [true, false, false]);
+        assert!(!oldest.evicted().is_cancelled());
+        assert_eq!(slots.taken(), 4);
+        // Who has most gets no more at the cost of others.
+        let refused = slots.take(ip("10.0.0.1")).unwrap_err();
         assert_eq!(refused, "too_many_handshakes");
+        drop((crowd, newcomer, oldest));
+        assert_eq!(slots.taken(), 0);
+        assert!(slots.lock().by_ip.is_empty());
     }
 
     #[test]
@@ -222,15 +283,16 @@ mod tests {
     }
 
     #[test]
-    fn loopback_may_take_all_slots() {
+    fn loopback_may_take_all_slots_and_the_oldest_goes_for_a_further_one() {
         let slots = slots(3, 1);
         let held: Vec<_> = (0..3)
             .map(|_| slots.take(ip("127.0.0.1")).unwrap())
             .collect();
-        assert!(slots.take(ip("::1")).is_err());
+        let _newest = slots.take(ip("::1")).unwrap();
+        assert!(held[0].evicted().is_cancelled());
+        assert!(!held[1].evicted().is_cancelled());
         drop(held);
-        assert_eq!(slots.taken(), 0);
-        assert!(slots.lock().by_ip.is_empty());
+        assert_eq!(slots.taken(), 1);
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn nodes_without_configuration_find_each_other_and_no_others() {
         let _lab = Lab::new(3);
         let elsewhere = node(2).set("NETWORK", "testnet").start().await;
         let a = node(0).start().await;
-        let b = node(1).start().await;
+        let mut b = node(1).start().await;
         let ready = Instant::now();
         for node in [&a, &b] {
             has_peers_within(SOON, node, 1).await;
@@ -72,7 +72,7 @@ fn nodes_without_configuration_find_each_other_and_no_others() {
         assert!(!known(&elsewhere, |_| true).await);
 
         // Whoever leaves and comes back is found again.
-        drop(b);
+        b.kill().await;
         a.has_peers(0).await;
         let b = node(1).start().await;
         for node in [&a, &b] {

@@ -5,7 +5,6 @@ use super::owners::Checks;
 use super::pages::Reading;
 use super::recon::Comparison;
 use crate::collections::{BTreeMap, BTreeSet};
-use crate::collections::{BTreeMap, BTreeSet};
 use crate::ledger::Retained;
 use crate::node::core::Node;
 use crate::node::io::ConnId;
