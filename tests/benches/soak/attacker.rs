@@ -1,6 +1,5 @@
 //! The attacker, a process of its own: both sides of how it is told what to do.
 
-use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -10,7 +9,7 @@ use meshbook_tests::Vitals;
 use meshbook_tests::attack::{Attack, Deeds, Strength, Target};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::options::Options;
 
@@ -103,19 +102,17 @@ pub(crate) async fn run(args: &[&str]) {
     let attack = Attack::named(attack).expect("an attack");
     let seconds = Duration::from_secs(seconds.parse().expect("a number"));
     let strength: Strength = serde_json::from_str(strength).expect("numbers");
-    let prepared = Cell::new(None);
-    let start = async {
-        prepared.set(Vitals::of(std::process::id()).cpu());
-        println!("{READY}");
-        let mut orders = BufReader::new(tokio::io::stdin()).lines();
-        let order = orders.next_line().await;
-        assert!(matches!(order, Ok(Some(_))), "whoever started it is there");
-    };
-    let deeds = attack.run(target, strength, seconds, start).await;
-    let cpu = Vitals::of(std::process::id()).cpu();
-    let spent = cpu
-        .zip(prepared.into_inner())
-        .map(|(now, before)| now - before);
+    let prepared = attack.prepare(target, strength);
+    let vitals = Vitals::of(std::process::id());
+    let before = vitals.cpu();
+    println!("{READY}");
+    let mut orders = BufReader::new(tokio::io::stdin()).lines();
+    let order = orders.next_line().await;
+    assert!(matches!(order, Ok(Some(_))), "whoever started it is there");
+    let under_way = prepared.begin();
+    sleep(seconds).await;
+    let deeds = under_way.deeds();
+    let spent = vitals.cpu().zip(before).map(|(now, before)| now - before);
     println!("{}", serde_json::to_string(&(deeds, spent)).expect("text"));
     // What still runs has no more to tell.
     std::process::exit(0);

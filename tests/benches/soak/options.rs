@@ -47,6 +47,8 @@ cargo xtask soak [--dev] [OPTIONS]
   --set NAME=VALUE  a setting of the node; may come several times
   --figures-only    a latency that rises too far is shown, and is no failure
   --json            everything as one line of JSON, at the end
+
+The attacker opens 10000 connections at a time, as far as `ulimit -n` lets it.
 ",
         names[..6].join(","),
         names[6..].join(","),

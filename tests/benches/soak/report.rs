@@ -111,6 +111,13 @@ pub(crate) fn print_one(options: &Options, one: &Outcome) {
         .map(|(name, n)| format!("{name} {n}"))
         .collect();
     println!("  counters  {}", counters.join(", "));
+    if one
+        .cpu
+        .others()
+        .is_some_and(|others| others > one.duration / 2)
+    {
+        println!("  BUSY      other programs took processor time: latencies say little");
+    }
     for failure in one.failures(options) {
         println!("  FAILED    {failure}");
     }

@@ -73,3 +73,17 @@ fn entry(number: usize) -> PeerEntry {
         port,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_address_is_named_twice_in_a_round() {
+        let count = super::super::Strength::full().addresses;
+        let named: BTreeSet<String> = (0..count).map(|number| entry(number).address).collect();
+        assert_eq!(named.len(), count);
+    }
+}

@@ -22,11 +22,12 @@ mod stranger;
 mod strength;
 mod tally;
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::task::JoinHandle;
 
 use stranger::Stranger;
 
@@ -109,24 +110,18 @@ impl Attack {
         Self::ALL.into_iter().find(|one| one.name() == name)
     }
 
-    /// Attacks for so long, from when `start` is done on, and tells what it did. What takes time
-    /// and can be done before, like signing, is done before `start` is polled.
-    pub async fn run(
-        self,
-        target: Target,
-        strength: Strength,
-        duration: Duration,
-        start: impl Future<Output = ()>,
-    ) -> Deeds {
+    /// Does what takes time and can be done before, like signing.
+    #[must_use]
+    pub fn prepare(self, target: Target, strength: Strength) -> Prepared {
         let stranger = Stranger::new(target, strength);
-        let attack = self.prepare(stranger.clone());
-        start.await;
-        // It goes on for as long as it is let.
-        let _ = tokio::time::timeout(duration, attack).await;
-        stranger.deeds()
+        Prepared {
+            attack: self.attack(stranger.clone()),
+            stranger,
+        }
     }
 
-    fn prepare(self, stranger: Stranger) -> BoxFuture<'static, ()> {
+    /// Goes on for as long as it is let.
+    fn attack(self, stranger: Stranger) -> BoxFuture<'static, ()> {
         match self {
             Self::Connects => connects::attack(stranger).boxed(),
             Self::Drips => drips::attack(stranger).boxed(),
@@ -153,5 +148,51 @@ impl Attack {
                 identities::attack(stranger, owners).boxed()
             }
         }
+    }
+}
+
+/// An attack that can begin.
+pub struct Prepared {
+    stranger: Stranger,
+    attack: BoxFuture<'static, ()>,
+}
+
+impl Prepared {
+    /// Begins.
+    #[must_use]
+    pub fn begin(self) -> UnderWay {
+        UnderWay {
+            stranger: self.stranger,
+            task: tokio::spawn(self.attack),
+        }
+    }
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared")
+            .field("stranger", &self.stranger)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An attack that goes on until this is dropped.
+#[derive(Debug)]
+pub struct UnderWay {
+    stranger: Stranger,
+    task: JoinHandle<()>,
+}
+
+impl UnderWay {
+    /// What it did so far.
+    #[must_use]
+    pub fn deeds(&self) -> Deeds {
+        self.stranger.deeds()
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }

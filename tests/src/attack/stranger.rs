@@ -98,7 +98,7 @@ impl Stranger {
                 Some(stream)
             }
             Err(error) => {
-                self.tally.told(&format!("no connection: {}", error.kind()));
+                self.tally.told(&format!("no connection: {error}"));
                 sleep(PAUSE).await;
                 None
             }

@@ -28,10 +28,16 @@ pub struct PhaseFigures {
 }
 
 impl PhaseFigures {
-    /// Whether all that was placed came everywhere, and everywhere as the same.
+    /// Whether all that was placed or traded came everywhere, and everywhere as the same.
+    #[must_use]
+    pub const fn nothing_is_lost(&self) -> bool {
+        self.refused + self.lost + self.lost_trades + self.different == 0
+    }
+
+    /// Whether besides every purchase became a trade in time.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
-        self.refused + self.lost + self.unfilled + self.lost_trades + self.different == 0
+        self.nothing_is_lost() && self.unfilled == 0
     }
 }
 

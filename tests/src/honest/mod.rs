@@ -148,7 +148,7 @@ impl Load {
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
 
 /// And then so long to arrive.
-const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
+const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 
 async fn started(node: SocketAddr) -> (ExchangeClient, TempDir) {
     let folder = TempDir::with_prefix("meshbook-honest-").expect("a folder");

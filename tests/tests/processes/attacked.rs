@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use meshbook_tests::attack::{Attack, Deeds, Strength, Target};
 use meshbook_tests::honest::Honest;
-use meshbook_tests::{Node, Vitals};
+use meshbook_tests::{Node, Vitals, eventually};
 use tokio::time::sleep;
 
 /// Honest nodes, and orders a second of all of them together.
 const PEERS: usize = 3;
-const RATE: u32 = 40;
+const RATE: u32 = 20;
 
-/// How long each attack lasts.
+/// How long each attack lasts at least.
 const MOMENT: Duration = Duration::from_millis(1500);
 
 /// How long the honest nodes trade before, and after each attack.
@@ -57,14 +57,18 @@ async fn whatever_strangers_do_honest_nodes_lose_nothing_and_the_node_keeps_its_
     let mut phases = vec![("before", 0)];
     for attack in Attack::ALL {
         phases.push((attack.name(), load.next_phase()));
-        let start = std::future::ready(());
-        let deeds = attack.run(target, Strength::brief(), MOMENT, start).await;
+        let under_way = attack.prepare(target, Strength::brief()).begin();
+        sleep(MOMENT).await;
+        let deeds = eventually(
+            "the attacker has done something",
+            async || match under_way.deeds() {
+                deeds if did_something(attack, &deeds) => Ok(deeds),
+                deeds => Err(format!("{deeds:?}")),
+            },
+        )
+        .await;
+        drop(under_way);
         println!("{}: {deeds:?}", attack.name());
-        assert!(
-            did_something(attack, &deeds),
-            "{}: {deeds:?}",
-            attack.name()
-        );
         assert!(control_gave_nothing(&deeds), "{deeds:?}");
         sleep(QUIET).await;
         assert!(node.runs(), "the node bears {}", attack.name());
@@ -72,15 +76,16 @@ async fn whatever_strangers_do_honest_nodes_lose_nothing_and_the_node_keeps_its_
     }
     load.stop().await;
 
+    let mut trades = 0;
     for (name, phase) in phases {
         let figures = load.figures(phase);
         assert!(figures.orders > 0, "{name}: honest nodes went on");
-        assert!(figures.is_whole(), "{name}: {figures:?}");
-        assert_eq!(
-            figures.disconnects, 0,
-            "{name}: honest nodes were left alone"
-        );
+        assert!(figures.nothing_is_lost(), "{name}: {figures:?}");
+        assert_eq!(figures.disconnects, 0, "{name}: sessions are left alone");
+        trades += figures.trades;
     }
+    // A busy machine lets some purchases run out of time, and not all.
+    assert!(trades > 0, "honest nodes traded");
     let most = vitals.take_most_resident();
     assert!(most.is_none_or(|most| most < BOUND), "{most:?} bytes");
     for bad in [r#""level":"ERROR""#, "panicked at"] {
