@@ -80,7 +80,7 @@ impl Outcome {
             settling,
             after,
         } = &self.phases;
-        let whole = [before, during, settling, after].map(PhaseFigures::is_whole);
+        let phases = [before, during, settling, after];
         let over = |most: u64| most > options.bound;
         let faults = [
             (!self.alive, "the node has ended"),
@@ -95,7 +95,14 @@ impl Outcome {
                 !self.all_connected,
                 "honest nodes without a session after it",
             ),
-            (whole != [true; 4], "orders or trades were lost"),
+            (
+                !phases.iter().all(|phase| phase.nothing_is_lost()),
+                "orders or trades were lost",
+            ),
+            (
+                phases.iter().any(|phase| phase.unfilled > 0),
+                "purchases that ran out of time",
+            ),
         ];
         let faults = faults.into_iter().filter(|(is, _)| *is);
         faults.map(|(_, what)| what).collect()

@@ -25,15 +25,17 @@ pub(crate) fn print_end(options: &Options, outcomes: &[Outcome]) -> bool {
     }
     let well = |one: &&Outcome| one.is_well(options);
     let count = outcomes.iter().filter(well).count();
-    println!(
-        "\n{count} of {} attacks are borne well",
-        options.attacks.len()
-    );
+    let but = match options.figures_only {
+        true => ", whatever the latencies",
+        false => "",
+    };
+    let all = options.attacks.len();
+    println!("\n{count} of {all} attacks are borne well{but}");
     if options.json {
-        let all: Vec<Value> = outcomes.iter().map(|one| json_of(one, options)).collect();
-        println!("{}", json!({ "attacks": all }));
+        let each: Vec<Value> = outcomes.iter().map(|one| json_of(one, options)).collect();
+        println!("{}", json!({ "attacks": each }));
     }
-    count == options.attacks.len()
+    count == all
 }
 
 /// Prints what came of one attack.

@@ -33,12 +33,6 @@ impl PhaseFigures {
     pub const fn nothing_is_lost(&self) -> bool {
         self.refused + self.lost + self.lost_trades + self.different == 0
     }
-
-    /// Whether besides every purchase became a trade in time.
-    #[must_use]
-    pub const fn is_whole(&self) -> bool {
-        self.nothing_is_lost() && self.unfilled == 0
-    }
 }
 
 /// How long things took.
