@@ -20,10 +20,12 @@ pub(crate) struct Soak {
 impl Soak {
     pub(crate) fn run(&self) -> ExitCode {
         let mut bench = cargo();
-        bench.args(["bench", "--package", "meshbook-tests", "--bench", "soak"]);
-        if self.dev {
-            bench.args(["--profile", "dev"]);
-        }
+        match self.dev {
+            // With the features that the whole workspace has, so that nothing is built again.
+            true => bench.args(["bench", "--workspace", "--profile", "dev"]),
+            false => bench.args(["bench", "--package", "meshbook-tests"]),
+        };
+        bench.args(["--bench", "soak"]);
         pass_on(bench.arg("--").args(&self.args))
     }
 }

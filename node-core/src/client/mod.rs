@@ -32,5 +32,7 @@ pub use history::{
     Cursor, HISTORY_PAGE, History, HistoryPage, HistoryQuery, OwnSide, PastTrade, Reading,
 };
 pub use lanes::INPUTS;
-pub use outbox::{BULK_BYTES, BULK_MESSAGES, CONTROL_BYTES, CONTROL_MESSAGES};
+pub use outbox::{
+    BULK_BYTES, BULK_BYTES_EACH, BULK_BYTES_IN_ALL, BULK_MESSAGES, CONTROL_BYTES, CONTROL_MESSAGES,
+};
 pub use start::OpenStore;

@@ -2,7 +2,8 @@
 //! read of it.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -21,10 +22,19 @@ pub const CONTROL_BYTES: usize = 2 * 1024 * 1024;
 pub const BULK_MESSAGES: usize = 4096;
 /// Bytes of bulk messages that may wait for one peer.
 pub const BULK_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of bulk messages that may wait for one peer whatever waits for others.
+pub const BULK_BYTES_EACH: usize = 512 * 1024;
+/// Bytes of bulk messages that may wait for all peers together, beyond what each may have.
+pub const BULK_BYTES_IN_ALL: usize = 48 * 1024 * 1024;
+
+/// What waits for all peers together.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(AtomicUsize);
 
 /// The bounded outgoing queues of one connection. Putting something in never waits.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
+    all: Arc<Waiting>,
     queues: Mutex<Queues>,
     changed: Notify,
     closed: CancellationToken,
@@ -100,7 +110,24 @@ impl Queue {
     }
 }
 
+impl Waiting {
+    /// Whether so much more may wait for a peer for whom `here` waits already.
+    fn has_room(&self, here: usize, more: usize) -> bool {
+        here + more <= BULK_BYTES_EACH || self.0.load(Ordering::Relaxed) + more <= BULK_BYTES_IN_ALL
+    }
+}
+
 impl Outbox {
+    /// Queues that share with others what may wait in all.
+    pub(super) fn sharing(all: &Arc<Waiting>) -> Self {
+        Self {
+            all: Arc::clone(all),
+            queues: Mutex::default(),
+            changed: Notify::new(),
+            closed: CancellationToken::new(),
+        }
+    }
+
     /// Queues a message, if there is room for its class.
     pub(super) fn push(&self, class: Class, message: Bytes) -> Pushed {
         let mut queues = self.lock();
@@ -119,7 +146,10 @@ impl Outbox {
                 }
             }
             Class::Bulk => {
-                if queues.bulk.push(message, BULK_MESSAGES, BULK_BYTES) {
+                let (here, length) = (queues.bulk.bytes, message.len());
+                let room = here == 0 || self.all.has_room(here, length);
+                if room && queues.bulk.push(message, BULK_MESSAGES, BULK_BYTES) {
+                    self.all.0.fetch_add(length, Ordering::Relaxed);
                     Pushed::Queued
                 } else {
                     Pushed::Dropped
@@ -169,7 +199,10 @@ impl Outbox {
             {
                 let mut queues = self.lock();
                 queues.control.take(&mut budget, into);
+                let before = queues.bulk.bytes;
                 queues.bulk.take(&mut budget, into);
+                let taken = before - queues.bulk.bytes;
+                self.all.0.fetch_sub(taken, Ordering::Relaxed);
                 if !into.is_empty() {
                     return Turn::Write;
                 }
@@ -189,6 +222,13 @@ impl Outbox {
 
     fn lock(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let left = self.lock().bulk.bytes;
+        self.all.0.fetch_sub(left, Ordering::Relaxed);
     }
 }
 
@@ -223,6 +263,26 @@ mod tests {
         assert_eq!(outbox.push(Class::Control, message("c3")), Pushed::Queued);
         assert_eq!(taken(&outbox, 100).await, ["c3", "b2"]);
         assert_eq!(outbox.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_all_is_bounded_and_each_has_a_share() {
+        let all = Arc::new(Waiting::default());
+        let part = || Bytes::from(vec![0; BULK_BYTES_EACH / 2]);
+        let fill = |outbox: &Outbox| {
+            let pushed = || outbox.push(Class::Bulk, part()) == Pushed::Queued;
+            (0..1_000).take_while(|_| pushed()).count()
+        };
+        let greedy: Vec<_> = (0..6).map(|_| Outbox::sharing(&all)).collect();
+        for outbox in &greedy {
+            assert_eq!(fill(outbox), BULK_BYTES / (BULK_BYTES_EACH / 2));
+        }
+        let late = Outbox::sharing(&all);
+        assert_eq!(fill(&late), 2, "nothing but its own share is left");
+        taken(&greedy[0], usize::MAX).await;
+        assert!(fill(&late) > 2);
+        drop((greedy, late));
+        assert_eq!(all.0.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]

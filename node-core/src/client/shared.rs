@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::events::Events;
 use super::lanes::{Doors, Envelope};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Waiting};
 use crate::discovery::Rounds;
 use crate::ledger::Verifier;
 use crate::node::{ConnId, Node, OrderResult};
@@ -32,6 +32,8 @@ pub(super) struct Shared {
     pub(super) wake: Notify,
     pub(super) doors: Doors,
     outboxes: Mutex<HashMap<ConnId, Arc<Outbox>>>,
+    /// What waits to be sent to all of them.
+    sending: Arc<Waiting>,
     /// Who waits for an order to settle. An entry is made under the node's lock, so it is there
     /// before the answer can be.
     waiting: Mutex<HashMap<OrderId, oneshot::Sender<OrderResult>>>,
@@ -84,6 +86,7 @@ impl Shared {
             wake: Notify::new(),
             doors: parts.doors,
             outboxes: Mutex::default(),
+            sending: Arc::default(),
             waiting: Mutex::default(),
             events: parts.events,
             save_peers: Notify::new(),
@@ -139,7 +142,7 @@ impl Shared {
     /// A number and the queues for a connection that is ready.
     pub(super) fn register(&self) -> (ConnId, Arc<Outbox>) {
         let conn = ConnId(self.next_conn.fetch_add(1, Ordering::Relaxed));
-        let outbox = Arc::new(Outbox::default());
+        let outbox = Arc::new(Outbox::sharing(&self.sending));
         lock(&self.outboxes).insert(conn, Arc::clone(&outbox));
         if self.stop.is_cancelled() {
             // The node has said its goodbyes already.

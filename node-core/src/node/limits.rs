@@ -21,7 +21,7 @@ pub struct Limits {
     pub peer_repeats: u32,
     /// Requests of one peer in a second, on average, that make this node look things up.
     pub peer_requests: u32,
-    /// Open orders of other owners that are kept.
+    /// Open orders of other owners that are kept, each of some 2.5 KB with all that belongs to it.
     pub stored_orders: u32,
 }
 
@@ -36,7 +36,7 @@ impl Limits {
         peer_signatures: 50_000,
         peer_repeats: 2_000,
         peer_requests: 100,
-        stored_orders: 100_000,
+        stored_orders: 50_000,
     };
 }
 

@@ -29,6 +29,8 @@ const FLOODS: Rate = Rate {
 const BURST: u64 = 4;
 /// The same for what changes nothing: after a partition most of what a peer sends can be known.
 const REPEATS_BURST: u64 = 10;
+/// Nobody is left unread for longer than this at a time.
+const LONGEST_PAUSE: Millis = Millis::from_secs(5);
 /// Who chatters too much is blamed so often at most, so that a short burst costs little.
 const BLAME_EVERY: Millis = Millis::from_secs(1);
 
@@ -99,6 +101,8 @@ impl Tolls {
             chatter,
         ];
         let until = all.into_iter().flatten().max()?;
+        // What is owed beyond that stays owed. Heartbeats have to come through meanwhile.
+        let until = until.min(now + LONGEST_PAUSE);
         if until <= self.told.max(now) {
             return None;
         }
