@@ -46,7 +46,7 @@ export class InvalidValueError extends MeshbookError {
 
 /**
  * A node did not start: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `INVALID_HOST`, `DATA_DIR_IN_USE`,
- * `KEY_DAMAGED`, `JOURNAL_DAMAGED`, `JOURNAL_UNREADABLE`, `STORAGE_FAILED`, `SHUTTING_DOWN`, ...
+ * `FILE_EXPOSED`, `KEY_DAMAGED`, `JOURNAL_DAMAGED`, `JOURNAL_UNREADABLE`, `STORAGE_FAILED`, `SHUTTING_DOWN`, ...
  */
 export class StartError extends MeshbookError {
   static {

@@ -76,20 +76,32 @@ def test_every_option_sets_its_setting() -> None:
 
 
 def test_every_setting_of_a_node_has_an_option() -> None:
-    daemon_only = {
+    without_one = {
         "EMBEDDED_GRAPE",
         "GRAPE_DHT_PORT",
         "GRAPE_API_PORT",
         "GRAPE_BOOTSTRAP_NODES",
         "GRAPE_HOST",
         "MAX_REQUESTS_PER_MINUTE",
+        # What others may claim of a node is set in the environment.
+        "MAX_PEERS_PER_ADDRESS",
+        "MAX_PEERS_PER_SUBNET",
+        "MAX_HANDSHAKES",
+        "MAX_HANDSHAKES_PER_ADDRESS",
+        "MAX_CONNECTS_PER_SECOND",
+        "MAX_PEER_MESSAGES_PER_SECOND",
+        "MAX_PEER_KB_PER_SECOND",
+        "MAX_PEER_SIGNATURES_PER_SECOND",
+        "MAX_PEER_REPEATS_PER_SECOND",
+        "MAX_PEER_REQUESTS_PER_SECOND",
+        "MAX_STORED_ORDERS",
         "LOG_FORMAT",
         "ENABLE_METRICS",
         "METRICS_PORT",
         "CONTROL_ADDR",
     }
     here = {name for name, _ in _SETTINGS.values()}
-    assert set(native.variables()) - here == daemon_only
+    assert set(native.variables()) - here == without_one
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,11 @@ import Testing
             "MAX_REQUESTS_PER_MINUTE", "LOG_FORMAT", "ENABLE_METRICS", "METRICS_PORT", "CONTROL_ADDR",
             // Here whoever reads the log says from which level on.
             "LOG_LEVEL",
+            // What others may claim of a node is set in the environment.
+            "MAX_PEERS_PER_ADDRESS", "MAX_PEERS_PER_SUBNET", "MAX_HANDSHAKES", "MAX_HANDSHAKES_PER_ADDRESS",
+            "MAX_CONNECTS_PER_SECOND", "MAX_PEER_MESSAGES_PER_SECOND", "MAX_PEER_KB_PER_SECOND",
+            "MAX_PEER_SIGNATURES_PER_SECOND", "MAX_PEER_REPEATS_PER_SECOND", "MAX_PEER_REQUESTS_PER_SECOND",
+            "MAX_STORED_ORDERS",
         ]
         let here = Set(Options().settings.map(\.name))
         #expect(Set(MeshbookNative.variables()).subtracting(here) == others)
