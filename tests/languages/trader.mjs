@@ -16,7 +16,7 @@ const commands = {
     const { bids, asks } = client.getOrderBook(10);
     return { bids: levels(bids), asks: levels(asks) };
   },
-  trades: (client, limit) => client.getTrades(Number(limit)).map(shown),
+  trades: (client, limit) => client.getRecentTrades(Number(limit)).map(shown),
 };
 
 async function place(placing) {
