@@ -10,6 +10,9 @@ mod api;
 mod config;
 mod dht;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grape;
 mod http;
 mod rpc;

@@ -7,6 +7,9 @@ mod control;
 mod demo;
 mod export;
 mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grape;
 mod history;
 mod http;

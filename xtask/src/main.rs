@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod languages;
 mod page;
 mod process;
@@ -34,6 +35,8 @@ enum Command {
     Torture(torture::Torture),
     /// Attacks a node under load, and looks what honest nodes notice: `cargo xtask soak --help`.
     Soak(soak::Soak),
+    /// Looks for bytes from outside that break a promise.
+    Fuzz(fuzz::Fuzz),
     /// Builds the node and runs its demonstration.
     Demo(demo::Demo),
     /// Makes the package for browsers.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Test(test) => test.run(),
         Command::Torture(torture) => torture.run(),
         Command::Soak(soak) => soak.run(),
+        Command::Fuzz(fuzz) => fuzz.run(),
         Command::Demo(demo) => demo.run(),
         Command::Wasm(wasm) => wasm.run(),
         Command::Page(page) => page.run(),

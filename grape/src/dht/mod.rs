@@ -8,6 +8,8 @@ mod contact;
 mod decode;
 #[cfg(test)]
 mod decode_tests;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod id;
 mod io;
 mod item;

@@ -4,6 +4,8 @@
 //! compressed where the header `grc-compress` says `gzip`.
 
 mod client;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod gzip;
 mod server;
 mod wire;

@@ -22,6 +22,8 @@ mod tests;
 mod usage;
 
 pub use archive::Archive;
+#[cfg(feature = "fuzzing")]
+pub(crate) use config::fuzzing;
 pub use config::{Config, ConfigBuilder, ConfigError, LogFormat, LogLevel, well_known_nodes};
 pub use connection::{CLOSE_TIME, DIAL_TIME, READ_BATCH, READ_BATCH_BYTES, STALL_TIME};
 pub use driver::BATCH;

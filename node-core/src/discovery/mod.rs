@@ -15,6 +15,12 @@ mod peer_discovery;
 mod source;
 mod worker;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing {
+    pub use super::grenache::fuzzing::read_looked_up;
+    pub use super::mdns::fuzzing::{read_txt, write_txt};
+}
+
 pub use dht::{DHT_ROUND_EVERY, Dht, MAX_DHT_PEERS};
 pub use grenache::{
     ANNOUNCE_EVERY, CircuitBreaker, GRENACHE_SERVICE, Grenache, GrenacheOptions, MAX_ANSWER,

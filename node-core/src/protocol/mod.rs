@@ -6,6 +6,8 @@ mod decode;
 mod encode;
 mod error_code;
 mod frame;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod grenache;
 mod handshaking;
 mod legacy;

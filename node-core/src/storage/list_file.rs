@@ -110,13 +110,7 @@ impl ListFile {
     /// [`StorageError::Io`]; the old file is then as it was.
     pub fn save<P: Serialize>(&self, list: &[P]) -> Result<(), StorageError> {
         let failed = || StorageError::io("write the list of peers or bans to", &self.path);
-        let list = &list[..list.len().min(MAX_LIST_ENTRIES)];
-        let list = serde_json::to_value(list).map_err(|e| failed()(e.into()))?;
-        let written = serde_json::json!({ "version": VERSION, self.what.key(): list });
-        let text = serde_json::to_vec_pretty(&written).map_err(|e| failed()(e.into()))?;
-        if text.len() as u64 > MAX_LIST_BYTES {
-            return Err(failed()(io::ErrorKind::FileTooLarge.into()));
-        }
+        let text = write(self.what, list).map_err(failed())?;
         if let Some(parent) = self.path.parent() {
             fs::create_dir_all(parent).map_err(failed())?;
         }
@@ -142,6 +136,17 @@ impl ListFile {
     }
 }
 
+fn write<P: Serialize>(what: What, list: &[P]) -> io::Result<Vec<u8>> {
+    let list = &list[..list.len().min(MAX_LIST_ENTRIES)];
+    let list = serde_json::to_value(list)?;
+    let written = serde_json::json!({ "version": VERSION, what.key(): list });
+    let text = serde_json::to_vec_pretty(&written)?;
+    if text.len() as u64 > MAX_LIST_BYTES {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(text)
+}
+
 /// The peers and how many entries were left out, or why there are none.
 fn parse<P: DeserializeOwned>(text: &[u8]) -> Result<(Vec<P>, usize), &'static str> {
     if text.len() as u64 > MAX_LIST_BYTES {
@@ -160,6 +165,29 @@ fn parse<P: DeserializeOwned>(text: &[u8]) -> Result<(Vec<P>, usize), &'static s
         .collect();
     let skipped = total - peers.len();
     Ok((peers, skipped))
+}
+
+#[cfg(feature = "fuzzing")]
+#[expect(missing_docs, reason = "each is what it calls")]
+pub(crate) mod fuzzing {
+    use super::{What, io, parse, write};
+    use crate::node::{Ban, PersistedPeer};
+
+    pub fn read_peers(text: &[u8]) -> Result<(Vec<PersistedPeer>, usize), &'static str> {
+        parse(text)
+    }
+
+    pub fn write_peers(list: &[PersistedPeer]) -> io::Result<Vec<u8>> {
+        write(What::Peers, list)
+    }
+
+    pub fn read_bans(text: &[u8]) -> Result<(Vec<Ban>, usize), &'static str> {
+        parse(text)
+    }
+
+    pub fn write_bans(list: &[Ban]) -> io::Result<Vec<u8>> {
+        write(What::Bans, list)
+    }
 }
 
 #[cfg(test)]

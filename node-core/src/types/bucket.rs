@@ -53,6 +53,7 @@ impl Bucket {
     }
 
     /// Whether nothing of it was used lately.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn is_full(&mut self, now: Millis) -> bool {
         self.earn(now);
         self.left == thousandths(self.rate.at_once)

@@ -42,6 +42,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<Given>, ConfigError> {
         path: path.to_owned(),
         source,
     })?;
+    parse(&text, path)
+}
+
+/// All settings of a text, each of them allowed.
+fn parse(text: &str, path: &Path) -> Result<Vec<Given>, ConfigError> {
     let table: Table = text
         .parse()
         .map_err(|error: toml::de::Error| ConfigError::Syntax {
@@ -86,6 +91,22 @@ fn as_text(value: &Value) -> Option<String> {
             (!texts.iter().any(|text| text.contains(','))).then(|| texts.join(","))
         }
         Value::Float(_) | Value::Datetime(_) | Value::Table(_) => None,
+    }
+}
+
+#[cfg(feature = "fuzzing")]
+#[expect(missing_docs, reason = "it is what it calls")]
+pub(crate) mod fuzzing {
+    use super::{Config, ConfigError, Path, parse};
+
+    pub fn read_toml(text: &str) -> Result<Config, ConfigError> {
+        let given = parse(text, Path::new("fuzzed.toml"))?;
+        let builder = given
+            .into_iter()
+            .try_fold(Config::builder(), |builder, given| {
+                builder.fallback(given.setting.env, &given.text)
+            });
+        Ok(builder?.build()?)
     }
 }
 

@@ -68,6 +68,13 @@ pub(super) struct LookedUp {
     pub(super) grape: Option<SocketAddr>,
 }
 
+impl LookedUp {
+    pub(super) fn new(mut addresses: Vec<String>, grape: Option<SocketAddr>) -> Self {
+        addresses.truncate(MAX_LOOKED_UP);
+        Self { addresses, grape }
+    }
+}
+
 /// One Grape.
 #[derive(Debug)]
 pub(super) struct Grape {
@@ -90,9 +97,8 @@ impl Grape {
     /// Where the service is.
     pub(super) async fn look_up(&self, http: &reqwest::Client) -> Result<LookedUp, GrapeError> {
         let data = json!(GRENACHE_SERVICE);
-        let (mut addresses, grape): (Vec<String>, _) = self.post(http, "lookup", data).await?;
-        addresses.truncate(MAX_LOOKED_UP);
-        Ok(LookedUp { addresses, grape })
+        let (addresses, grape) = self.post(http, "lookup", data).await?;
+        Ok(LookedUp::new(addresses, grape))
     }
 
     async fn post<T: DeserializeOwned>(
@@ -115,13 +121,18 @@ impl Grape {
             }
             text.extend_from_slice(&chunk);
         }
-        match serde_json::from_slice(&text) {
-            Ok(Answer::Given(given)) => Ok((given, remote)),
-            Ok(Answer::Refused(words)) => {
-                Err(GrapeError::Refused(words.chars().take(MAX_WORDS).collect()))
-            }
-            Err(_) => Err(GrapeError::NoGrape),
+        Ok((read(&text)?, remote))
+    }
+}
+
+/// What a Grape gives in the body of an answer.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, GrapeError> {
+    match serde_json::from_slice(body) {
+        Ok(Answer::Given(given)) => Ok(given),
+        Ok(Answer::Refused(words)) => {
+            Err(GrapeError::Refused(words.chars().take(MAX_WORDS).collect()))
         }
+        Err(_) => Err(GrapeError::NoGrape),
     }
 }
 

@@ -229,6 +229,20 @@ fn candidates(found: &LookedUp) -> Vec<Candidate> {
         .collect()
 }
 
+#[cfg(feature = "fuzzing")]
+#[expect(missing_docs, reason = "it is what it calls")]
+pub(crate) mod fuzzing {
+    use std::net::SocketAddr;
+
+    use super::super::grape::read;
+    use super::{Candidate, LookedUp, candidates};
+
+    pub fn read_looked_up(body: &[u8], grape: SocketAddr) -> Result<Vec<Candidate>, String> {
+        let addresses = read(body).map_err(|error| error.to_string())?;
+        Ok(candidates(&LookedUp::new(addresses, Some(grape))))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -54,6 +54,21 @@ pub(super) fn is_ours(txt: &TxtProperties) -> bool {
     txt.get("net").is_some() && txt.get("id").is_some()
 }
 
+#[cfg(feature = "fuzzing")]
+#[expect(missing_docs, reason = "each is what it calls")]
+pub(crate) mod fuzzing {
+    use super::{Announcement, NodeId, TxtProperties, read, write};
+
+    pub fn read_txt(txt: &[u8], own: &Announcement) -> Result<NodeId, &'static str> {
+        read(&TxtProperties::from(txt), own)
+    }
+
+    #[must_use]
+    pub fn write_txt(own: &Announcement) -> [(&'static str, String); 3] {
+        write(own)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
