@@ -15,7 +15,7 @@ pub fn statements(data: &[u8]) {
     }
     let verifier = Verifier::new(network());
     if let Ok(payload) = text.parse::<Payload>() {
-        payload_has_one_text(text, payload, &verifier);
+        payload_has_one_text(text, &payload, &verifier);
     }
     if let Ok(raw) = serde_json::from_str::<RawStatement>(text) {
         statement(raw, &verifier);
@@ -47,12 +47,12 @@ pub fn statements(data: &[u8]) {
     }
 }
 
-fn payload_has_one_text(text: &str, payload: Payload, verifier: &Verifier) {
+fn payload_has_one_text(text: &str, payload: &Payload, verifier: &Verifier) {
     assert_eq!(payload.to_string(), text);
     let identity = identity(60);
     match identity.sign(&network(), payload.clone()) {
         Ok(signed) => {
-            assert_eq!(signed.payload(), &payload);
+            assert_eq!(signed.payload(), payload);
             let verified = verifier.verify(signed.raw());
             assert_eq!(verified.as_ref(), Ok(&signed));
             statement(signed.raw(), verifier);

@@ -103,9 +103,10 @@ impl Strange {
             Incoming::Statements { valid, .. } => !valid.is_empty(),
             Incoming::Trades { valid, .. } => !valid.is_empty(),
             Incoming::Proofs { valid, .. } => !valid.is_empty(),
-            Incoming::Take { .. } | Incoming::Answer { .. } => true,
-            // A list that its owner signed for.
-            Incoming::Plain(Message::State(_)) => true,
+            // The last is a list that its owner signed for.
+            Incoming::Take { .. }
+            | Incoming::Answer { .. }
+            | Incoming::Plain(Message::State(_)) => true,
             Incoming::Plain(_) => unsigned && self.legacy == LegacyPolicy::Match,
             Incoming::Forward(_) | Incoming::Invalid { .. } => false,
         };

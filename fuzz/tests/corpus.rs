@@ -15,7 +15,9 @@ fn folder(target: &str) -> PathBuf {
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
-    entries.map(|entry| entry.unwrap().path()).collect()
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect()
 }
 
 /// One test a target, so that they run side by side and a failure names it.
@@ -59,7 +61,7 @@ fn replay(name: &str, target: fn(&[u8])) {
     let inputs = files(&folder(name));
     assert!(!inputs.is_empty(), "no corpus");
     for path in inputs {
-        let input = fs::read(&path).unwrap();
+        let input = fs::read(&path).expect("an input");
         let outcome = std::panic::catch_unwind(|| target(&input));
         assert!(outcome.is_ok(), "{}", path.display());
     }
