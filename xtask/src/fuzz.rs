@@ -218,7 +218,8 @@ fn build(targets: &[String]) -> Result<String, String> {
 fn merge(binary: &Path, corpus: &Path, found: &Path) -> Result<(), String> {
     let mut merge = Command::new(binary);
     let quiet = merge.stdout(Stdio::null()).stderr(Stdio::null());
-    match succeeds(quiet.arg("-merge=1").args([corpus, found])) {
+    let smallest = ["-set_cover_merge=1", "-use_counters=0", "-max_len=2048"];
+    match succeeds(quiet.args(smallest).args([corpus, found])) {
         true => Ok(()),
         false => Err(format!("what was found can't be added to {corpus:?}")),
     }
