@@ -239,15 +239,16 @@ impl Engine {
         writes
     }
 
-    /// What the last step gave is written.
+    /// What the last step gave is written. The node knows before anybody is told: who hears of a trade
+    /// and looks finds it.
     pub(crate) fn committed(&mut self, now: Now) {
-        self.inputs.push(Input::Committed);
+        self.node.handle(Input::Committed, now);
         self.let_go(now);
     }
 
     /// It could not be written, and will be tried again.
-    pub(crate) fn store_failed(&mut self, reason: String) {
-        self.inputs.push(Input::StoreFailed { reason });
+    pub(crate) fn store_failed(&mut self, reason: String, now: Now) {
+        self.node.handle(Input::StoreFailed { reason }, now);
         // The node goes on without promising anything; this waits until the store works.
         self.kept_back
             .extend(self.held.take().into_iter().flatten());
@@ -255,7 +256,7 @@ impl Engine {
 
     /// It is written after all.
     pub(crate) fn store_works(&mut self, now: Now) {
-        self.inputs.push(Input::StoreWorks);
+        self.node.handle(Input::StoreWorks, now);
         let kept_back = std::mem::take(&mut self.kept_back);
         self.carry_out(kept_back, now);
         self.let_go(now);

@@ -114,7 +114,7 @@ impl NodeCore {
     /// It could not be written, and is tried again.
     #[wasm_bindgen(js_name = storeFailed)]
     pub fn store_failed(&mut self, reason: String) {
-        self.0.store_failed(reason);
+        self.0.store_failed(reason, now());
     }
 
     /// It is written after all.

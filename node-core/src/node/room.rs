@@ -7,7 +7,7 @@
 
 use super::core::Node;
 use super::io::ConnId;
-use crate::collections::{BTreeMap, BTreeSet};
+use crate::collections::BTreeMap;
 use crate::ledger::limits::OWNERS;
 use crate::ledger::{Work, work};
 use crate::types::{NodeId, Now};
@@ -20,8 +20,8 @@ pub(super) struct Brought(BTreeMap<NodeId, NodeId>);
 #[derive(Debug, Default)]
 struct Share {
     open: usize,
-    /// With how many open orders; the one with the least work comes last.
-    owners: BTreeSet<(Work, NodeId, usize)>,
+    /// With how many open orders each.
+    owners: Vec<(Work, NodeId, usize)>,
 }
 
 impl Node {
@@ -50,7 +50,9 @@ impl Node {
         while self.others_open() > most - most / 20 {
             let fullest = shares.values_mut().max_by_key(|share| share.open);
             let leaves = fullest.and_then(|share| {
-                let (_, owner, open) = share.owners.pop_last()?;
+                let owners = share.owners.iter().enumerate();
+                let (least_work, _) = owners.max_by_key(|(_, (work, ..))| *work)?;
+                let (_, owner, open) = share.owners.swap_remove(least_work);
                 share.open -= open;
                 Some(owner)
             });
@@ -83,7 +85,7 @@ impl Node {
             };
             let share = shares.entry(by).or_default();
             share.open += open;
-            share.owners.insert((work(&owner), owner, open));
+            share.owners.push((work(&owner), owner, open));
         }
         shares
     }

@@ -9,12 +9,12 @@ use super::policy::{
     ANCHORS, DIAL_GIVE_UP, DIALS_AT_ONCE, FEELER_EVERY, FOUND_AGAIN_AFTER, Merit, OTHER_WAY_FOR,
     PERSISTED_LIMIT, ROUND_AGAIN_AFTER, outbound_per_party,
 };
-use super::table::Origin;
-use crate::collections::{BTreeMap, BTreeSet};
+use super::table::{Counts, Origin};
+use crate::collections::BTreeSet;
 use crate::node::io::{ConnId, Way};
 use crate::node::rng::Rng;
 use crate::node::view::{Direction, PeerSource};
-use crate::types::{NodeId, Now, PeerAddress, PeerId};
+use crate::types::{Millis, NodeId, Now, PeerAddress, PeerId};
 
 /// An address whose turn has come.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl PeerManager {
             .all()
             .filter(|session| session.direction == Direction::Outbound)
             .collect();
-        dialed.sort_by_key(|session| (session.since, session.conn));
+        dialed.sort_by_cached_key(|session| session.since);
         let anchors: Vec<_> = dialed
             .into_iter()
             .take(ANCHORS)
@@ -116,7 +116,13 @@ impl PeerManager {
                 })
             })
             .collect();
-        peers.sort_by_key(|peer| std::cmp::Reverse((peer.anchor, peer.last_seen)));
+        peers.sort_by_cached_key(|peer| {
+            std::cmp::Reverse(if peer.anchor {
+                Millis(u64::MAX)
+            } else {
+                peer.last_seen
+            })
+        });
         peers.truncate(PERSISTED_LIMIT);
         peers
     }
@@ -225,7 +231,7 @@ impl PeerManager {
                 continue;
             }
             let counts = counts_for_party(&address, known);
-            let there = held.get(&known.party).copied().unwrap_or(0);
+            let there = held.of(&known.party);
             if counts && there >= outbound_per_party(used + plans.len()) {
                 continue;
             }
@@ -233,7 +239,7 @@ impl PeerManager {
                 continue;
             }
             nodes.extend(known.node());
-            *held.entry(known.party.clone()).or_default() += 1;
+            held.count(&known.party);
             plans.extend(self.plan(&address, first_way, now));
         }
         plans
@@ -248,35 +254,31 @@ impl PeerManager {
             .filter(|(address, known)| self.may_dial(address, known, now))
             .map(|(address, _)| address.clone())
             .collect();
-        let mut shuffled: Vec<_> = ready
+        let mut ready = ready;
+        ready.sort_by_cached_key(|_| self.known.random());
+        let mut turns: Counts<Origin> = Counts::default();
+        let mut ranked: Vec<(u64, PeerAddress)> = ready
             .into_iter()
-            .map(|address| (self.known.random(), address))
-            .collect();
-        shuffled.sort();
-        let mut turns: BTreeMap<Origin, usize> = BTreeMap::new();
-        let mut ranked: Vec<_> = shuffled
-            .into_iter()
-            .filter_map(|(random, address)| {
+            .filter_map(|address| {
                 let known = self.known.get(&address)?;
-                let merit = (known.source, -known.score.at(now), known.failures);
-                let turn = turns.entry(known.origin.clone()).or_default();
-                *turn += 1;
-                Some(((!known.anchor, merit, *turn, random), address))
+                let turn = turns.count(&known.origin);
+                Some((rank(known, turn, now), address))
             })
             .collect();
-        ranked.sort();
+        // Stable, so what has one rank stays at random.
+        ranked.sort_by_cached_key(|(rank, _)| *rank);
         ranked.into_iter().map(|(_, address)| address).collect()
     }
 
     /// How many sessions are up or looked for at each party's addresses.
-    fn outbound_by_party(&self) -> BTreeMap<Party, usize> {
-        let mut held: BTreeMap<Party, usize> = BTreeMap::new();
+    fn outbound_by_party(&self) -> Counts<Party> {
+        let mut held = Counts::default();
         for session in self.all().filter(|s| s.direction == Direction::Outbound) {
-            *held.entry(party(&session.remote)).or_default() += 1;
+            held.count(&party(&session.remote));
         }
         for (_, known) in self.known.iter() {
             if known.dialing_since.is_some() {
-                *held.entry(known.party.clone()).or_default() += 1;
+                held.count(&known.party);
             }
         }
         held
@@ -337,4 +339,22 @@ impl PeerManager {
 fn counts_for_party(address: &PeerAddress, known: &KnownPeer) -> bool {
     let chosen = matches!(known.source, PeerSource::Bootstrap | PeerSource::Mdns);
     scope(address) == Some(Scope::Public) && !chosen
+}
+
+/// What is dialed before what, the lowest first: anchors, then the best source, the best score, the
+/// fewest failures, and of what one party named the first at random.
+fn rank(known: &KnownPeer, turn: usize, now: Now) -> u64 {
+    // Scores are between -100 and 100.
+    let score = u64::try_from(i32::from(i16::MAX) - known.score.at(now)).unwrap_or(0);
+    let failures = u64::from(known.failures.min((1 << 20) - 1));
+    let order = [
+        (u64::from(!known.anchor), 1),
+        (known.source as u64, 7),
+        (score, 20),
+        (failures, 20),
+        (turn.min(usize::from(u16::MAX)) as u64, 16),
+    ];
+    order
+        .iter()
+        .fold(0, |rank, (part, bits)| rank << bits | part)
 }

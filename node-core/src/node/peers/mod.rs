@@ -3,6 +3,8 @@
 mod bans;
 mod dialing;
 mod exchange;
+#[cfg(not(target_arch = "wasm32"))]
+mod inbound;
 mod known;
 mod manager;
 mod places;

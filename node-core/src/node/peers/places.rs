@@ -1,12 +1,11 @@
-//! How many sessions there may be, whose they may be, and who makes room for whom.
+//! How many sessions there may be, and who counts as one party.
 
 use std::net::IpAddr;
 
 use super::exchange::{Scope, scope};
 use super::manager::PeerManager;
-use super::policy::{PROTECTED_FAST, PROTECTED_USEFUL};
 use super::session::PeerSession;
-use crate::collections::BTreeMap;
+#[cfg(target_arch = "wasm32")]
 use crate::node::io::ConnId;
 use crate::node::view::Direction;
 use crate::types::{PeerAddress, host, subnet};
@@ -72,55 +71,17 @@ impl PeerManager {
         self.sessions.values().filter(of).count()
     }
 
-    /// The label of the bound that one more inbound session from there would break, if any.
-    pub(super) fn crowded(&self, remote: &PeerAddress) -> Option<&'static str> {
-        let limits = &self.limits;
-        let ip = remote.ip()?;
-        let inbound = || {
-            let sessions = self.all().filter(|s| s.direction == Direction::Inbound);
-            sessions.filter_map(|session| session.remote.ip())
-        };
-        let from =
-            |of: fn(IpAddr) -> IpAddr| inbound().filter(|other| of(*other) == of(ip)).count();
-        let scope = scope(remote)?;
-        if scope == Scope::ThisMachine {
-            return None;
-        }
-        if from(host) >= limits.peers_per_address as usize {
-            return Some("too_many_from_address");
-        }
-        let full = scope == Scope::Public && from(subnet) >= limits.peers_per_subnet as usize;
-        full.then_some("too_many_from_subnet")
+    /// Nobody dials a page.
+    #[cfg(target_arch = "wasm32")]
+    #[allow(clippy::unused_self, reason = "as natively")]
+    pub(super) const fn crowded(&self, _: &PeerAddress) -> Option<&'static str> {
+        None
     }
 
-    /// When all inbound places are taken: whose session ends for one from `remote`. It is the
-    /// youngest of the party that holds most of them, unless the newcomer's party holds as many, or
-    /// one less: then nothing would be gained. The fastest peers, the ones that bring most news,
-    /// and the older half of the rest stay in any case, so that who fills all places at some moment
-    /// can't push out those who were there before.
-    pub(super) fn who_makes_room(&self, remote: &PeerAddress) -> Option<ConnId> {
-        let mut rest: Vec<&PeerSession> = self
-            .all()
-            .filter(|session| session.direction == Direction::Inbound)
-            .collect();
-        let mut held: BTreeMap<Party, usize> = BTreeMap::new();
-        for session in &rest {
-            *held.entry(party(&session.remote)).or_default() += 1;
-        }
-        let newcomers = held.get(&party(remote)).copied().unwrap_or(0);
-        rest.sort_by_key(|session| session.latency.map_or(u64::MAX, |latency| latency.0));
-        rest.drain(..rest.len().min(PROTECTED_FAST));
-        rest.sort_by_key(|session| std::cmp::Reverse(session.news));
-        rest.drain(..rest.len().min(PROTECTED_USEFUL));
-        rest.sort_by_key(|session| session.since);
-        rest.drain(..rest.len() / 2);
-        let (most, youngest) = rest
-            .iter()
-            .map(|session| {
-                let held = held.get(&party(&session.remote)).copied().unwrap_or(0);
-                (held, session)
-            })
-            .max_by_key(|(held, session)| (*held, session.since, session.conn))?;
-        (most > newcomers + 1).then_some(youngest.conn)
+    /// Nobody dials a page.
+    #[cfg(target_arch = "wasm32")]
+    #[allow(clippy::unused_self, reason = "as natively")]
+    pub(super) const fn who_makes_room(&self, _: &PeerAddress) -> Option<ConnId> {
+        None
     }
 }

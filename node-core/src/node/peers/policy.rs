@@ -49,10 +49,6 @@ pub(crate) const HEARSAY_DIALS: Rate = Rate {
     per_second: 4,
     at_once: 60,
 };
-/// Inbound sessions with so many of the fastest peers are never ended to make room.
-pub(crate) const PROTECTED_FAST: usize = 4;
-/// The same for the peers that brought most news.
-pub(crate) const PROTECTED_USEFUL: usize = 4;
 /// Addresses written to disk.
 pub(crate) const PERSISTED_LIMIT: usize = 200;
 /// An address that is named again is dialed at once, unless that was done so lately: whoever

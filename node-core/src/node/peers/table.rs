@@ -35,6 +35,38 @@ pub(super) struct Teller {
     pub(super) remote: PeerAddress,
 }
 
+/// How many there are of each, where there are few kinds.
+#[derive(Debug)]
+pub(super) struct Counts<T>(Vec<(T, usize)>);
+
+impl<T> Default for Counts<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Clone + PartialEq> Counts<T> {
+    /// Counts one more; returns how many there are then.
+    pub(super) fn count(&mut self, kind: &T) -> usize {
+        if let Some((_, count)) = self.0.iter_mut().find(|(known, _)| known == kind) {
+            *count += 1;
+            return *count;
+        }
+        self.0.push((kind.clone(), 1));
+        1
+    }
+
+    pub(super) fn of(&self, kind: &T) -> usize {
+        let found = self.0.iter().find(|(known, _)| known == kind);
+        found.map_or(0, |(_, count)| *count)
+    }
+
+    fn most(self) -> Option<T> {
+        let most = self.0.into_iter().max_by_key(|(_, count)| *count);
+        most.map(|(kind, _)| kind)
+    }
+}
+
 /// All known addresses, at most [`KNOWN_LIMIT`].
 #[derive(Debug)]
 pub(super) struct KnownPeers {
@@ -120,28 +152,28 @@ impl KnownPeers {
         );
         if !here && !chosen {
             let there = party(address);
-            self.bound(UNTRIED_PER_PARTY, |known| {
+            self.bound(UNTRIED_PER_PARTY, &|known| {
                 !known.is_lasting() && known.party == there
             })?;
         }
-        self.bound(known_limit(source), |known| known.source == source)?;
+        self.bound(known_limit(source), &|known| known.source == source)?;
         if let Some(teller) = teller {
             let by = |known: &KnownPeer| !known.is_lasting() && known.origin == *origin;
-            self.bound(BUCKET_LIMIT / 4, |known| {
+            self.bound(BUCKET_LIMIT / 4, &|known| {
                 by(known) && known.teller.as_ref() == Some(&teller.id)
             })?;
-            self.bound(BUCKET_LIMIT, by)?;
+            self.bound(BUCKET_LIMIT, &by)?;
         }
         if self.all.len() >= KNOWN_LIMIT {
             let fullest = self.fullest()?;
-            self.bound(1, |known| known.origin == fullest)?;
+            self.bound(1, &|known| known.origin == fullest)?;
         }
         Some(())
     }
 
     /// Sees to it that there are fewer than `limit` of these: forgets a random one that may be
     /// forgotten, those that failed before the others.
-    fn bound(&mut self, limit: usize, among: impl Fn(&KnownPeer) -> bool) -> Option<()> {
+    fn bound(&mut self, limit: usize, among: &dyn Fn(&KnownPeer) -> bool) -> Option<()> {
         let these = || self.all.iter().filter(|(_, known)| among(known));
         if these().count() < limit {
             return Some(());
@@ -162,12 +194,11 @@ impl KnownPeers {
 
     /// Who named most of what never answered.
     fn fullest(&self) -> Option<Origin> {
-        let mut sizes: BTreeMap<&Origin, usize> = BTreeMap::new();
+        let mut sizes = Counts::default();
         for known in self.all.values().filter(|known| !known.is_lasting()) {
-            *sizes.entry(&known.origin).or_default() += 1;
+            sizes.count(&known.origin);
         }
-        let fullest = sizes.into_iter().max_by_key(|(_, size)| *size);
-        fullest.map(|(origin, _)| origin.clone())
+        sizes.most()
     }
 
     fn of_source(&self, source: PeerSource) -> usize {
@@ -187,26 +218,25 @@ impl KnownPeers {
         }
         if scope(address) != Some(Scope::ThisMachine) {
             let there = known.party.clone();
-            self.keep_newest(ANSWERED_PER_PARTY, address, |known| known.party == there);
+            self.keep_newest(ANSWERED_PER_PARTY, address, &|known: &KnownPeer| {
+                known.party == there
+            });
         }
-        self.keep_newest(ANSWERED_LIMIT, address, |_| true);
+        self.keep_newest(ANSWERED_LIMIT, address, &|_: &KnownPeer| true);
     }
 
-    fn keep_newest(&mut self, limit: usize, but: &PeerAddress, among: impl Fn(&KnownPeer) -> bool) {
+    fn keep_newest(&mut self, limit: usize, but: &PeerAddress, among: &dyn Fn(&KnownPeer) -> bool) {
         let answered = |known: &KnownPeer| {
             known.last_seen.is_some() && known.source != PeerSource::Bootstrap && among(known)
         };
         let these = self.all.iter().filter(|(_, known)| answered(known));
-        let mut these: Vec<_> = these
-            .map(|(address, known)| (known.last_seen, address.clone()))
-            .collect();
-        if these.len() <= limit {
+        if these.clone().count() <= limit {
             return;
         }
-        these.retain(|(_, address)| address != but);
-        these.sort();
-        if let Some((_, oldest)) = these.first() {
-            self.all.remove(oldest);
+        let others = these.filter(|(address, _)| *address != but);
+        let oldest = others.min_by_key(|(_, known)| known.last_seen);
+        if let Some(oldest) = oldest.map(|(address, _)| address.clone()) {
+            self.all.remove(&oldest);
         }
     }
 
