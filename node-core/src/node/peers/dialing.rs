@@ -1,6 +1,5 @@
 //! Known addresses, and which of them to dial when.
 
-use super::bans::BanTarget;
 use super::exchange::{Scope, scope};
 use super::known::{KnownPeer, PersistedPeer};
 use super::manager::PeerManager;
@@ -321,17 +320,11 @@ impl PeerManager {
     }
 
     fn may_dial(&self, address: &PeerAddress, known: &KnownPeer, now: Now) -> bool {
-        let banned = || {
-            let key = known.id.as_ref().and_then(PeerId::node);
-            let ip = address.ip().map(BanTarget::at);
-            let mut targets = key.map(BanTarget::Node).into_iter().chain(ip);
-            targets.any(|target| self.bans.holds(target, now.wall))
-        };
         !known.own
             && known.dialing_since.is_none()
             && known.next_attempt <= now.mono
             && !self.is_up(address, known)
-            && !banned()
+            && !self.is_banned(known.id.as_ref(), address, now)
     }
 }
 

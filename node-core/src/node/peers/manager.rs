@@ -107,7 +107,7 @@ impl PeerManager {
             let message = "the peer has this node's own id";
             return refuse(ErrorCode::InvalidMessage, message, "self_connection");
         }
-        if self.is_banned(&session.id, &session.remote, now) {
+        if self.is_banned(Some(&session.id), &session.remote, now) {
             let message = "this peer is banned for a while";
             return refuse(ErrorCode::AuthenticationFailed, message, "banned");
         }
@@ -434,9 +434,9 @@ impl PeerManager {
         banned
     }
 
-    /// Whether a peer may have no session here now.
-    pub(super) fn is_banned(&self, id: &PeerId, remote: &PeerAddress, now: Now) -> bool {
-        let key = id.node().map(BanTarget::Node);
+    /// Whether a peer, as far as it is known, may have no session here now.
+    pub(super) fn is_banned(&self, id: Option<&PeerId>, remote: &PeerAddress, now: Now) -> bool {
+        let key = id.and_then(PeerId::node).map(BanTarget::Node);
         let address = remote.ip().map(BanTarget::at);
         let mut targets = key.into_iter().chain(address);
         targets.any(|target| self.bans.holds(target, now.wall))
