@@ -3,7 +3,7 @@
 mod bans;
 mod dialing;
 mod exchange;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(test, not(target_arch = "wasm32")))]
 mod inbound;
 mod known;
 mod manager;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::exchange::{Scope, scope};
 use super::manager::PeerManager;
 use super::session::PeerSession;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(test)))]
 use crate::node::io::ConnId;
 use crate::node::view::Direction;
 use crate::types::{PeerAddress, host, subnet};
@@ -72,14 +72,14 @@ impl PeerManager {
     }
 
     /// Nobody dials a page.
-    #[cfg(target_arch = "wasm32")]
+    #[cfg(all(target_arch = "wasm32", not(test)))]
     #[allow(clippy::unused_self, reason = "as natively")]
     pub(super) const fn crowded(&self, _: &PeerAddress) -> Option<&'static str> {
         None
     }
 
     /// Nobody dials a page.
-    #[cfg(target_arch = "wasm32")]
+    #[cfg(all(target_arch = "wasm32", not(test)))]
     #[allow(clippy::unused_self, reason = "as natively")]
     pub(super) const fn who_makes_room(&self, _: &PeerAddress) -> Option<ConnId> {
         None
