@@ -39,8 +39,27 @@ impl Node {
         }
     }
 
+    /// What the seed's protocol has for orders and trades.
+    pub(super) fn on_trading(&mut self, conn: ConnId, from: &PeerId, message: Message, now: Now) {
+        match message {
+            Message::Order(order) => self.on_unsigned_order(Some(conn), from, &order, now),
+            Message::Trade(trade) => self.on_unsigned_trade(Some(conn), from, &trade, now),
+            Message::CancelOrder { order_id } => {
+                self.unsigned.cancel_order(&from.to_string(), &order_id);
+                self.follow_unsigned();
+            }
+            Message::OrderbookSyncRequest => self.answer_sync_request(conn, now),
+            Message::OrderbookSyncResponse(orders) => {
+                for order in orders {
+                    self.on_unsigned_order(Some(conn), from, &order, now);
+                }
+            }
+            _ => self.counters.count("unexpected_message"),
+        }
+    }
+
     /// An order that a plain peer sent.
-    pub(super) fn on_unsigned_order(
+    fn on_unsigned_order(
         &mut self,
         conn: Option<ConnId>,
         from: &PeerId,
@@ -68,7 +87,7 @@ impl Node {
     }
 
     /// A trade that a plain peer reports. It fills nothing: only an own order's own node does.
-    pub(super) fn on_unsigned_trade(
+    fn on_unsigned_trade(
         &mut self,
         conn: Option<ConnId>,
         from: &PeerId,
@@ -217,7 +236,7 @@ impl Node {
 
     /// Answers a peer that asks for the book: with this node's own orders, or with none where they
     /// are not to be matched elsewhere.
-    pub(super) fn answer_sync_request(&mut self, conn: ConnId, now: Now) {
+    fn answer_sync_request(&mut self, conn: ConnId, now: Now) {
         let orders: Vec<LegacyOrder> = match self.unsigned.are_matched() {
             true => {
                 let open = self.own.open().filter_map(|id| self.plain_order(&id));

@@ -4,7 +4,7 @@ use super::core::Node;
 use super::io::{Class, ConnId, Incoming, Output, Route};
 use super::peers::PeerSession;
 use super::peers::policy::Merit;
-use crate::protocol::{Dialect, ErrorCode, Message};
+use crate::protocol::{Dialect, ErrorCode, Message, PLAIN_PEERS};
 use crate::types::{Now, PeerId};
 
 impl Node {
@@ -108,17 +108,14 @@ impl Node {
                 tracing::debug!(peer = %from, ?code, message, "the peer reports an error");
                 self.counters.count("peer_reported_error");
             }
-            Message::Order(order) => self.on_unsigned_order(Some(conn), from, &order, now),
-            Message::Trade(trade) => self.on_unsigned_trade(Some(conn), from, &trade, now),
-            Message::CancelOrder { order_id } => {
-                self.unsigned.cancel_order(&from.to_string(), &order_id);
-                self.follow_unsigned();
-            }
-            Message::OrderbookSyncRequest => self.answer_sync_request(conn, now),
-            Message::OrderbookSyncResponse(orders) => {
-                for order in orders {
-                    self.on_unsigned_order(Some(conn), from, &order, now);
-                }
+            Message::Order(_)
+            | Message::Trade(_)
+            | Message::CancelOrder { .. }
+            | Message::OrderbookSyncRequest
+            | Message::OrderbookSyncResponse(_)
+                if PLAIN_PEERS =>
+            {
+                self.on_trading(conn, from, message, now);
             }
             Message::Ignored { .. } => self.counters.count("unknown_message_type"),
             // A session is ready after the first handshake, and acks are never waited for.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::view::{Trade, UnsignedOrder, UnsignedTrade, UnsignedView};
 use crate::collections::{BTreeMap, BTreeSet};
-use crate::protocol::{LegacyOrder, LegacyPolicy, LegacyTrade};
+use crate::protocol::{LegacyOrder, LegacyPolicy, LegacyTrade, PLAIN_PEERS};
 use crate::types::{Amount, InvalidValue, Millis, Now, OrderId, Pair, StatementHash, TradeId};
 
 /// Orders kept of one peer; the oldest go first.
@@ -77,7 +77,7 @@ impl Unsigned {
 
     /// Whether unsigned orders are matched.
     pub(super) fn are_matched(&self) -> bool {
-        self.policy == LegacyPolicy::Match
+        PLAIN_PEERS && self.policy == LegacyPolicy::Match
     }
 
     /// Keeps an order. With `match` an id counts once, whoever sends it again; otherwise the same
@@ -162,7 +162,8 @@ impl Unsigned {
     }
 
     pub(super) fn get(&self, key: &OrderId) -> Option<&UnsignedOrder> {
-        self.orders.get(key).map(|kept| &kept.order)
+        let kept = PLAIN_PEERS.then(|| self.orders.get(key))?;
+        kept.map(|kept| &kept.order)
     }
 
     /// All open orders with their keys.
@@ -266,6 +267,9 @@ impl Unsigned {
 
     /// Forgets the orders of peers that have been gone for long enough.
     pub(super) fn expire(&mut self, now: Now) {
+        if !PLAIN_PEERS {
+            return;
+        }
         let (orders, gone) = (&mut self.orders, &mut self.gone);
         self.departed.retain(|from, due| {
             let over = *due <= now.mono;

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::ErrorCode;
+use super::legacy::PLAIN_PEERS;
 use super::legacy_order::{LegacyOrder, LegacyTrade};
 use super::lenient::{self, List, Name, SomeOf};
 use super::message::{
@@ -99,11 +100,11 @@ pub fn decode(bytes: &[u8], dialect: Dialect) -> Result<Message, DecodeError> {
             reason: message.body::<DisconnectBody>()?.reason,
         }),
         "error" => message.error(),
-        "order" => message.order(),
-        "trade" => message.trade(),
-        "cancel_order" => message.cancel_order(),
-        "orderbook_sync_request" => Ok(Message::OrderbookSyncRequest),
-        "orderbook_sync_response" => Ok(Message::OrderbookSyncResponse(
+        "order" if PLAIN_PEERS => message.order(),
+        "trade" if PLAIN_PEERS => message.trade(),
+        "cancel_order" if PLAIN_PEERS => message.cancel_order(),
+        "orderbook_sync_request" if PLAIN_PEERS => Ok(Message::OrderbookSyncRequest),
+        "orderbook_sync_response" if PLAIN_PEERS => Ok(Message::OrderbookSyncResponse(
             message.body::<OrdersBody>()?.orders.0,
         )),
         "x_stmts" if dialect.is_secured() => statements(text),

@@ -5,6 +5,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+use super::legacy::PLAIN_PEERS;
 use super::message::{
     Capabilities, Dialect, Forward, Handshake, MAX_PROOFS, MAX_STATEMENTS, MAX_TRADES, Message,
 };
@@ -45,7 +46,7 @@ pub fn encode(
     from: &str,
     now_wall: Millis,
 ) -> Result<Bytes, EncodeError> {
-    if dialect == Dialect::Grenache {
+    if PLAIN_PEERS && dialect == Dialect::Grenache {
         return super::grenache::write(message, from, now_wall);
     }
     let kind = match (message, dialect) {
@@ -225,6 +226,14 @@ impl Outgoing<'_> {
                     message: &'a str,
                 }
                 map.serialize_entry("error", &Body { code, message })
+            }
+            Message::Order(_)
+            | Message::Trade(_)
+            | Message::CancelOrder { .. }
+            | Message::OrderbookSyncResponse(_)
+                if !PLAIN_PEERS =>
+            {
+                Ok(())
             }
             Message::Order(order) => map.serialize_entry("order", order),
             Message::Trade(trade) => map.serialize_entry("trade", trade),

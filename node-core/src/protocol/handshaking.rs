@@ -15,6 +15,7 @@ use super::decode::decode;
 use super::encode::encode;
 use super::error_code::ErrorCode;
 use super::frame::{FrameTooLarge, HANDSHAKE_FRAME_LIMIT};
+use super::legacy::PLAIN_PEERS;
 use super::message::{CAPABILITY_X1, Capabilities, Dialect, Handshake, Message, PROTOCOL_VERSION};
 use super::noise::{NoiseError, NoiseHandshake, Proved, SESSION_VERSION};
 use super::session::{Established, PeerInfo, SessionConfig, SessionReader, SessionWriter};
@@ -104,7 +105,7 @@ impl Handshaking {
             Opening::Dial {
                 expect,
                 plain: true,
-            } => {
+            } if PLAIN_PEERS => {
                 // The peer's dialect is unknown yet. The seed's text asks for a list, and the
                 // original node keeps whatever it gets without looking at it, so a list does
                 // for both.
@@ -112,10 +113,7 @@ impl Handshaking {
                 new.say_plain(&new.handshake(capabilities, now), now);
                 State::AwaitPlain { expect }
             }
-            Opening::Dial {
-                expect,
-                plain: false,
-            } => {
+            Opening::Dial { expect, .. } => {
                 let signer = Arc::clone(&new.config.signer);
                 let network = new.config.network.clone();
                 match NoiseHandshake::dial(signer, network, entropy) {

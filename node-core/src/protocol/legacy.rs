@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::InvalidValue;
 
+/// Whether a node can meet plain peers at all. A page has no sessions but those that it dials, all of
+/// them secured, so its module is spared what it would never do.
+pub(crate) const PLAIN_PEERS: bool = cfg!(any(test, not(target_arch = "wasm32")));
+
 /// What becomes of a plain peer: the setting `P2P_LEGACY`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -35,7 +39,7 @@ impl LegacyPolicy {
     /// Whether a plain peer is let in at all.
     #[must_use]
     pub const fn takes_plain_peers(self) -> bool {
-        !matches!(self, Self::Off)
+        PLAIN_PEERS && !matches!(self, Self::Off)
     }
 }
 

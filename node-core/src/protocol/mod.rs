@@ -34,6 +34,7 @@ pub use frame::{
 pub use grenache::{RpcError, RpcRequest, read_rpc, rpc_answer, was_taken};
 pub use handshaking::{HANDSHAKE_TIMEOUT, Handshaking, Opening, Step};
 pub use legacy::LegacyPolicy;
+pub(crate) use legacy::PLAIN_PEERS;
 pub use legacy_order::{LegacyOrder, LegacyTrade, UnsignedOrder, UnsignedTrade};
 pub use message::{
     CAPABILITY_X1, Capabilities, Dialect, Forward, ForwardBody, Handshake, MAX_CAPABILITIES,
