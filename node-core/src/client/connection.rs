@@ -1,5 +1,6 @@
 //! One connection: from its handshake to its end, with a task for each direction.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +14,14 @@ use super::lanes::Envelope;
 use super::outbox::{Closing, Outbox, Turn};
 use super::shared::Shared;
 use super::usage::Usage;
-use crate::node::{ConnId, Direction, Input, verify_messages};
+use crate::node::{ConnId, Direction, Incoming, Input, verify_messages};
 use crate::protocol::{
     Dialect, Established, FrameTooLarge, Handshaking, Message, Opening, PeerInfo, SessionError,
     SessionReader, SessionWriter, Step, encode,
 };
 use crate::runtime::entropy;
 use crate::transport::{Connection, FrameSink, FrameSource, TransportError, drain};
+use crate::types::NodeId;
 
 /// How long a dial may take until there is a connection, name resolution included.
 pub const DIAL_TIME: Duration = Duration::from_secs(10);
@@ -38,6 +40,8 @@ const BATCHES_WAITING: u32 = 2;
 /// Signatures that are checked without a pause for others, about: more in one message are handed on in
 /// parts.
 const SIGNATURES_AT_ONCE: usize = 128;
+/// So many at first, and after one that doesn't hold: nobody makes this node check many for nothing.
+const SIGNATURES_AT_FIRST: usize = 8;
 /// Bytes that are handed to the sink between two flushes, about.
 const WRITE_BATCH: usize = 64 * 1024;
 
@@ -136,6 +140,9 @@ pub(super) async fn run(
         outbox: &outbox,
         waiting: Arc::new(Semaphore::new(BATCHES_WAITING as usize)),
         usage: Usage::new(),
+        signatures_at_once: SIGNATURES_AT_FIRST,
+        in_doubt: false,
+        fresh: Vec::new(),
     };
     let name = peer.id.clone();
     let info = PeerInfo { ..peer };
@@ -182,14 +189,19 @@ struct Reading<'a> {
     outbox: &'a Outbox,
     waiting: Arc<Semaphore>,
     usage: Usage,
+    /// Doubles with each part that holds.
+    signatures_at_once: usize,
+    /// Something did not hold, and the node has not judged the peer yet.
+    in_doubt: bool,
+    /// For what one frame holds.
+    fresh: Vec<Message>,
 }
 
 /// What was read at once.
 #[derive(Default)]
 struct Batch {
-    messages: Vec<Message>,
-    /// For each message the bytes of the payloads that it ended.
-    sizes: Vec<usize>,
+    /// Each with the bytes of the payloads that it ended.
+    messages: VecDeque<(Message, usize)>,
     /// Bytes of payloads that have not ended a message yet.
     carried: usize,
     bytes: usize,
@@ -201,13 +213,15 @@ impl Reading<'_> {
     async fn run(mut self, source: &mut dyn FrameSource, early: Vec<Message>) -> Closing {
         source.set_limit(self.reader.frame_limit());
         let mut batch = Batch {
-            sizes: vec![0; early.len()],
-            messages: early,
+            messages: early.into_iter().map(|message| (message, 0)).collect(),
             ..Batch::default()
         };
         loop {
             while let Some(again) = self.outbox.read_again() {
                 sleep_until(again).await;
+            }
+            if std::mem::take(&mut self.in_doubt) {
+                self.until_taken().await;
             }
             // Taken before reading: while the node is busy with this peer's last batches, what
             // follows stays in the socket, and the peer feels it.
@@ -221,8 +235,13 @@ impl Reading<'_> {
                 let share = Arc::clone(&self.shared.doors.heavy_shares);
                 shares.extend(share.acquire_owned().await.ok());
             }
-            let end = batch.end.take();
+            let turn = match heavy {
+                true => self.shared.doors.heavy_turns.acquire().await.ok(),
+                false => None,
+            };
             let inputs = self.verify(&mut batch).await;
+            drop(turn);
+            let end = batch.end.take_if(|_| batch.messages.is_empty());
             if inputs.is_empty() {
                 drop(shares);
             } else {
@@ -237,7 +256,7 @@ impl Reading<'_> {
             }
             if let Some(end) = end {
                 // What was handed in by the one lane comes before what follows by the other.
-                let _ = self.waiting.acquire_many(BATCHES_WAITING).await;
+                self.until_taken().await;
                 return end;
             }
             // A peer that always has more to say must not keep others from this thread.
@@ -251,6 +270,11 @@ impl Reading<'_> {
         let own = if heavy { BATCHES_WAITING } else { 1 };
         let own = Arc::clone(&self.waiting).acquire_many_owned(own).await;
         Vec::from_iter(own.ok())
+    }
+
+    /// Waits until the node has taken all that was handed in.
+    async fn until_taken(&self) {
+        let _ = self.waiting.acquire_many(BATCHES_WAITING).await;
     }
 
     /// Waits for a frame, and takes those behind it that are there already.
@@ -281,41 +305,52 @@ impl Reading<'_> {
     fn read(&mut self, payload: &[u8], batch: &mut Batch) {
         batch.bytes += payload.len();
         batch.carried += payload.len();
-        if let Err(error) = self.reader.read(payload, &mut batch.messages) {
+        if let Err(error) = self.reader.read(payload, &mut self.fresh) {
             batch.end = Some(ended_by(&error));
         }
-        if batch.messages.len() > batch.sizes.len() {
-            batch.sizes.push(std::mem::take(&mut batch.carried));
-            batch.sizes.resize(batch.messages.len(), 0);
+        for message in self.fresh.drain(..) {
+            let bytes = std::mem::take(&mut batch.carried);
+            batch.messages.push_back((message, bytes));
         }
     }
 
-    /// Verifies all messages of a batch, so many signatures at once that others of this thread don't
-    /// wait for long.
+    /// Verifies the messages of a batch, so many signatures at once that others of this thread don't
+    /// wait for long. What follows one that doesn't hold stays in the batch until the node has
+    /// judged the peer.
     async fn verify(&mut self, batch: &mut Batch) -> Vec<Input> {
         let (mut inputs, mut part) = (Vec::new(), Part::default());
-        let messages = std::mem::take(&mut batch.messages);
-        for (message, bytes) in messages.into_iter().zip(batch.sizes.drain(..)) {
-            for (piece, bytes) in pieces(message, bytes) {
-                self.usage.note(bytes, signatures(&piece));
-                part.signatures += signatures(&piece);
-                part.sizes.push(bytes);
-                part.messages.push(piece);
-                if part.signatures >= SIGNATURES_AT_ONCE {
-                    self.verify_part(&mut part, &mut inputs);
-                    tokio::task::yield_now().await;
+        while let Some((message, bytes)) = batch.messages.pop_front() {
+            let (message, rest) = cut(message, self.signatures_at_once);
+            if let Some(rest) = rest {
+                batch.messages.push_front((rest, 0));
+            }
+            let signatures = signatures(&message, self.shared.node_id);
+            self.usage.note(bytes, signatures);
+            part.signatures += signatures;
+            part.sizes.push(bytes);
+            part.messages.push(message);
+            if part.signatures >= self.signatures_at_once {
+                self.verify_part(&mut part, &mut inputs);
+                if self.in_doubt {
+                    return inputs;
                 }
+                tokio::task::yield_now().await;
             }
         }
         self.verify_part(&mut part, &mut inputs);
         inputs
     }
 
-    fn verify_part(&self, part: &mut Part, inputs: &mut Vec<Input>) {
+    fn verify_part(&mut self, part: &mut Part, inputs: &mut Vec<Input>) {
         let Part {
             messages, sizes, ..
         } = std::mem::take(part);
         let verified = verify_messages(messages, self.shared.node_id, &self.shared.verifier);
+        self.in_doubt = verified.iter().any(Incoming::is_the_peers_fault);
+        self.signatures_at_once = match self.in_doubt {
+            true => SIGNATURES_AT_FIRST,
+            false => (2 * self.signatures_at_once).min(SIGNATURES_AT_ONCE),
+        };
         inputs.extend(
             verified
                 .into_iter()
@@ -337,33 +372,32 @@ struct Part {
     signatures: usize,
 }
 
-/// A long message in parts that mean the same; the bytes count for the first.
-fn pieces(message: Message, bytes: usize) -> impl Iterator<Item = (Message, usize)> {
-    fn split<T>(mut items: Vec<T>, most: usize, make: fn(Vec<T>) -> Message) -> Vec<Message> {
-        let mut parts = Vec::new();
-        while items.len() > most {
-            let rest = items.split_off(most);
-            parts.push(make(std::mem::replace(&mut items, rest)));
-        }
-        parts.push(make(items));
-        parts
+/// The beginning of a long message, and the rest; both together mean the same.
+fn cut(message: Message, signatures: usize) -> (Message, Option<Message>) {
+    fn cut<T>(
+        mut items: Vec<T>,
+        most: usize,
+        make: fn(Vec<T>) -> Message,
+    ) -> (Message, Option<Message>) {
+        let rest = items.split_off(most.max(1).min(items.len()));
+        let rest = (!rest.is_empty()).then(|| make(rest));
+        (make(items), rest)
     }
-    let parts = match message {
-        Message::Statements(raw) => split(raw, SIGNATURES_AT_ONCE, Message::Statements),
-        Message::Trades(raw) => split(raw, SIGNATURES_AT_ONCE / 4, Message::Trades),
-        message => vec![message],
-    };
-    let sizes = std::iter::once(bytes).chain(std::iter::repeat(0));
-    parts.into_iter().zip(sizes)
+    match message {
+        Message::Statements(raw) => cut(raw, signatures, Message::Statements),
+        Message::Trades(raw) => cut(raw, signatures / 4, Message::Trades),
+        message => (message, None),
+    }
 }
 
-/// How many signatures have to be looked at for a message.
-const fn signatures(message: &Message) -> usize {
+/// How many signatures the node `me` has to look at for a message.
+fn signatures(message: &Message, me: NodeId) -> usize {
     match message {
         Message::Statements(raw) => raw.len(),
         Message::Trades(raw) => 4 * raw.len(),
         Message::Proofs(raw) => 2 * raw.len(),
         Message::Take(_) | Message::Answer(_) => 2,
+        Message::Forward(forward) if forward.to == me => 2,
         _ => 0,
     }
 }

@@ -39,6 +39,9 @@ pub(super) struct Doors {
     pub(super) heavy: mpsc::Sender<Envelope>,
     /// What those who send much may have under way together.
     pub(super) heavy_shares: Arc<Semaphore>,
+    /// How many of them are verified at the same moment: half of the processors are for everybody
+    /// else.
+    pub(super) heavy_turns: Semaphore,
 }
 
 /// Where the node takes them from.
@@ -75,6 +78,7 @@ pub(super) fn lanes() -> (Doors, Lanes) {
         light,
         heavy,
         heavy_shares: Arc::new(Semaphore::new(processors.max(2))),
+        heavy_turns: Semaphore::new((processors / 2).max(1)),
     };
     let lanes = Lanes {
         light: lane(light_end),

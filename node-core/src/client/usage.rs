@@ -22,10 +22,16 @@ pub(super) struct Usage {
 }
 
 impl Usage {
+    /// Of a peer that has just come. What it may use ahead has to be earned by a while of little:
+    /// who comes again and again under ever new keys would have it each time.
     pub(super) fn new() -> Self {
+        Self::new_at(Instant::now())
+    }
+
+    const fn new_at(now: Instant) -> Self {
         Self {
-            owed: Duration::ZERO,
-            at: Instant::now(),
+            owed: AT_ONCE,
+            at: now,
         }
     }
 
@@ -65,11 +71,10 @@ mod tests {
     #[test]
     fn who_sends_much_is_heavy_until_a_pause() {
         let start = Instant::now();
-        let mut usage = Usage {
-            owed: Duration::ZERO,
-            at: start,
-        };
-        for second in 0..100 {
+        let mut usage = Usage::new_at(start);
+        usage.note_at(1_000, 2_000, start);
+        assert!(usage.is_heavy_at(start), "a newcomer");
+        for second in 2..100 {
             let now = start + Duration::from_secs(second);
             usage.note_at(100_000, 1_000, now);
             assert!(!usage.is_heavy_at(now), "a thousand signatures a second");
