@@ -417,7 +417,7 @@ fn sessions() -> Vec<Vec<u8>> {
 fn statements() -> Vec<Vec<u8>> {
     let list = statement_list();
     let payloads = list.iter().map(|it| it.payload().to_string());
-    let wires = list.iter().map(|it| it.wire().to_owned());
+    let wires = list.iter().map(|it| it.wire());
     let rest = [trade().wire(), proof().wire()];
     payloads
         .chain(wires)

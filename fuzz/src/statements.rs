@@ -77,7 +77,7 @@ fn statement(raw: RawStatement, verifier: &Verifier) {
         return;
     };
     assert_eq!(statement.raw(), raw);
-    let written: RawStatement = serde_json::from_str(statement.wire()).expect("its own text");
+    let written: RawStatement = serde_json::from_str(&statement.wire()).expect("its own text");
     assert_eq!(written, raw);
     // Another key or another signature holds for nothing.
     let mut other = raw;

@@ -177,6 +177,6 @@ impl Ledger {
             order.set_withdrawn(left_out);
             order.withdrawn() != before
         };
-        self.orders.update(id, follow) == Some(true)
+        self.orders.update(id, &mut self.retained, follow) == Some(true)
     }
 }

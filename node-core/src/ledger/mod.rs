@@ -28,6 +28,7 @@ mod proof;
 mod proof_tests;
 mod quarantine;
 mod retained;
+mod retained_set;
 mod revoked;
 #[cfg(test)]
 mod revoked_tests;
@@ -56,6 +57,7 @@ pub use pieces::{Piece, Pieces};
 pub use proof::{Proof, ProofError, ProofKind, RawEvidence, RawProof};
 pub use quarantine::Released;
 pub use retained::Retained;
+pub use retained_set::RetainedItems;
 pub use statement::{RawStatement, Statement, StatementError};
 pub use store::Ledger;
 pub use text::PayloadError;

@@ -8,6 +8,8 @@ use crate::types::{Millis, NodeId, OrderId};
 use super::claims::Claims;
 use super::limits::{FORGET_AFTER, INACTIVE_KEPT, OPEN_PER_OWNER};
 use super::order_state::deadline;
+use super::retained::said_of;
+use super::retained_set::RetainedSet;
 use super::{OrderState, OrderStatus, PlaceTif, Refusal, Statement};
 
 /// What one owner has here.
@@ -38,7 +40,7 @@ impl Facts {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct OrderSet {
     orders: BTreeMap<OrderId, OrderState>,
     open: BTreeSet<OrderId>,
@@ -47,7 +49,23 @@ pub(super) struct OrderSet {
     /// When each order ends or, if it has ended, when it is forgotten.
     deadlines: BTreeSet<(Millis, OrderId)>,
     owners: BTreeMap<NodeId, Holdings>,
+    /// How many that are not open are remembered.
+    pub(super) most: usize,
     evicted: u64,
+}
+
+impl Default for OrderSet {
+    fn default() -> Self {
+        Self {
+            orders: BTreeMap::new(),
+            open: BTreeSet::new(),
+            inactive: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            owners: BTreeMap::new(),
+            most: INACTIVE_KEPT,
+            evicted: 0,
+        }
+    }
 }
 
 impl OrderSet {
@@ -72,6 +90,7 @@ impl OrderSet {
     }
 
     /// All orders, by their ids.
+    #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = &OrderState> {
         self.orders.values()
     }
@@ -126,11 +145,21 @@ impl OrderSet {
         if open && self.open_of(&owner) >= OPEN_PER_OWNER {
             return Err(Refusal::TooManyOpenOrders);
         }
-        let full = self.inactive.len() >= INACTIVE_KEPT;
-        if !open && full && self.inactive.first().is_some_and(|oldest| place < *oldest) {
+        if !open && self.is_before_memory(place) {
             return Err(Refusal::TooOld);
         }
         Ok(())
+    }
+
+    /// Whether orders as old as this were forgotten, if they were not open.
+    pub(super) fn is_before_memory(&self, place: (Millis, OrderId)) -> bool {
+        let oldest = self.inactive.first().filter(|_| self.is_full());
+        oldest.is_some_and(|oldest| place < *oldest)
+    }
+
+    /// Whether as many orders that are not open are here as are remembered.
+    fn is_full(&self) -> bool {
+        self.inactive.len() >= self.most
     }
 
     /// Whether a `place` and what its owner said make an open order, before any trade.
@@ -147,28 +176,31 @@ impl OrderSet {
     }
 
     /// Adds an order that is not there yet.
-    pub(super) fn insert(&mut self, order: OrderState) {
+    pub(super) fn insert(&mut self, order: OrderState, retained: &mut RetainedSet) {
         let id = order.id();
         self.deadlines.insert((deadline(&order), id));
+        retained.replace(&[], &said_of(&order));
         self.orders.insert(id, order);
-        self.reindex(&id, None);
+        self.reindex(&id, None, retained);
     }
 
     /// Changes an order, and keeps the indices true; `None` if it is not there.
     pub(super) fn update<T>(
         &mut self,
         id: &OrderId,
+        retained: &mut RetainedSet,
         change: impl FnOnce(&mut OrderState) -> T,
     ) -> Option<T> {
         let order = self.orders.get_mut(id)?;
-        let before = Facts::of(order);
+        let (before, said) = (Facts::of(order), said_of(order));
         let result = change(order);
-        self.reindex(id, Some(before));
+        retained.replace(&said, &said_of(order));
+        self.reindex(id, Some(before), retained);
         Some(result)
     }
 
     /// Puts an order into the indices that it belongs to now.
-    fn reindex(&mut self, id: &OrderId, before: Option<Facts>) {
+    fn reindex(&mut self, id: &OrderId, before: Option<Facts>, retained: &mut RetainedSet) {
         let Some(order) = self.orders.get(id) else {
             return;
         };
@@ -202,18 +234,19 @@ impl OrderSet {
             self.open.remove(id);
             self.inactive.insert(age);
         }
-        if self.inactive.len() > INACTIVE_KEPT
+        if self.inactive.len() > self.most
             && let Some((_, oldest)) = self.inactive.first().copied()
         {
-            self.forget(&oldest);
+            self.forget(&oldest, retained);
             self.evicted += 1;
         }
     }
 
-    fn forget(&mut self, id: &OrderId) {
+    fn forget(&mut self, id: &OrderId, retained: &mut RetainedSet) {
         let Some(order) = self.orders.remove(id) else {
             return;
         };
+        retained.replace(&said_of(&order), &[]);
         self.deadlines.remove(&(deadline(&order), *id));
         self.inactive.remove(&(order.place().ts, *id));
         let was_open = self.open.remove(id);
@@ -235,17 +268,26 @@ impl OrderSet {
     }
 
     /// Drops all orders of an owner, and returns them.
-    pub(super) fn forget_all_of(&mut self, owner: &NodeId) -> Vec<OrderId> {
+    pub(super) fn forget_all_of(
+        &mut self,
+        owner: &NodeId,
+        retained: &mut RetainedSet,
+    ) -> Vec<OrderId> {
         let ids = self.ids_of(owner);
         for id in &ids {
-            self.forget(id);
+            self.forget(id, retained);
         }
         ids
     }
 
     /// Ends the orders whose time is over; returns those that were pending or open. Forgets the
     /// ones that ended long ago, and adds their owners to `less`.
-    pub(super) fn expire(&mut self, wall: Millis, less: &mut BTreeSet<NodeId>) -> Vec<OrderId> {
+    pub(super) fn expire(
+        &mut self,
+        wall: Millis,
+        less: &mut BTreeSet<NodeId>,
+        retained: &mut RetainedSet,
+    ) -> Vec<OrderId> {
         let mut ended = Vec::new();
         while let Some((due, id)) = self.deadlines.first().copied() {
             if due > wall {
@@ -257,7 +299,7 @@ impl OrderSet {
             };
             if order.expired() {
                 less.insert(order.owner());
-                self.forget(&id);
+                self.forget(&id, retained);
                 continue;
             }
             if matches!(order.status(), OrderStatus::Open | OrderStatus::Pending) {
@@ -265,7 +307,7 @@ impl OrderSet {
             }
             self.deadlines
                 .insert((order.place().exp + FORGET_AFTER, id));
-            self.update(&id, OrderState::end);
+            self.update(&id, retained, OrderState::end);
         }
         ended
     }

@@ -1,8 +1,8 @@
 //! What nodes compare with each other: everything from which another node comes to hold the same.
 
-use crate::types::Millis;
+use crate::types::{Millis, NodeId};
 
-use super::{Ledger, OrderState, OrderStatus, Proof, Statement, TradeRecord};
+use super::{Ledger, OrderState, OrderStatus, Proof, RetainedItems, Statement, TradeRecord};
 
 /// One thing that a ledger holds and another may lack. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,21 +39,50 @@ impl Retained {
 }
 
 impl Ledger {
-    /// Everything that nodes compare with each other, in no order of meaning: the newest
-    /// keep-alives, what is said of every order that its owner published or closed, the trades and
-    /// the proofs. What follows from others of these is left out: orders that are filled, over,
-    /// withdrawn or a revoked owner's.
-    pub fn retained(&self) -> impl Iterator<Item = Retained> + '_ {
+    /// Everything that nodes compare with each other: the newest keep-alives, what is said of every
+    /// order that its owner published or closed, the trades and the proofs. What follows from others
+    /// of these is left out: orders that are filled, over, withdrawn or a revoked owner's.
+    #[must_use]
+    pub const fn retained(&self) -> &RetainedItems {
+        self.retained.items()
+    }
+
+    /// The retained thing whose name begins with these bytes.
+    #[must_use]
+    pub fn find_retained(&self, prefix: &[u8; 8]) -> Option<&Retained> {
+        self.retained.find(prefix)
+    }
+
+    /// What is retained of an owner but for its orders: its newest keep-alive, or nothing.
+    pub(super) fn head_of(&self, owner: &NodeId) -> Vec<Retained> {
+        let head = self.head(owner).filter(|_| !self.is_revoked(owner));
+        head.cloned().map(Retained::Statement).into_iter().collect()
+    }
+
+    /// The same as [`Self::retained`], found anew.
+    #[cfg(test)]
+    pub(super) fn retained_anew(&self) -> Vec<Retained> {
         let heads = self.heads();
-        let heads = heads.filter(|head| !self.is_revoked(&head.owner()));
-        let orders = self.orders.iter().filter(|order| is_compared(order));
-        let said = orders.flat_map(OrderState::statements);
-        heads
-            .chain(said)
+        let heads = heads.flat_map(|head| self.head_of(&head.owner()));
+        let said = self.orders.iter().flat_map(said_of);
+        let trades = self.trades.iter().cloned().map(Retained::Trade);
+        let proofs = self.proofs().cloned().map(Retained::Proof);
+        let mut all: Vec<_> = heads.chain(said).chain(trades).chain(proofs).collect();
+        all.sort_by_key(|item| (item.ts(), item.id()));
+        all.dedup_by_key(|item| item.id());
+        all
+    }
+}
+
+/// What is retained of an order.
+pub(super) fn said_of(order: &OrderState) -> Vec<Retained> {
+    match is_compared(order) {
+        true => order
+            .statements()
             .cloned()
             .map(Retained::Statement)
-            .chain(self.trades.iter().cloned().map(Retained::Trade))
-            .chain(self.proofs().cloned().map(Retained::Proof))
+            .collect(),
+        false => Vec::new(),
     }
 }
 

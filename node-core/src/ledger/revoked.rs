@@ -9,7 +9,7 @@ use super::claims::Joined;
 use super::limits::PROOFS_KEPT;
 use super::order_state::leg;
 use super::work::{Work, work};
-use super::{Applied, Ledger, Proof, Refusal, TradeRecord};
+use super::{Applied, Ledger, OrderState, Proof, Refusal, Retained, TradeRecord};
 
 /// One proof for each revoked owner.
 #[derive(Debug)]
@@ -44,29 +44,25 @@ impl Revoked {
         self.evicted
     }
 
-    /// Keeps a proof against an owner that is not revoked yet; returns the owner that had to make
-    /// room.
+    /// Keeps a proof against an owner that is not revoked yet; returns the one that had to make room.
     ///
     /// # Errors
     /// No room: all others have more work in their keys.
-    fn insert(&mut self, proof: Proof) -> Result<Option<NodeId>, Refusal> {
+    fn insert(&mut self, proof: Proof) -> Result<Option<Proof>, Refusal> {
         let owner = proof.owner();
         let key = (work(&owner), owner);
-        let mut least = None;
+        let mut made_room = None;
         if self.proofs.len() >= self.most {
-            match self.by_work.last().copied() {
-                Some(last) if key < last => least = Some(last),
-                _ => return Err(Refusal::TooManyProofs),
-            }
-        }
-        if let Some(last) = least {
-            self.by_work.remove(&last);
-            self.proofs.remove(&last.1);
+            let last = self.by_work.last().copied();
+            let last = last.filter(|last| key < *last);
+            let (work, last) = last.ok_or(Refusal::TooManyProofs)?;
+            self.by_work.remove(&(work, last));
+            made_room = self.proofs.remove(&last);
             self.evicted += 1;
         }
         self.by_work.insert(key);
         self.proofs.insert(owner, proof);
-        Ok(least.map(|(_, owner)| owner))
+        Ok(made_room)
     }
 
     /// Only who is revoked counts: which proof came first differs between nodes.
@@ -92,17 +88,29 @@ impl Ledger {
             return Applied::Known;
         }
         let mut changed = BTreeSet::new();
-        let result = self.revoked.insert(proof).map(|made_room| {
-            for owner in made_room.into_iter().chain([owner]) {
-                let revoked = self.revoked.contains(&owner);
-                for id in self.orders.ids_of(&owner) {
-                    self.orders.update(&id, |order| order.set_revoked(revoked));
-                    changed.insert(id);
-                }
+        let head = self.head_of(&owner);
+        let result = self.revoked.insert(proof.clone()).map(|made_room| {
+            self.retained.replace(&head, &[Retained::Proof(proof)]);
+            self.set_revoked(&owner, &mut changed);
+            if let Some(made_room) = made_room {
+                let owner = made_room.owner();
+                let head = self.head_of(&owner);
+                self.retained.replace(&[Retained::Proof(made_room)], &head);
+                self.set_revoked(&owner, &mut changed);
             }
             Joined::Changed
         });
         self.outcome(result, changed)
+    }
+
+    /// Has an owner's orders follow whether it is revoked.
+    fn set_revoked(&mut self, owner: &NodeId, changed: &mut BTreeSet<OrderId>) {
+        let revoked = self.revoked.contains(owner);
+        for id in self.orders.ids_of(owner) {
+            let set = |order: &mut OrderState| order.set_revoked(revoked);
+            self.orders.update(&id, &mut self.retained, set);
+            changed.insert(id);
+        }
     }
 
     /// Whether an owner is proven to have misbehaved.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::types::{Millis, NodeId, OrderId, Side};
 
 use super::store_tests::{seeds, world};
-use super::testing::{Draft, Item, amount, apply, identity, ka, ord, place, sign};
+use super::testing::{Draft, Item, amount, apply, check_retained, identity, ka, ord, place, sign};
 use super::work::work;
 use super::{Applied, Ledger, OrdStatus, OrderStatus, Payload, Place, Proof, Refusal, Statement};
 
@@ -216,6 +216,7 @@ proptest! {
                 _ => ledger.apply_proof(proof(key, 5)),
             };
             prop_assert!(ledger.stats().owners <= most && ledger.stats().revoked <= most);
+            check_retained(&ledger);
         }
         let stay = owners(&by_work(12)[..most]);
         let all: Vec<_> = (1..=12).map(|key| placed(key, |_| {}).1).collect();

@@ -94,7 +94,6 @@ struct Inner {
     owner: NodeId,
     hash: StatementHash,
     signature: Signature,
-    wire: Box<str>,
     freed: Vec<Statement>,
 }
 
@@ -106,16 +105,11 @@ impl Statement {
         hash: StatementHash,
         freed: Vec<Self>,
     ) -> Self {
-        // Keys, signature and quotes take about 300 bytes more than the text.
-        let mut wire = String::with_capacity(raw.p.len() + 300);
-        // Cannot fail: writing to a string never does.
-        let _ = raw.write(&mut wire);
         Self(Arc::new(Inner {
             payload,
             owner: raw.k,
             hash,
             signature: raw.s,
-            wire: wire.into(),
             freed,
         }))
     }
@@ -149,10 +143,16 @@ impl Statement {
         self.0.signature
     }
 
-    /// The wire's JSON object.
+    /// The wire's JSON object. It is written anew each time: kept, it would be most of what a
+    /// statement takes.
     #[must_use]
-    pub fn wire(&self) -> &str {
-        &self.0.wire
+    pub fn wire(&self) -> String {
+        let raw = self.raw();
+        // Keys, signature and quotes take about 300 bytes more than the text.
+        let mut wire = String::with_capacity(raw.p.len() + 300);
+        // Cannot fail: writing to a string never does.
+        let _ = raw.write(&mut wire);
+        wire
     }
 
     /// The statement as it goes into other structures.

@@ -7,15 +7,16 @@ use crate::types::{Amount, Millis, NodeId, OrderId, TradeId};
 
 use super::claims::{Joined, subject};
 use super::heads::{Heads, Life};
-use super::limits::FORGET_AFTER;
+use super::limits::{FORGET_AFTER, LIVE};
 use super::order_set::OrderSet;
 use super::orphans::Orphans;
 use super::quarantine::{Early, Quarantine, is_early, latest_ts};
+use super::retained_set::RetainedSet;
 use super::revoked::Revoked;
 use super::trade_set::TradeSet;
 use super::watch::Watch;
 use super::{
-    Applied, LedgerStats, OrderState, OrderStatus, Payload, Refusal, Released, Statement,
+    Applied, LedgerStats, OrderState, OrderStatus, Payload, Refusal, Released, Retained, Statement,
     TradeRecord,
 };
 
@@ -36,6 +37,7 @@ pub struct Ledger {
     quarantine: Quarantine,
     pub(super) revoked: Revoked,
     pub(super) watch: Watch,
+    pub(super) retained: RetainedSet,
     refused: u64,
 }
 
@@ -70,8 +72,12 @@ impl Ledger {
             }
             Payload::Ord(_) => self.claim(&statement, &mut changed),
             Payload::Ka(_) => {
+                let owner = statement.owner();
+                let before = self.head_of(&owner);
                 let joined = self.heads.join(&statement, wall);
-                self.match_inventory(&statement.owner());
+                let after = self.head_of(&owner);
+                self.retained.replace(&before, &after);
+                self.match_inventory(&owner);
                 joined
             }
             Payload::Req(_) | Payload::Fill(_) | Payload::Rej(_) => Err(Refusal::NotReplicated),
@@ -102,7 +108,10 @@ impl Ledger {
             // It would be forgotten at once; what it burned of known orders must stay burned.
             let standing = !self.trades.is_void(&trade);
             for id in legs {
-                let mut settle = || self.orders.update(&id, |order| order.settle(&trade));
+                let mut settle = || {
+                    self.orders
+                        .update(&id, &mut self.retained, |order| order.settle(&trade))
+                };
                 if standing && settle() == Some(true) {
                     changed.insert(id);
                 }
@@ -115,21 +124,29 @@ impl Ledger {
             };
             return self.outcome(Ok(news), changed);
         }
-        if let Some(oldest) = self.trades.insert(&trade)
+        self.retained.hold(&Retained::Trade(trade.clone()));
+        let oldest = self.trades.insert(&trade);
+        if let Some(oldest) = &oldest {
+            self.retained.release(&Retained::Trade(oldest.clone()));
+        }
+        if let Some(oldest) = oldest
             && !self.trades.is_void(&oldest)
         {
             for id in [oldest.maker_order(), oldest.taker_order()] {
-                self.orders.update(&id, |order| order.settle(&oldest));
+                self.orders
+                    .update(&id, &mut self.retained, |order| order.settle(&oldest));
             }
         }
         for id in self.trades.free(&trade) {
             let standing = self.trades.of_order(id);
-            self.orders.update(&id, |order| order.reburn(standing));
+            self.orders
+                .update(&id, &mut self.retained, |order| order.reburn(standing));
             changed.insert(id);
         }
         for id in legs {
             if !self.trades.is_void(&trade) {
-                self.orders.update(&id, |order| order.burn(&trade));
+                self.orders
+                    .update(&id, &mut self.retained, |order| order.burn(&trade));
             }
             changed.insert(id);
         }
@@ -143,7 +160,7 @@ impl Ledger {
     pub fn expire(&mut self, wall: Millis) -> Vec<OrderId> {
         self.orphans.prune(wall);
         let mut less = BTreeSet::new();
-        let mut ended = self.orders.expire(wall, &mut less);
+        let mut ended = self.orders.expire(wall, &mut less, &mut self.retained);
         let mut hidden = BTreeSet::new();
         for owner in less {
             self.refresh(owner, wall, &mut hidden);
@@ -151,8 +168,7 @@ impl Ledger {
         while let Some(owner) = self.heads.take_due(wall) {
             self.refresh(owner, wall, &mut hidden);
             if self.life(&owner, wall) == Life::Gone && !self.heads.is_kept(&owner) {
-                self.orders.forget_all_of(&owner);
-                self.heads.forget(&owner);
+                self.drop_owner(&owner);
             }
         }
         ended.extend(hidden);
@@ -208,9 +224,7 @@ impl Ledger {
     /// Forgets an owner with all its orders, for want of room; returns them. What it signs from then
     /// on is taken in as from somebody new.
     pub fn forget_owner(&mut self, owner: &NodeId) -> Vec<OrderId> {
-        let forgotten = self.orders.forget_all_of(owner);
-        self.heads.forget(owner);
-        forgotten
+        self.drop_owner(owner)
     }
 
     /// What takers may ask of an order for now: [`OrderState::open`] if its owner is live by the
@@ -383,15 +397,36 @@ impl Ledger {
         let open =
             !revoked && OrderSet::would_open(statement, self.orphans.get(id, owner), expired);
         self.orders.check_room(owner, (place.ts, id), open)?;
+        if open && self.is_likely_over(statement, id, wall) {
+            return Err(Refusal::TooOld);
+        }
         // Only now: while there is no room, what closes the order must not get lost.
         let claims = self.orphans.adopt(id, owner);
         if let Some(mut order) = OrderState::new(statement.clone(), claims, expired) {
             order.reburn(self.trades.of_order(id));
             order.set_revoked(revoked);
-            self.orders.insert(order);
+            self.orders.insert(order, &mut self.retained);
             changed.insert(id);
         }
         Ok(Joined::Changed)
+    }
+
+    /// Whether an order that would be open is older than all that is remembered of orders that are
+    /// not, and its owner, as far as is known, does not have it any more. It was forgotten then, most
+    /// likely: whoever repeated such orders could have them taken in, told to everybody and
+    /// forgotten once more, without end.
+    fn is_likely_over(&self, place: &Statement, id: OrderId, wall: Millis) -> bool {
+        let owner = place.owner();
+        if self.heads.is_kept(&owner) || !self.orders.is_before_memory((place.ts(), id)) {
+            return false;
+        }
+        // The order itself can be the first that is heard of its owner.
+        if !self.is_live(&owner, wall) && wall > place.ts() + LIVE {
+            return true;
+        }
+        let later = self.heads.get(&owner).filter(|head| head.n() > place.n());
+        let list = later.and_then(|_| self.heads.list(&owner));
+        list.is_some_and(|list| list.binary_search_by_key(&id, |(id, _)| *id).is_err())
     }
 
     /// Joins what a statement says about an order: its own kind is `ord`, or a `place` that
@@ -411,7 +446,9 @@ impl Ledger {
                 return Err(Refusal::TooManyOpenOrders);
             }
             Some(_) => {
-                let joined = self.orders.update(&id, |order| order.join(statement));
+                let joined = self
+                    .orders
+                    .update(&id, &mut self.retained, |order| order.join(statement));
                 let joined = joined.unwrap_or(Joined::Stale);
                 if joined == Joined::Changed {
                     changed.insert(id);
@@ -455,9 +492,17 @@ impl Ledger {
             changed.extend(self.orders.open_ids_of(&owner));
         }
         while let Some(last) = self.heads.take_excess() {
-            changed.extend(self.orders.forget_all_of(&last));
-            self.heads.forget(&last);
+            changed.extend(self.drop_owner(&last));
         }
+    }
+
+    /// Drops all that is held of an owner but its trades and proofs; returns its orders.
+    fn drop_owner(&mut self, owner: &NodeId) -> Vec<OrderId> {
+        let dropped = self.orders.forget_all_of(owner, &mut self.retained);
+        let head = self.head_of(owner);
+        self.retained.replace(&head, &[]);
+        self.heads.forget(owner);
+        dropped
     }
 
     /// Does so for the owners of all orders that changed.

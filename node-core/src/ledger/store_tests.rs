@@ -6,10 +6,10 @@ use proptest::sample::Index;
 use crate::types::{Amount, Millis, OrderId, Side};
 
 use super::limits::{
-    FORGET_AFTER, GONE_AFTER, INACTIVE_KEPT, OPEN_PER_OWNER, ORPHANS_PER_SIGNER, OWNERS,
+    FORGET_AFTER, GONE_AFTER, INACTIVE_KEPT, LIVE, OPEN_PER_OWNER, ORPHANS_PER_SIGNER, OWNERS,
     QUARANTINE, TRADES_KEPT,
 };
-use super::testing::{Draft, Item, amount, apply, ka, network, ord, place, sign};
+use super::testing::{Draft, Item, amount, apply, check_retained, ka, network, ord, place, sign};
 use super::{
     Applied, Identity, Ledger, OrdStatus, OrderStatus, Payload, Place, PlaceTif, RawStatement,
     Refusal, Rej, Statement, TradeRecord,
@@ -456,6 +456,7 @@ fn the_oldest_trade_is_forgotten_and_its_piece_stays_burned() {
         assert!(ledger.apply_trade(trade(i), WALL).is_new());
     }
     assert_eq!(ledger.stats().trades, TRADES_KEPT);
+    check_retained(&ledger);
     assert_eq!(ledger.trade(&oldest.id()), None);
     assert_eq!(ledger.order(&id).unwrap().filled(), amount("2"));
     // It is no news a second time.
@@ -487,6 +488,41 @@ fn of_the_orders_that_are_not_open_the_oldest_are_forgotten() {
     assert!(ledger.order(&pending(1).1).is_none());
     assert_eq!(ledger.stats().orders, INACTIVE_KEPT);
     assert_eq!(ledger.stats().evicted, 1);
+}
+
+#[test]
+fn an_order_that_was_over_and_forgotten_is_not_taken_in_again() {
+    let mut ledger = Ledger::new();
+    ledger.orders.most = 2;
+    let terms = |i: u64| Place {
+        ts: Millis(1_000 + i),
+        ..place(i, Side::Buy)
+    };
+    let (oldest, id) = placed(1, terms(1));
+    let orders = [oldest.clone(), placed(1, terms(2)).0, placed(1, terms(3)).0];
+    for order in orders {
+        let id = order.order_id().unwrap();
+        assert!(ledger.apply(order, WALL).is_new());
+        let closed = said(1, 10, id, "0", OrdStatus::Closed);
+        assert!(ledger.apply(closed, WALL).is_new());
+        check_retained(&ledger);
+    }
+    assert!(ledger.order(&id).is_none());
+    let too_old = Applied::Refused(Refusal::TooOld);
+    let empty = sign(1, Payload::Ka(ka(20, 2_000, true, &[])));
+    assert!(ledger.apply(empty, WALL).is_new());
+    assert_eq!(ledger.apply(oldest.clone(), WALL), too_old);
+    // An owner that is silent has nothing that anybody could take.
+    let (stranger, _) = placed(2, terms(0));
+    assert_eq!(
+        ledger.apply(stranger, Millis(1_000) + LIVE + Millis(1)),
+        too_old
+    );
+    // Its owner says that it has it, so only this node did not know.
+    let listed = sign(1, Payload::Ka(ka(21, 2_001, true, &[(id, 1)])));
+    assert!(ledger.apply(listed, WALL).is_new());
+    assert_eq!(ledger.apply(oldest, WALL), new([id]));
+    check_retained(&ledger);
 }
 
 #[test]
@@ -668,6 +704,7 @@ fn applied(items: impl IntoIterator<Item = Item>) -> Ledger {
 
 /// What must hold after every single step.
 fn check_invariants(ledger: &Ledger) {
+    check_retained(ledger);
     let ids = ledger.trades(usize::MAX);
     let ids = ids.flat_map(|trade| [trade.maker_order(), trade.taker_order()]);
     let known = ids.filter_map(|id| ledger.order(&id));

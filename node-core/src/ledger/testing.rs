@@ -265,3 +265,16 @@ pub(super) fn apply(ledger: &mut Ledger, item: Item, wall: Millis) -> Applied {
         Item::Proof(proof) => ledger.apply_proof(proof),
     }
 }
+
+/// What is retained is what it would be if it were found anew, in order, and each thing is found by the
+/// beginning of its name.
+pub(super) fn check_retained(ledger: &Ledger) {
+    let anew = ledger.retained_anew();
+    let retained: Vec<_> = ledger.retained().iter_from(0).cloned().collect();
+    assert_eq!(retained, anew);
+    assert_eq!(ledger.retained().len(), anew.len());
+    for item in &anew {
+        let prefix = *item.id().first_chunk().unwrap();
+        assert_eq!(ledger.find_retained(&prefix), Some(item));
+    }
+}

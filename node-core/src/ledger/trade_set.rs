@@ -28,6 +28,7 @@ impl TradeSet {
     }
 
     /// All trades, whether or not they stand.
+    #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = &TradeRecord> {
         self.records.values()
     }

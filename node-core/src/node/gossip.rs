@@ -39,8 +39,8 @@ const PASSED_EAGER: usize = 50;
 const STRAIGHT_OF_FIVE: usize = 4;
 /// ... or to as many as let each node that is no neighbour of the owner get it about so often.
 const STRAIGHT_COPIES: usize = 3;
-/// With more neighbours than this, what did not come straight from its owner is passed on
-/// [`PASS_AFTER`] it came.
+/// With more neighbours than this, what did not come from who signed it is passed on [`PASS_AFTER`]
+/// it came.
 const MANY: usize = 12;
 const PASS_AFTER: Millis = Millis(12);
 /// News that waits for that; more of it makes the oldest go.
@@ -94,6 +94,19 @@ impl News {
             return None;
         };
         peers.get_node(statement.owner()).map(|peer| peer.conn)
+    }
+
+    /// Whether it came from a peer that signed some of it, and so knew it first.
+    fn is_first_hand(&self, peers: &PeerManager) -> bool {
+        let is_here = |owner| {
+            let here = peers.get_node(owner).map(|peer| peer.conn);
+            here.is_some() && here == self.from
+        };
+        match &self.what {
+            Retained::Statement(statement) => is_here(statement.owner()),
+            Retained::Trade(trade) => is_here(trade.fill().owner()) || is_here(trade.req().owner()),
+            Retained::Proof(_) => false,
+        }
     }
 
     /// Whether it came from its owner, the peer at `owner`.
@@ -178,16 +191,6 @@ impl Gossip {
             && let Some(link) = self.links.values_mut().next()
         {
             link.eager = true;
-        }
-    }
-
-    /// Announces to one peer what came since then.
-    pub(super) fn announce_since(&mut self, conn: ConnId, since: Millis, now: Now) {
-        if let Some(link) = self.links.get_mut(&conn) {
-            for prefix in self.recent.since(since).take(ANNOUNCED) {
-                let (from, due) = (now.mono, now.mono);
-                link.announce(Waiting { prefix, from, due });
-            }
         }
     }
 
@@ -282,12 +285,11 @@ impl Gossip {
         let many = self.links.len() > MANY;
         let mut ready = Vec::new();
         for news in std::mem::take(&mut self.news) {
-            self.recent.insert(news.prefix, news.what.clone(), now);
+            self.recent.insert(news.prefix, news.what.clone());
             if let Some(conn) = news.from {
                 self.recent.note(&news.prefix, conn);
             }
-            let straight = news.is_straight(news.owner(peers));
-            if many && news.reach == Reach::Passed && !straight {
+            if many && news.reach == Reach::Passed && !news.is_first_hand(peers) {
                 self.held.push_back((now + PASS_AFTER, news));
             } else {
                 ready.push(news);
@@ -431,7 +433,7 @@ pub(super) fn encode_items(items: &[&Retained], from: &str, wall: Millis) -> Vec
         Retained::Statement(statement) => Some(statement.wire()),
         _ => None,
     });
-    let statements: Vec<&str> = statements.collect();
+    let statements: Vec<String> = statements.collect();
     let mut messages = encode_statements(&statements, from, wall, MAX_BATCH_BYTES);
     let trades = items.iter().filter_map(|item| match item {
         Retained::Trade(trade) => Some(trade.wire()),

@@ -65,15 +65,19 @@ impl Node {
         }
     }
 
-    /// Whether something is here, or was a moment ago.
-    pub(super) fn has(&mut self, prefix: &Prefix, now: Now) -> bool {
-        self.gossip.recent().contains(prefix) || self.find_retained(prefix, now).is_some()
+    /// Whether something is here, or came lately.
+    pub(super) fn has(&self, prefix: &Prefix) -> bool {
+        self.gossip.recent().contains(prefix) || self.retains(prefix)
+    }
+
+    fn retains(&self, prefix: &Prefix) -> bool {
+        self.market.ledger().find_retained(prefix).is_some()
     }
 
     /// A peer has these things.
-    pub(super) fn on_have(&mut self, conn: ConnId, prefixes: Vec<Prefix>, now: Now) {
+    pub(super) fn on_have(&mut self, conn: ConnId, prefixes: Vec<Prefix>) {
         for prefix in self.gossip.announced(prefixes, conn) {
-            if self.find_retained(&prefix, now).is_none() {
+            if !self.retains(&prefix) {
                 self.wanted.offer(conn, prefix, Found::Announced);
             }
         }
@@ -91,8 +95,8 @@ impl Node {
             if let Some(item) = self.gossip.recent().get(prefix) {
                 items.push(item.clone());
                 self.gossip.was_asked(conn);
-            } else if let Some(item) = self.find_retained(prefix, now) {
-                items.push(item);
+            } else if let Some(item) = self.market.ledger().find_retained(prefix) {
+                items.push(item.clone());
             }
         }
         for item in &items {

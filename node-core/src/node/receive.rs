@@ -129,7 +129,7 @@ impl Node {
         let signed = self.peers.get(conn).is_some_and(PeerSession::speaks_x1);
         match message {
             _ if !signed => self.counters.count("unexpected_message"),
-            Message::Have(prefixes) => self.on_have(conn, prefixes, now),
+            Message::Have(prefixes) => self.on_have(conn, prefixes),
             Message::Want(prefixes) => self.on_want(conn, &prefixes, now),
             Message::Lazy => self.gossip.was_told_lazy(conn),
             Message::Recon(recon) => self.on_recon(conn, &recon, now),

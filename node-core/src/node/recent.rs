@@ -6,7 +6,6 @@ use std::collections::{HashMap, VecDeque};
 use super::io::ConnId;
 use crate::ledger::Retained;
 use crate::protocol::Prefix;
-use crate::types::Millis;
 
 /// How many things are remembered; the oldest go first. Each keeps a statement or a trade in
 /// memory for so long: some 10 MB, or 40 MB of nothing but trades.
@@ -33,8 +32,8 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     entries: HashMap<Prefix, Entry>,
-    /// With the time at which each came (monotonic).
-    order: VecDeque<(Millis, Prefix)>,
+    /// The oldest first.
+    order: VecDeque<Prefix>,
 }
 
 impl Recent {
@@ -46,24 +45,14 @@ impl Recent {
         self.entries.get(prefix).map(|entry| &entry.what)
     }
 
-    /// What came since then, the latest first.
-    pub(super) fn since(&self, at: Millis) -> impl Iterator<Item = Prefix> + '_ {
-        let since = self
-            .order
-            .iter()
-            .rev()
-            .take_while(move |(came, _)| *came >= at);
-        since.map(|(_, prefix)| *prefix)
-    }
-
-    pub(super) fn insert(&mut self, prefix: Prefix, what: Retained, now: Millis) {
+    pub(super) fn insert(&mut self, prefix: Prefix, what: Retained) {
         let knows = Vec::new();
         if self.entries.insert(prefix, Entry { what, knows }).is_some() {
             return;
         }
-        self.order.push_back((now, prefix));
+        self.order.push_back(prefix);
         if self.order.len() > LIMIT
-            && let Some((_, oldest)) = self.order.pop_front()
+            && let Some(oldest) = self.order.pop_front()
         {
             self.entries.remove(&oldest);
         }
@@ -94,6 +83,7 @@ impl Recent {
 mod tests {
     use super::*;
     use crate::ledger::{Identity, Inventory, Ka, Payload};
+    use crate::types::Millis;
 
     fn anything() -> Retained {
         let ka = Ka {
@@ -116,17 +106,14 @@ mod tests {
         let most = LIMIT as u64;
         for number in 0..most + 10 {
             let prefix = number.to_be_bytes();
-            recent.insert(prefix, what.clone(), Millis(number));
+            recent.insert(prefix, what.clone());
             // What comes again keeps its turn.
-            recent.insert(0u64.to_be_bytes(), what.clone(), Millis(number));
+            recent.insert(0u64.to_be_bytes(), what.clone());
             assert!(recent.order.len() <= LIMIT + 1);
         }
         assert_eq!((recent.entries.len(), recent.order.len()), (LIMIT, LIMIT));
         assert!(!recent.contains(&5u64.to_be_bytes()));
         assert!(recent.contains(&most.to_be_bytes()));
-        let latest: Vec<Prefix> = recent.since(Millis(most + 8)).collect();
-        let expected = [most + 9, most + 8].map(u64::to_be_bytes);
-        assert!(latest.starts_with(&expected[..1]) && latest.contains(&expected[1]));
     }
 
     #[test]
@@ -134,7 +121,7 @@ mod tests {
         let mut recent = Recent::default();
         let prefix = Prefix::default();
         assert!(!recent.note(&prefix, ConnId(0)));
-        recent.insert(prefix, anything(), Millis(1));
+        recent.insert(prefix, anything());
         let more = KNOWS as u64 + 5;
         for number in 0..more {
             assert!(recent.note(&prefix, ConnId(number)));

@@ -59,7 +59,7 @@ pub(super) fn owners(count: usize, orders: usize) -> Vec<Owner> {
             .filter_map(|place| Some((place.order_id()?, place.n()?)));
         Owner {
             inventory: Inventory::new(open.collect()),
-            orders: placed.iter().map(|place| place.wire().to_owned()).collect(),
+            orders: placed.iter().map(|place| place.wire()).collect(),
             n: orders as u64,
             who,
         }
@@ -107,7 +107,7 @@ impl Owner {
             root: self.inventory.root,
             addrs: Vec::new(),
         });
-        self.who.sign(ka).wire().to_owned()
+        self.who.sign(ka).wire()
     }
 }
 

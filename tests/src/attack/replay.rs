@@ -78,7 +78,7 @@ fn past_order(who: &Persona, number: usize) -> Vec<String> {
         }))
     });
     let said = std::iter::once(place).chain(closed);
-    said.map(|statement| statement.wire().to_owned()).collect()
+    said.map(|statement| statement.wire()).collect()
 }
 
 type Heard = Arc<Mutex<VecDeque<Bytes>>>;

@@ -1,76 +1,27 @@
-//! Everything that a node retains, in the order in which nodes compare it.
+//! Everything that a node retains, as the protocol of comparisons wants it.
 
-use std::sync::Arc;
+use negentropy::{Bound, Error, Id, Item, NegentropyStorageBase};
 
-use negentropy::{Bound, Error, Id, Item, NegentropyStorageBase, NegentropyStorageVector};
-
-use crate::ledger::{Ledger, Retained};
-use crate::node::recent::prefix_of;
-use crate::protocol::Prefix;
+use crate::ledger::RetainedItems;
 use crate::types::Millis;
 
-/// Comparisons may be of what was held so long ago: putting it in order takes a moment with large
-/// books, and what came since is known from gossip.
-const FRESH: Millis = Millis::from_secs(2);
-/// Without a comparison it is dropped after so long.
-const UNUSED: Millis = Millis::from_secs(20);
-
-/// All items of one moment.
-#[derive(Debug)]
-pub(super) struct Items {
-    sorted: NegentropyStorageVector,
-    /// The same, in the same order.
-    contents: Vec<Retained>,
-    /// Where each is, by the first bytes of its name.
-    by_prefix: Vec<(Prefix, u32)>,
-}
+/// All that was retained when a comparison was begun.
+#[derive(Clone, Debug)]
+pub(super) struct Items(RetainedItems);
 
 impl Items {
-    fn of(ledger: &Ledger) -> Result<Self, Error> {
-        let mut keyed: Vec<_> = ledger
-            .retained()
-            .map(|item| ((item.ts(), item.id()), item))
-            .collect();
-        keyed.sort_unstable_by_key(|(key, _)| *key);
-        let mut sorted = NegentropyStorageVector::with_capacity(keyed.len());
-        let mut by_prefix = Vec::with_capacity(keyed.len());
-        let mut contents = Vec::with_capacity(keyed.len());
-        for (place, ((ts, id), item)) in (0..).zip(keyed) {
-            sorted.insert(ts.0, Id::from_byte_array(id))?;
-            by_prefix.push((prefix_of(&id), place));
-            contents.push(item);
-        }
-        sorted.seal()?;
-        by_prefix.sort_unstable();
-        Ok(Self {
-            sorted,
-            contents,
-            by_prefix,
-        })
-    }
-
-    pub(super) const fn len(&self) -> usize {
-        self.contents.len()
-    }
-
-    pub(super) fn get(&self, prefix: &Prefix) -> Option<&Retained> {
-        let found = self.by_prefix.binary_search_by_key(prefix, |(p, _)| *p);
-        let (_, place) = self.by_prefix.get(found.ok()?)?;
-        self.contents.get(*place as usize)
+    pub(super) fn of(retained: &RetainedItems) -> Self {
+        Self(retained.clone())
     }
 }
 
-/// Items that a comparison shares with others.
-#[derive(Clone, Debug)]
-pub(super) struct Shared(Arc<Items>);
-
-impl NegentropyStorageBase for Shared {
+impl NegentropyStorageBase for Items {
     fn size(&self) -> Result<usize, Error> {
-        self.0.sorted.size()
+        Ok(self.0.len())
     }
 
     fn get_item(&self, i: usize) -> Result<Option<Item>, Error> {
-        self.0.sorted.get_item(i)
+        Ok(self.0.keys_from(i).next().map(item))
     }
 
     fn iterate(
@@ -79,52 +30,24 @@ impl NegentropyStorageBase for Shared {
         end: usize,
         cb: &mut dyn FnMut(Item, usize) -> Result<bool, Error>,
     ) -> Result<(), Error> {
-        self.0.sorted.iterate(begin, end, cb)
+        if begin > end || end > self.0.len() {
+            return Err(Error::BadRange);
+        }
+        for (place, key) in (begin..end).zip(self.0.keys_from(begin)) {
+            if !cb(item(key), place)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn find_lower_bound(&self, first: usize, last: usize, value: &Bound) -> usize {
-        self.0.sorted.find_lower_bound(first, last, value)
+        let Item { timestamp, id } = value.item;
+        let place = self.0.count_before(Millis(timestamp), id.to_bytes());
+        place.clamp(first, last.max(first))
     }
 }
 
-/// The items of a moment ago, put in order when they are needed.
-#[derive(Debug, Default)]
-pub(super) struct Latest {
-    items: Option<Arc<Items>>,
-    made: Millis,
-    used: Millis,
-}
-
-impl Latest {
-    /// What is held, or was a moment ago.
-    pub(super) fn get(&mut self, ledger: &Ledger, now: Millis) -> Option<Arc<Items>> {
-        self.used = now;
-        if let Some(items) = &self.items
-            && now.since(self.made) < FRESH
-        {
-            return Some(Arc::clone(items));
-        }
-        let items = Items::of(ledger).ok().map(Arc::new);
-        self.items.clone_from(&items);
-        self.made = now;
-        items
-    }
-
-    /// When [`Self::get`] looked at the ledger last (monotonic).
-    pub(super) const fn made(&self) -> Millis {
-        self.made
-    }
-
-    /// Gives the memory back after a while without use.
-    pub(super) fn expire(&mut self, now: Millis) {
-        if now.since(self.used) > UNUSED {
-            self.items = None;
-        }
-    }
-}
-
-impl Shared {
-    pub(super) fn new(items: &Arc<Items>) -> Self {
-        Self(Arc::clone(items))
-    }
+fn item((ts, id): (Millis, [u8; 32])) -> Item {
+    Item::with_timestamp_and_id(ts.0, Id::from_byte_array(id))
 }

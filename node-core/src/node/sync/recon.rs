@@ -6,7 +6,7 @@
 
 use negentropy::{Id, Negentropy};
 
-use super::items::Shared;
+use super::items::Items;
 use super::state::Cost;
 use crate::node::core::Node;
 use crate::node::io::ConnId;
@@ -31,7 +31,7 @@ const MANY: u64 = 2_000;
 #[derive(Debug)]
 pub(in crate::node) struct Comparison {
     sid: u64,
-    negentropy: Negentropy<'static, Shared>,
+    negentropy: Negentropy<'static, Items>,
     rounds: u32,
     /// When the last message went.
     asked: Millis,
@@ -50,12 +50,10 @@ impl Node {
         if self.sync.comparisons.contains_key(&conn) || self.store_failure.is_some() {
             return;
         }
-        let Some(items) = self.sync.latest.get(self.market.ledger(), now.mono) else {
-            return;
-        };
-        let count = items.len() as u64;
+        let retained = self.market.ledger().retained();
+        let count = retained.len() as u64;
         let limit = MAX_RECON_BYTES as u64;
-        let begun = Negentropy::owned(Shared::new(&items), limit).and_then(|mut negentropy| {
+        let begun = Negentropy::owned(Items::of(retained), limit).and_then(|mut negentropy| {
             let question = negentropy.initiate()?;
             Ok((negentropy, question))
         });
@@ -84,17 +82,15 @@ impl Node {
         if !self.admits(conn, Cost::Comparison, now) {
             return;
         }
-        let Some(items) = self.sync.latest.get(self.market.ledger(), now.mono) else {
-            return;
-        };
-        let (sid, count) = (recon.sid, items.len() as u64);
+        let retained = self.market.ledger().retained();
+        let (sid, count) = (recon.sid, retained.len() as u64);
         let may_read = !self.sync.was_read.contains(&conn);
         let answer = if may_read && has_next_to_nothing(count, recon.count) {
             self.read_book_of(conn, now);
             // This node compares when it has read all.
             Ok(Vec::new())
         } else {
-            let negentropy = Negentropy::owned(Shared::new(&items), MAX_RECON_BYTES as u64);
+            let negentropy = Negentropy::owned(Items::of(retained), MAX_RECON_BYTES as u64);
             negentropy.and_then(|mut negentropy| negentropy.reconcile(&recon.data))
         };
         match answer {
@@ -108,8 +104,7 @@ impl Node {
 
     /// The answer to a question of this node's.
     pub(in crate::node) fn on_recon_answer(&mut self, conn: ConnId, recon: &Recon, now: Now) {
-        let ours = self.sync.latest.get(self.market.ledger(), now.mono);
-        let ours = ours.map_or(0, |items| items.len() as u64);
+        let ours = self.market.ledger().retained().len() as u64;
         let comparison = self.sync.comparisons.get_mut(&conn);
         let asked = comparison.filter(|it| it.sid == recon.sid && !it.answered);
         let Some(comparison) = asked else {
@@ -151,15 +146,15 @@ impl Node {
         }
         self.counters.add("recon_have", have.len() as u64);
         self.counters.add("recon_need", need.len() as u64);
-        self.want_all(conn, &need, now);
+        self.want_all(conn, &need);
         self.announce_all(conn, &have, now);
     }
 
     /// Asks for what this node lacks, but for what came by gossip meanwhile.
-    fn want_all(&mut self, conn: ConnId, need: &[Id], now: Now) {
+    fn want_all(&mut self, conn: ConnId, need: &[Id]) {
         for id in need {
             let prefix = prefix_of(id.as_bytes());
-            if !self.has(&prefix, now) {
+            if !self.has(&prefix) {
                 self.wanted.offer(conn, prefix, Found::Compared);
             }
         }

@@ -1,15 +1,13 @@
 //! What is under way between this node and its peers to find what one of them lacks.
 
-use super::items::Latest;
 use super::owners::Checks;
 use super::pages::Reading;
 use super::recon::Comparison;
 use crate::collections::{BTreeMap, BTreeSet};
-use crate::ledger::Retained;
 use crate::node::core::Node;
 use crate::node::io::ConnId;
 use crate::node::peers::policy::Merit;
-use crate::protocol::{Message, Prefix};
+use crate::protocol::Message;
 use crate::types::{Bucket, Millis, Now, Rate};
 
 /// One of the peers is compared with so often, each in its turn.
@@ -33,7 +31,6 @@ pub(in crate::node) enum Cost {
 /// Comparisons, pages being read and owners to be asked about.
 #[derive(Debug, Default)]
 pub(in crate::node) struct Sync {
-    pub(super) latest: Latest,
     pub(super) comparisons: BTreeMap<ConnId, Comparison>,
     /// Peers to be compared with, and from when on.
     pub(super) due: BTreeMap<ConnId, Millis>,
@@ -55,10 +52,6 @@ impl Node {
             // All are compared with when it works again.
             return;
         }
-        // What is compared may be a moment old, and what came since was told to others only.
-        self.sync.latest.get(self.market.ledger(), now.mono);
-        self.gossip
-            .announce_since(conn, self.sync.latest.made(), now);
         if dialed || !self.is_boot_over() {
             self.compare_with(conn, now);
         }
@@ -86,7 +79,6 @@ impl Node {
     /// What has to be done now and then.
     pub(in crate::node) fn look_after_sync(&mut self, now: Now) {
         self.wanted.expire(now.mono);
-        self.sync.latest.expire(now.mono);
         if self.sync.round_at <= now.mono {
             let first = self.sync.round_at == Millis::ZERO;
             let jitter = Millis(self.rng.next() % (ROUND_EVERY.0 / 5));
@@ -115,12 +107,6 @@ impl Node {
             self.hurry(due);
         }
         self.finish_comparisons(now);
-    }
-
-    /// Something that this node retains, or did a moment ago.
-    pub(in crate::node) fn find_retained(&mut self, prefix: &Prefix, now: Now) -> Option<Retained> {
-        let items = self.sync.latest.get(self.market.ledger(), now.mono)?;
-        items.get(prefix).cloned()
     }
 
     /// Compares with everybody, as soon as there is time.

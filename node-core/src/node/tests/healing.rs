@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::net::{Net, buy, sell, statements};
+use crate::ledger::Retained;
 use crate::node::{Direction, NewOrder};
 use crate::protocol::{Dialect, Message, decode};
 use crate::types::{OrderId, Price, Side};
@@ -14,7 +15,7 @@ const ROUND: u64 = 36_000;
 
 fn retained(net: &Net, node: usize) -> BTreeSet<[u8; 32]> {
     let ledger = net.nodes[node].ledger();
-    ledger.retained().map(|item| item.id()).collect()
+    ledger.retained().iter_from(0).map(Retained::id).collect()
 }
 
 fn cancel(net: &mut Net, node: usize, id: OrderId) {
