@@ -13,7 +13,7 @@ use tracing::{debug, info};
 use super::lanes::Envelope;
 use super::outbox::{Closing, Outbox, Turn};
 use super::shared::Shared;
-use super::usage::Usage;
+use super::usage::{LIGHT_BATCH, Usage, cost};
 use crate::node::{ConnId, Direction, Incoming, Input, verify_messages};
 use crate::protocol::{
     Dialect, Established, FrameTooLarge, Handshaking, Message, Opening, PeerInfo, SessionError,
@@ -197,6 +197,9 @@ struct Reading<'a> {
     fresh: Vec<Message>,
 }
 
+/// What there is to read next; nothing once the peer has closed.
+type NextFrame = Option<Result<Bytes, TransportError>>;
+
 /// What was read at once.
 #[derive(Default)]
 struct Batch {
@@ -205,6 +208,8 @@ struct Batch {
     /// Bytes of payloads that have not ended a message yet.
     carried: usize,
     bytes: usize,
+    /// What all of it costs, about.
+    cost: Duration,
     end: Option<Closing>,
 }
 
@@ -225,20 +230,25 @@ impl Reading<'_> {
             }
             // Taken before reading: while the node is busy with this peer's last batches, what
             // follows stays in the socket, and the peer feels it.
-            let heavy = self.usage.is_heavy();
-            let mut shares = self.own_share(heavy).await;
-            if batch.messages.is_empty() {
-                self.collect(source, &mut batch).await;
-            }
-            if heavy {
-                // Not before there is something to read: it is missing to the others meanwhile.
-                let share = Arc::clone(&self.shared.doors.heavy_shares);
-                shares.extend(share.acquire_owned().await.ok());
-            }
-            let turn = match heavy {
-                true => self.shared.doors.heavy_turns.acquire().await.ok(),
+            let mut shares = self.own_shares(1).await;
+            let first = match batch.messages.is_empty() {
+                true => Some(source.next().await),
                 false => None,
             };
+            // Not before there is something to read: it is missing to the others meanwhile.
+            let mut turn = None;
+            let mut heavy = self.usage.is_heavy();
+            if heavy {
+                turn = self.take_turn(&mut shares).await;
+            }
+            if let Some(first) = first {
+                self.collect(first, source, &mut batch);
+            }
+            // Also of a peer that was quiet until now.
+            if !heavy && batch.cost > LIGHT_BATCH {
+                heavy = true;
+                turn = self.take_turn(&mut shares).await;
+            }
             let inputs = self.verify(&mut batch).await;
             drop(turn);
             let end = batch.end.take_if(|_| batch.messages.is_empty());
@@ -264,12 +274,23 @@ impl Reading<'_> {
         }
     }
 
-    /// What a batch takes of what this peer may have under way: all of it if it is a heavy one, so
-    /// that nothing overtakes anything at a change of lanes.
-    async fn own_share(&self, heavy: bool) -> Vec<OwnedSemaphorePermit> {
-        let own = if heavy { BATCHES_WAITING } else { 1 };
-        let own = Arc::clone(&self.waiting).acquire_many_owned(own).await;
+    /// So much of what this peer may have under way.
+    async fn own_shares(&self, count: u32) -> Vec<OwnedSemaphorePermit> {
+        let own = Arc::clone(&self.waiting).acquire_many_owned(count).await;
         Vec::from_iter(own.ok())
+    }
+
+    /// Waits for what a heavy batch takes: the rest of what this peer may have under way, so that
+    /// nothing overtakes anything at a change of lanes, a share of the lane, and its turn.
+    async fn take_turn(
+        &self,
+        shares: &mut Vec<OwnedSemaphorePermit>,
+    ) -> Option<OwnedSemaphorePermit> {
+        let doors = &self.shared.doors;
+        shares.extend(self.own_shares(BATCHES_WAITING - 1).await);
+        let share = Arc::clone(&doors.heavy_shares).acquire_owned().await;
+        shares.extend(share.ok());
+        Arc::clone(&doors.heavy_turns).acquire_owned().await.ok()
     }
 
     /// Waits until the node has taken all that was handed in.
@@ -277,10 +298,11 @@ impl Reading<'_> {
         let _ = self.waiting.acquire_many(BATCHES_WAITING).await;
     }
 
-    /// Waits for a frame, and takes those behind it that are there already.
-    async fn collect(&mut self, source: &mut dyn FrameSource, batch: &mut Batch) {
+    /// Takes a frame, and those behind it that are there already.
+    fn collect(&mut self, first: NextFrame, source: &mut dyn FrameSource, batch: &mut Batch) {
         batch.bytes = 0;
-        let mut next = source.next().await;
+        batch.cost = Duration::ZERO;
+        let mut next = first;
         loop {
             match next {
                 Some(Ok(payload)) => self.read(&payload, batch),
@@ -310,6 +332,7 @@ impl Reading<'_> {
         }
         for message in self.fresh.drain(..) {
             let bytes = std::mem::take(&mut batch.carried);
+            batch.cost += cost(&message, bytes, signatures(&message, self.shared.node_id));
             batch.messages.push_back((message, bytes));
         }
     }
@@ -325,7 +348,7 @@ impl Reading<'_> {
                 batch.messages.push_front((rest, 0));
             }
             let signatures = signatures(&message, self.shared.node_id);
-            self.usage.note(bytes, signatures);
+            self.usage.note(cost(&message, bytes, signatures));
             part.signatures += signatures;
             part.sizes.push(bytes);
             part.messages.push(message);

@@ -33,6 +33,8 @@ pub(super) struct Driver {
     /// What carrying out the last outputs led to; handed in first.
     own: Vec<Input>,
     outputs: Vec<Output>,
+    /// What comes from peers that send much had to wait for everybody else in the last batch.
+    heavy_has_waited: bool,
     /// Absent for a client that keeps nothing.
     committer: Option<Committer>,
 }
@@ -44,6 +46,7 @@ impl Driver {
             lanes,
             own: Vec::new(),
             outputs: Vec::new(),
+            heavy_has_waited: false,
             committer: store.map(Committer::new),
         }
     }
@@ -90,9 +93,10 @@ impl Driver {
         self.committer.as_ref()?.retry_due()
     }
 
-    /// One batch: everything that is at hand, and some of what comes from peers that send much: only
-    /// one input of it where anybody else waits for the end of the batch. Whoever wants to read the
-    /// node meanwhile waits for a part of it only.
+    /// One batch: everything that is at hand, or some of what comes from peers that send much. What
+    /// anybody else waits for goes out first; after that one such input has its turn, so that they
+    /// go on however busy everybody else is. Whoever wants to read the node meanwhile waits for a
+    /// part of the batch only.
     fn apply(&mut self) {
         let now = self.shared.clock.now();
         let begun = Instant::now();
@@ -107,17 +111,23 @@ impl Driver {
         };
         let mut count = self.own.len();
         self.own.drain(..).for_each(&mut handle);
-        let (mut light, mut heavy) = (count > 0, true);
-        while count < BATCH
-            && let Some((weight, input)) = self.lanes.next(heavy)
+        let mut light = count > 0;
+        if std::mem::take(&mut self.heavy_has_waited)
+            && let Some(input) = self.lanes.next_heavy()
         {
-            light |= weight == Weight::Light;
-            if weight == Weight::Heavy {
-                heavy = !light && begun.elapsed() < HEAVY_TIME;
-            }
             handle(input);
             count += 1;
         }
+        while count < BATCH {
+            let heavy = !light && begun.elapsed() < HEAVY_TIME;
+            let Some((weight, input)) = self.lanes.next(heavy) else {
+                break;
+            };
+            light |= weight == Weight::Light;
+            handle(input);
+            count += 1;
+        }
+        self.heavy_has_waited = light && self.lanes.has_heavy();
         if node.next_wakeup().is_some_and(|due| due <= now.mono) {
             node.tick(now);
         }

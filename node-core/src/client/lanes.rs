@@ -41,7 +41,7 @@ pub(super) struct Doors {
     pub(super) heavy_shares: Arc<Semaphore>,
     /// How many of them are verified at the same moment: half of the processors are for everybody
     /// else.
-    pub(super) heavy_turns: Semaphore,
+    pub(super) heavy_turns: Arc<Semaphore>,
 }
 
 /// Where the node takes them from.
@@ -78,7 +78,7 @@ pub(super) fn lanes() -> (Doors, Lanes) {
         light,
         heavy,
         heavy_shares: Arc::new(Semaphore::new(processors.max(2))),
-        heavy_turns: Semaphore::new((processors / 2).max(1)),
+        heavy_turns: Arc::new(Semaphore::new((processors / 2).max(1))),
     };
     let lanes = Lanes {
         light: lane(light_end),
@@ -109,6 +109,16 @@ impl Lanes {
         }
         let input = heavy.then(|| self.heavy.next())?;
         input.map(|input| (Weight::Heavy, input))
+    }
+
+    /// What comes next by the heavy lane, whatever waits in the other one.
+    pub(super) fn next_heavy(&mut self) -> Option<Input> {
+        self.heavy.next()
+    }
+
+    /// Whether something may wait in the heavy lane.
+    pub(super) fn has_heavy(&self) -> bool {
+        self.heavy.open.is_some() || !self.heavy.channel.is_empty()
     }
 }
 

@@ -2,10 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use crate::protocol::Message;
+
 /// What a peer may use up without being one that sends much: a tenth of a processor.
 const SHARE: u32 = 10;
 /// It may use so much ahead of that at once, as when two nodes meet and compare.
 const AT_ONCE: Duration = Duration::from_millis(200);
+
+/// What of one peer is handed on together by the lane for everybody costs no more than this.
+pub(super) const LIGHT_BATCH: Duration = Duration::from_millis(10);
 
 /// What things cost a processor, about. They are counted and not measured: on a busy machine what is
 /// measured would be everybody's.
@@ -35,9 +40,9 @@ impl Usage {
         }
     }
 
-    /// A message came, of so many bytes and signatures.
-    pub(super) fn note(&mut self, bytes: usize, signatures: usize) {
-        self.note_at(bytes, signatures, Instant::now());
+    /// The peer uses so much.
+    pub(super) fn note(&mut self, cost: Duration) {
+        self.note_at(cost, Instant::now());
     }
 
     /// Whether the peer is one of those that send much.
@@ -45,12 +50,8 @@ impl Usage {
         self.is_heavy_at(Instant::now())
     }
 
-    fn note_at(&mut self, bytes: usize, signatures: usize, now: Instant) {
-        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        self.owed = self.owed_at(now)
-            + MESSAGE
-            + SIGNATURE.saturating_mul(count(signatures))
-            + KILOBYTE.saturating_mul(count(bytes / 1024));
+    fn note_at(&mut self, cost: Duration, now: Instant) {
+        self.owed = self.owed_at(now) + cost;
         self.at = now;
     }
 
@@ -64,6 +65,35 @@ impl Usage {
     }
 }
 
+/// What a message of so many bytes and signatures costs, about.
+pub(super) fn cost(message: &Message, bytes: usize, signatures: usize) -> Duration {
+    MESSAGE + each(SIGNATURE, signatures) + each(KILOBYTE, bytes / 1024) + work(message)
+}
+
+fn each(cost: Duration, count: usize) -> Duration {
+    cost.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// What answering a message costs, about, or passing on what it tells.
+fn work(message: &Message) -> Duration {
+    const ALL: Duration = Duration::from_millis(1);
+    const ITEM: Duration = Duration::from_micros(1);
+    match message {
+        // They go through all that there is, or a page of it.
+        Message::Recon(_)
+        | Message::ReconAnswer(_)
+        | Message::Book(_)
+        | Message::OrderbookSyncRequest => ALL,
+        Message::Have(prefixes) => each(ITEM, prefixes.len()),
+        Message::Want(prefixes) => each(5 * ITEM, prefixes.len()),
+        Message::Get(get) => ALL / 5 + each(ITEM, get.have.len()),
+        Message::State(state) => ALL / 5 + each(ITEM, state.list.as_ref().map_or(0, Vec::len)),
+        Message::PeerExchange(entries) => each(20 * ITEM, entries.len()),
+        Message::PeerExchangeRequest => ALL / 5,
+        _ => Duration::ZERO,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,15 +102,15 @@ mod tests {
     fn who_sends_much_is_heavy_until_a_pause() {
         let start = Instant::now();
         let mut usage = Usage::new_at(start);
-        usage.note_at(1_000, 2_000, start);
+        usage.note_at(each(SIGNATURE, 2_000), start);
         assert!(usage.is_heavy_at(start), "a newcomer");
         for second in 2..100 {
             let now = start + Duration::from_secs(second);
-            usage.note_at(100_000, 1_000, now);
+            usage.note_at(each(SIGNATURE, 1_000), now);
             assert!(!usage.is_heavy_at(now), "a thousand signatures a second");
         }
         let now = start + Duration::from_secs(100);
-        usage.note_at(1_000, 5_000, now);
+        usage.note_at(each(SIGNATURE, 5_000), now);
         assert!(usage.is_heavy_at(now));
         assert!(usage.is_heavy_at(now + Duration::from_millis(400)));
         assert!(!usage.is_heavy_at(now + Duration::from_secs(3)));

@@ -64,4 +64,3 @@ pub use text::PayloadError;
 pub use trade::{RawTrade, TradeError, TradeRecord};
 pub use verifier::Verifier;
 pub use why::{OrdWhy, OtherWhy, RejWhy};
-pub(crate) use work::{Work, work};

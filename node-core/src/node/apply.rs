@@ -7,6 +7,7 @@ use super::market::UNSIGNED;
 use super::own::{OwnOrder, Stage};
 use super::reads::show_trade;
 use super::recent::prefix_of;
+use crate::ledger::limits::LIVE;
 use crate::ledger::{
     Applied, OrdStatus, OrdWhy, OrderStatus, PlaceTif, Retained, Statement, TradeRecord,
 };
@@ -22,13 +23,21 @@ impl Node {
             return;
         }
         let found = self.wanted.arrived(&prefix_of(&statement.hash().0));
+        let asked = found.is_some() || self.is_reading(from);
+        if !asked && self.is_old_news(&statement, from, now) {
+            self.counters.count("old_news");
+            return self.vain(from, now);
+        }
+        if statement.as_place().is_some() && self.is_turned_away(owner, from, asked, now) {
+            return self.vain(from, now);
+        }
         let own = &self.own;
         let applied = self
             .market
             .apply(statement.clone(), |id| own.contains(id), now);
         match applied {
             Applied::New { .. } => {
-                self.note_brought(owner, from);
+                self.note_brought(owner, from, now);
                 if let Some(conn) = from {
                     self.router.learn_path(owner, conn);
                     self.deliver_waiting(owner, now);
@@ -50,6 +59,16 @@ impl Node {
                 self.vain(from, now);
             }
         }
+    }
+
+    /// Whether a statement that nobody asked for is from long ago, and its owner is not here any
+    /// more. Nobody can trade with such orders. They come by comparing, as fast as this node asks
+    /// for them, and not as fast as somebody likes to repeat what he once heard.
+    fn is_old_news(&self, statement: &Statement, from: Option<ConnId>, now: Now) -> bool {
+        let ts = statement.ts();
+        now.wall.since(ts) > LIVE
+            && from.is_some()
+            && !self.market.ledger().is_live(&statement.owner(), now.wall)
     }
 
     /// What somebody brought was of no use.
@@ -163,7 +182,7 @@ impl Node {
             });
         }
         for place in [trade.maker(), trade.taker()] {
-            self.note_brought(place.owner(), from);
+            self.note_brought(place.owner(), from, now);
         }
         self.keep_within_room(now);
         self.resolve(&trade.take_id(), None, now);

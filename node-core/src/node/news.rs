@@ -7,6 +7,7 @@ use super::io::{Class, ConnId, Event};
 use super::recent::prefix_of;
 use super::sync::Cost;
 use super::wanted::Found;
+use crate::ledger::limits::LIVE;
 use crate::ledger::{Applied, Proof, Retained, Statement};
 use crate::protocol::{Message, Prefix};
 use crate::types::{NodeId, Now};
@@ -35,8 +36,11 @@ impl Node {
         if let Some(conn) = from {
             self.peers.brought_news(conn);
         }
+        let old = now.wall.since(what.ts()) > LIVE;
         let reach = match found {
             Some(Found::Compared) => Reach::Announced,
+            // Nobody waits for it, and whoever dug it up may have much more of it.
+            _ if old => Reach::Announced,
             Some(Found::Announced) | None => Reach::Passed,
         };
         self.gossip.tell(what, from, reach);
@@ -57,10 +61,12 @@ impl Node {
         };
         self.peers.in_vain(conn, 1, now);
         let teller = self.peers.get(conn).and_then(|peer| peer.id.node());
-        let asked_or_own = found.is_some() || teller.is_some_and(|id| owners.contains(&id));
+        let asked = found.is_some() || owners.iter().any(|owner| self.asks_about(owner));
+        let asked_or_own = asked || teller.is_some_and(|id| owners.contains(&id));
         if asked_or_own {
             self.gossip.note(id, conn);
         } else if self.gossip.came_again(id, conn) {
+            self.counters.count("tells_lazy");
             self.send(conn, Class::Control, &Message::Lazy, now);
         }
     }

@@ -131,7 +131,10 @@ impl Node {
             _ if !signed => self.counters.count("unexpected_message"),
             Message::Have(prefixes) => self.on_have(conn, prefixes),
             Message::Want(prefixes) => self.on_want(conn, &prefixes, now),
-            Message::Lazy => self.gossip.was_told_lazy(conn),
+            Message::Lazy => {
+                self.counters.count("told_lazy");
+                self.gossip.was_told_lazy(conn);
+            }
             Message::Recon(recon) => self.on_recon(conn, &recon, now),
             Message::ReconAnswer(recon) => self.on_recon_answer(conn, &recon, now),
             Message::Book(request) => self.on_book(conn, &request, now),

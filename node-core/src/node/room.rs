@@ -1,67 +1,141 @@
-//! Room for the orders of others, and who has to leave where there is too little.
+//! Room for the orders of others, and who finds none where there is too little.
 //!
-//! Below the bound all nodes keep the same. Above it the peer goes short by which most of them came,
-//! so that one that brings an endless number of fresh owners only displaces its own; and of those
-//! owners the one with the least work in its key. What peers brought that are gone by now counts as
-//! one, since new keys cost nothing.
+//! Below the bound all nodes keep the same. At the bound each peer has an equal share for what it
+//! brings, and who is known already goes on: whoever brings ever new owners finds no room for them,
+//! and nothing is taken in, told to others and forgotten again. Room that others need comes from the
+//! peer by which most came: from its owners who are silent, then those with most orders, then the
+//! youngest. What peers brought that are gone by now counts as one, since new keys cost nothing.
+//!
+//! Orders of owners that nobody knew a moment ago, beyond the first few of each, come only so fast by
+//! one peer, so that a flood of them is not passed on through everybody. What is left out of an honest
+//! owner's comes when its next keep-alive shows that something is missing.
 
 use super::core::Node;
 use super::io::ConnId;
 use crate::collections::BTreeMap;
 use crate::ledger::limits::OWNERS;
-use crate::ledger::{Work, work};
-use crate::types::{NodeId, Now};
+use crate::types::{Millis, NodeId, Now};
+
+/// For so long after its first order an owner is young.
+const YOUNG: Millis = Millis::from_secs(30);
+
+/// Who has no more open orders than this may always place one more.
+const FEW: usize = 5;
+
+/// How old the shares may be by which peers are compared.
+const COUNTED: Millis = Millis(200);
 
 /// By which peer each owner's first order came.
 #[derive(Debug, Default)]
-pub(super) struct Brought(BTreeMap<NodeId, NodeId>);
+pub(super) struct Brought {
+    owners: BTreeMap<NodeId, First>,
+    /// Open orders by the peer that brought them, of a moment ago (monotonic).
+    counted: Option<(Millis, BTreeMap<Option<NodeId>, usize>)>,
+}
 
-/// What one peer brought, or all that are gone.
-#[derive(Debug, Default)]
-struct Share {
+/// How an owner came to be known.
+#[derive(Clone, Copy, Debug)]
+struct First {
+    by: NodeId,
+    /// When (monotonic).
+    at: Millis,
+}
+
+/// An owner whose orders may have to go: the greatest goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Leaver {
+    silent: bool,
     open: usize,
-    /// With how many open orders each.
-    owners: Vec<(Work, NodeId, usize)>,
+    since: Millis,
+    owner: NodeId,
 }
 
 impl Node {
     /// Notes by whom an owner is known.
-    pub(super) fn note_brought(&mut self, owner: NodeId, from: Option<ConnId>) {
+    pub(super) fn note_brought(&mut self, owner: NodeId, from: Option<ConnId>, now: Now) {
         let peer = from.and_then(|conn| self.peers.get(conn));
-        let Some(peer) = peer.and_then(|peer| peer.id.node()) else {
+        let Some(by) = peer.and_then(|peer| peer.id.node()) else {
             return;
         };
-        let by = &mut self.brought.0;
-        if by.len() >= 2 * OWNERS && !by.contains_key(&owner) {
+        let owners = &mut self.brought.owners;
+        if owners.len() >= 2 * OWNERS && !owners.contains_key(&owner) {
             let ledger = self.market.ledger();
-            by.retain(|owner, _| ledger.open_of(owner) > 0);
+            owners.retain(|owner, _| ledger.open_of(owner) > 0);
         }
-        by.entry(owner).or_insert(peer);
+        owners.entry(owner).or_insert(First { by, at: now.mono });
     }
 
-    /// Where there are more open orders of others than there may be: forgets some of them, a little
-    /// more than needed, since who brought what has to be counted for it.
+    /// Whether one more order of an owner finds no room. `asked` is what this node asked for.
+    pub(super) fn is_turned_away(
+        &mut self,
+        owner: NodeId,
+        from: Option<ConnId>,
+        asked: bool,
+        now: Now,
+    ) -> bool {
+        let peer = from.and_then(|conn| self.peers.get(conn));
+        let Some((conn, by)) = peer.and_then(|peer| Some((peer.conn, peer.id.node()?))) else {
+            return false;
+        };
+        if owner == by || owner == self.node_id() {
+            return false;
+        }
+        let first = self.brought.owners.get(&owner);
+        let young = first.is_none_or(|first| now.mono.since(first.at) < YOUNG);
+        let many = self.market.ledger().open_of(&owner) >= FEW;
+        let flood = young && many && !asked;
+        if flood && !self.peers.may_bring_young(conn, now) {
+            self.counters.count("young_owners_too_fast");
+            return true;
+        }
+        if first.is_some() || self.others_open() < self.most_stored() {
+            return false;
+        }
+        let turned_away = self.has_its_share(by, now);
+        self.counters
+            .add("orders_over_bound", u64::from(turned_away));
+        turned_away
+    }
+
+    /// Whether a peer has brought as many open orders as each may bring where there is no more room.
+    fn has_its_share(&mut self, peer: NodeId, now: Now) -> bool {
+        let counted = self.brought.counted.as_ref();
+        if counted.is_none_or(|(at, _)| now.mono.since(*at) >= COUNTED) {
+            let shares = self.shares(now).into_iter();
+            let sum = |owners: Vec<Leaver>| owners.iter().map(|owner| owner.open).sum();
+            let shares = shares.map(|(by, owners)| (by, sum(owners))).collect();
+            self.brought.counted = Some((now.mono, shares));
+        }
+        let shares = self.brought.counted.as_ref().map(|(_, shares)| shares);
+        let of_peer = shares.and_then(|shares| shares.get(&Some(peer)).copied());
+        let peers = shares.map_or(0, BTreeMap::len).max(1);
+        of_peer.unwrap_or(0) >= self.most_stored() / peers
+    }
+
+    /// Where there are more open orders of others than there may be: forgets some of them.
     pub(super) fn keep_within_room(&mut self, now: Now) {
-        let most = self.config.limits.stored_orders as usize;
-        if self.others_open() <= most {
+        if self.others_open() <= self.most_stored() {
             return;
         }
-        let mut shares = self.shares();
-        while self.others_open() > most - most / 20 {
-            let fullest = shares.values_mut().max_by_key(|share| share.open);
-            let leaves = fullest.and_then(|share| {
-                let owners = share.owners.iter().enumerate();
-                let (least_work, _) = owners.max_by_key(|(_, (work, ..))| *work)?;
-                let (_, owner, open) = share.owners.swap_remove(least_work);
-                share.open -= open;
-                Some(owner)
+        let mut shares = self.shares(now);
+        while self.others_open() > self.most_stored() {
+            let open = |owners: &Vec<Leaver>| owners.iter().map(|owner| owner.open).sum::<usize>();
+            let fullest = shares.values_mut().max_by_key(|owners| open(owners));
+            let leaves = fullest.and_then(|owners| {
+                let (place, _) = owners.iter().enumerate().max_by_key(|(_, owner)| **owner)?;
+                Some(owners.swap_remove(place).owner)
             });
             let Some(owner) = leaves else {
                 return;
             };
+            self.brought.owners.remove(&owner);
             let forgotten = self.market.forget_owner(owner, now);
             self.counters.add("orders_over_bound", forgotten as u64);
         }
+    }
+
+    fn most_stored(&self) -> usize {
+        self.config.limits.stored_orders as usize
     }
 
     fn others_open(&self) -> usize {
@@ -71,21 +145,26 @@ impl Node {
             .saturating_sub(ledger.open_of(&self.node_id()))
     }
 
-    fn shares(&self) -> BTreeMap<Option<NodeId>, Share> {
+    /// All owners with open orders but this node, by the peer that brought them.
+    fn shares(&self, now: Now) -> BTreeMap<Option<NodeId>, Vec<Leaver>> {
         let own = self.node_id();
         let is_here = |node: &NodeId| self.peers.get_node(*node).is_some();
-        let mut shares: BTreeMap<Option<NodeId>, Share> = BTreeMap::new();
+        let mut shares: BTreeMap<Option<NodeId>, Vec<Leaver>> = BTreeMap::new();
         for (owner, open) in self.market.ledger().owners() {
             if owner == own || open == 0 {
                 continue;
             }
+            let first = self.brought.owners.get(&owner);
             let by = match is_here(&owner) {
                 true => Some(owner),
-                false => self.brought.0.get(&owner).filter(|by| is_here(by)).copied(),
+                false => first.map(|first| first.by).filter(is_here),
             };
-            let share = shares.entry(by).or_default();
-            share.open += open;
-            share.owners.push((work(&owner), owner, open));
+            shares.entry(by).or_default().push(Leaver {
+                silent: !self.market.ledger().is_live(&owner, now.wall),
+                open,
+                since: first.map_or(Millis::ZERO, |first| first.at),
+                owner,
+            });
         }
         shares
     }

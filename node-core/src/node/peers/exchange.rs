@@ -121,7 +121,7 @@ impl PeerManager {
         entries: &[PeerEntry],
         now: Now,
     ) -> usize {
-        let Some(peer) = self.sessions.get(&conn) else {
+        let Some(peer) = self.sessions.get_mut(&conn) else {
             return 0;
         };
         let own_id = self.own_id.to_string();
@@ -129,8 +129,10 @@ impl PeerManager {
             id: peer.id.clone(),
             remote: peer.remote.clone(),
         };
-        let mut refused = entries.len().saturating_sub(EXCHANGE_LIMIT);
-        for entry in entries.iter().take(EXCHANGE_LIMIT) {
+        let most = entries.iter().take(EXCHANGE_LIMIT);
+        let looked_at = most.take_while(|_| peer.tolls.may_name(now.mono)).count();
+        let mut refused = entries.len() - looked_at;
+        for entry in entries.iter().take(looked_at) {
             if entry.node_id.as_ref() == Some(&own_id) {
                 continue;
             }

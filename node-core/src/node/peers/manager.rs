@@ -326,6 +326,12 @@ impl PeerManager {
         session.is_some_and(|session| session.tolls.may_flood(now.mono))
     }
 
+    /// Whether one more order of an owner that was unknown a moment ago is taken of this peer.
+    pub(crate) fn may_bring_young(&mut self, conn: ConnId, now: Now) -> bool {
+        let session = self.sessions.get_mut(&conn);
+        session.is_some_and(|session| session.tolls.may_bring_young(now.mono))
+    }
+
     /// The peers that used more than their share in this batch: until when (monotonic) nothing is
     /// read of them, and whether they have earned blame.
     pub(crate) fn take_verdicts(&mut self, now: Now) -> Vec<(ConnId, Verdict)> {

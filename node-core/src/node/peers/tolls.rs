@@ -13,6 +13,8 @@ pub(super) struct Tolls {
     repeats: Bucket,
     chatter: Bucket,
     floods: Bucket,
+    named: Bucket,
+    young: Bucket,
     /// When it may be read from again, as it was told last.
     told: Millis,
     /// When it was last blamed for its chatter.
@@ -24,6 +26,17 @@ pub(super) struct Tolls {
 const FLOODS: Rate = Rate {
     per_second: 20,
     at_once: 200,
+};
+/// Addresses that one peer may name: far more than an honest one does, which tells of 20 a minute.
+const NAMED: Rate = Rate {
+    per_second: 2,
+    at_once: 200,
+};
+/// Orders of owners that were unknown a moment ago and have several, unless they come from the owner
+/// itself.
+const YOUNG: Rate = Rate {
+    per_second: 200,
+    at_once: 1_000,
 };
 /// A share may be used up for so many seconds ahead: a burst, as after a meeting, is no fault.
 const BURST: u64 = 4;
@@ -62,6 +75,8 @@ impl Tolls {
             repeats: bucket(limits.peer_repeats.into(), REPEATS_BURST),
             chatter: bucket(limits.peer_repeats.into(), REPEATS_BURST),
             floods: Bucket::full(FLOODS, now),
+            named: Bucket::full(NAMED, now),
+            young: Bucket::full(YOUNG, now),
             told: Millis::ZERO,
             blamed: None,
         }
@@ -88,6 +103,16 @@ impl Tolls {
     /// Whether one more message of this peer may go to every neighbour.
     pub(super) fn may_flood(&mut self, now: Millis) -> bool {
         self.floods.admit(1, now)
+    }
+
+    /// Whether one more address that this peer names is looked at.
+    pub(super) fn may_name(&mut self, now: Millis) -> bool {
+        self.named.admit(1, now)
+    }
+
+    /// Whether one more order of an owner that was unknown a moment ago is taken of this peer.
+    pub(super) fn may_bring_young(&mut self, now: Millis) -> bool {
+        self.young.admit(1, now)
     }
 
     /// What follows from all that, if it is not what was said before.
@@ -186,5 +211,7 @@ mod tests {
         let floods = (0..1_000).filter(|_| tolls.may_flood(Millis(0))).count();
         assert_eq!(floods as u64, FLOODS.at_once);
         assert!(tolls.may_flood(Millis(1_000)));
+        let names = (0..1_000).filter(|_| tolls.may_name(Millis(0))).count();
+        assert_eq!(names as u64, NAMED.at_once);
     }
 }

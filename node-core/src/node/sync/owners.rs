@@ -44,6 +44,11 @@ impl Node {
         self.hurry(due);
     }
 
+    /// Whether something of an owner is missing, so that this node may have asked about it.
+    pub(in crate::node) fn asks_about(&self, owner: &NodeId) -> bool {
+        self.sync.checks.0.contains_key(owner)
+    }
+
     /// Asks about the owners of whom something is still missing.
     pub(super) fn check_owners(&mut self, now: Now) {
         // What is missing at first comes with the book.

@@ -87,8 +87,13 @@ impl Node {
         ts: Millis,
         now: Now,
     ) -> bool {
+        self.is_reading(from) && now.wall.since(ts) > OLD
+    }
+
+    /// Whether the book of the peer at this connection is being read.
+    pub(in crate::node) fn is_reading(&self, from: Option<ConnId>) -> bool {
         let reading = self.sync.reading.as_ref();
-        reading.is_some_and(|it| Some(it.conn) == from && now.wall.since(ts) > OLD)
+        reading.is_some_and(|it| Some(it.conn) == from)
     }
 
     /// The rest is found by comparing, with everybody who is there.

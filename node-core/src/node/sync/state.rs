@@ -41,6 +41,8 @@ pub(in crate::node) struct Sync {
     pub(super) was_read: BTreeSet<ConnId>,
     pub(super) checks: Checks,
     allowances: BTreeMap<ConnId, Bucket>,
+    /// Peers that don't read what they asked for, and until when nothing is answered to them.
+    choked: BTreeMap<ConnId, Millis>,
     round_at: Millis,
 }
 
@@ -64,12 +66,15 @@ impl Node {
         sync.tried.remove(&conn);
         sync.was_read.remove(&conn);
         sync.allowances.remove(&conn);
+        sync.choked.remove(&conn);
         self.wanted.forget_conn(conn);
         self.reading_lost(conn, now);
     }
 
-    /// Bulk messages for a peer were dropped: it misses something.
+    /// Bulk messages for a peer were dropped: it misses something. What it asks for would be dropped
+    /// as well for a while, and making it costs more than anything else that a peer can ask for.
     pub(in crate::node) fn sync_dropped(&mut self, conn: ConnId, now: Now) {
+        self.sync.choked.insert(conn, now.mono + AFTER_DROPS);
         if self.peers.get(conn).is_some_and(|peer| peer.speaks_x1()) {
             let due = now.mono + AFTER_DROPS;
             self.sync.due.entry(conn).or_insert(due);
@@ -123,6 +128,15 @@ impl Node {
     pub(in crate::node) fn admits(&mut self, conn: ConnId, cost: Cost, now: Now) -> bool {
         if self.store_failure.is_some() {
             self.counters.count("store_failing");
+            return false;
+        }
+        if self
+            .sync
+            .choked
+            .get(&conn)
+            .is_some_and(|until| *until > now.mono)
+        {
+            self.counters.count("sync_choked");
             return false;
         }
         let allowances = &mut self.sync.allowances;

@@ -166,6 +166,52 @@ fn stored_orders_are_bounded_and_who_brings_most_displaces_its_own() {
     let shown: usize = levels.bids.iter().map(|level| level.count).sum();
     assert_eq!(shown + 1, net.nodes[0].ledger().open_len());
     assert!(net.counter(0, "orders_over_bound") > 200);
+    // Who brought little finds room for more, and who is known for what it places next.
+    let more = [
+        net.signed_order(91, 1, Side::Buy, "12"),
+        net.signed_order(100, 4, Side::Buy, "13"),
+    ];
+    net.says(0, honest, statements(&more[..1]));
+    net.says(0, rogue, statements(&more[1..]));
+    let ledger = net.nodes[0].ledger();
+    for order in kept.iter().chain(&more) {
+        assert!(!ledger.visible_open(&order.order_id().unwrap()).is_zero());
+    }
+    assert!(ledger.open_len() <= 51);
+}
+
+#[test]
+fn orders_of_unknown_owners_come_so_fast_and_no_faster_unless_they_are_asked_for() {
+    let mut net = Net::new(1);
+    let rogue = net.stranger(0, 61, Direction::Inbound);
+    for owner in 100..112 {
+        let orders: Vec<_> = (1..=200)
+            .map(|n| net.signed_order(owner, n, Side::Buy, "1"))
+            .collect();
+        net.says(0, rogue, statements(&orders));
+    }
+    // Five of each, and a thousand beyond that.
+    assert_eq!(net.nodes[0].ledger().open_len(), 1_060);
+    assert_eq!(net.counter(0, "young_owners_too_fast"), 1_340);
+    // Its own orders are nobody's to hold back.
+    let own = net.signed_order(61, 1, Side::Buy, "1");
+    net.says(0, rogue, statements(&[own]));
+    assert_eq!(net.nodes[0].ledger().open_len(), 1_061);
+}
+
+#[test]
+fn what_nobody_asked_for_of_an_owner_who_is_gone_is_no_news() {
+    let mut net = Net::new(1);
+    let old = net.signed_order(100, 1, Side::Buy, "1");
+    net.pass(80_000);
+    let peer = net.stranger(0, 61, Direction::Inbound);
+    net.says(0, peer, statements(std::slice::from_ref(&old)));
+    assert_eq!(net.nodes[0].ledger().stats().orders, 0);
+    assert_eq!(net.counter(0, "old_news"), 1);
+    // With a sign of life of its owner it is.
+    let fresh = net.signed_order(100, 2, Side::Buy, "1");
+    net.says(0, peer, statements(&[fresh, old]));
+    assert_eq!(net.nodes[0].ledger().open_len(), 2);
 }
 
 #[test]
