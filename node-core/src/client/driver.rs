@@ -19,6 +19,10 @@ use crate::storage::Store;
 pub const BATCH: usize = 256;
 /// What comes from peers that send much is applied for so long at once.
 const HEAVY_TIME: Duration = Duration::from_millis(10);
+/// While there is anything else, it rests for so many times as long as it took.
+const HEAVY_REST: u32 = 2;
+/// So long after anything else came there is likely to be more.
+const BUSY: Duration = Duration::from_millis(100);
 
 /// The node is locked for so long at a time, and one input, while a batch is applied.
 const LOCK_TIME: Duration = Duration::from_micros(500);
@@ -33,8 +37,10 @@ pub(super) struct Driver {
     /// What carrying out the last outputs led to; handed in first.
     own: Vec<Input>,
     outputs: Vec<Output>,
-    /// What comes from peers that send much had to wait for everybody else in the last batch.
-    heavy_has_waited: bool,
+    /// Nothing of what comes from peers that send much is taken before then.
+    heavy_rests_until: Option<Instant>,
+    /// When anything else was taken last.
+    light_came: Option<Instant>,
     /// Absent for a client that keeps nothing.
     committer: Option<Committer>,
 }
@@ -46,7 +52,8 @@ impl Driver {
             lanes,
             own: Vec::new(),
             outputs: Vec::new(),
-            heavy_has_waited: false,
+            heavy_rests_until: None,
+            light_came: None,
             committer: store.map(Committer::new),
         }
     }
@@ -69,7 +76,7 @@ impl Driver {
         let due = self.due();
         if self.own.is_empty() {
             tokio::select! {
-                () = self.lanes.ready() => {}
+                () = self.lanes.ready(self.heavy_rests_until) => {}
                 () = self.shared.wake.notified() => {}
                 () = sleep_until(due) => {}
                 () = self.shared.stop.cancelled() => {}
@@ -93,10 +100,9 @@ impl Driver {
         self.committer.as_ref()?.retry_due()
     }
 
-    /// One batch: everything that is at hand, or some of what comes from peers that send much. What
-    /// anybody else waits for goes out first; after that one such input has its turn, so that they
-    /// go on however busy everybody else is. Whoever wants to read the node meanwhile waits for a
-    /// part of the batch only.
+    /// One batch: everything that is at hand, or some of what comes from peers that send much, which
+    /// has a third of the time however busy everybody else is. Whoever wants to read the node
+    /// meanwhile waits for a part of the batch only.
     fn apply(&mut self) {
         let now = self.shared.clock.now();
         let begun = Instant::now();
@@ -111,23 +117,33 @@ impl Driver {
         };
         let mut count = self.own.len();
         self.own.drain(..).for_each(&mut handle);
-        let mut light = count > 0;
-        if std::mem::take(&mut self.heavy_has_waited)
-            && let Some(input) = self.lanes.next_heavy()
-        {
-            handle(input);
-            count += 1;
-        }
+        let (mut light, mut heavy) = (count > 0, false);
+        let may_rest = self.heavy_rests_until.is_some_and(|until| until > begun);
+        let busy = self.light_came.is_some_and(|at| begun - at < BUSY);
         while count < BATCH {
-            let heavy = !light && begun.elapsed() < HEAVY_TIME;
-            let Some((weight, input)) = self.lanes.next(heavy) else {
+            // While others are there, one after the other: what is light goes out in between.
+            let most = if busy {
+                !heavy
+            } else {
+                begun.elapsed() < HEAVY_TIME
+            };
+            let Some((weight, input)) = self.lanes.next(!light && !may_rest && most) else {
                 break;
             };
-            light |= weight == Weight::Light;
+            match weight {
+                Weight::Light => light = true,
+                Weight::Heavy => heavy = true,
+            }
             handle(input);
             count += 1;
         }
-        self.heavy_has_waited = light && self.lanes.has_heavy();
+        if light {
+            self.light_came = Some(begun);
+        }
+        if heavy {
+            let now = Instant::now();
+            self.heavy_rests_until = busy.then(|| now + HEAVY_REST * (now - begun));
+        }
         if node.next_wakeup().is_some_and(|due| due <= now.mono) {
             node.tick(now);
         }
@@ -231,7 +247,7 @@ impl Driver {
         }
         let deadline = Instant::now() + GOODBYE_TIME;
         while !self.shared.all_outboxes().is_empty() {
-            if timeout_at(deadline, self.lanes.ready()).await.is_err() {
+            if timeout_at(deadline, self.lanes.ready(None)).await.is_err() {
                 warn!("some connections did not close in time");
                 break;
             }

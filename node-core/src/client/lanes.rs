@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::vec::IntoIter;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, sleep_until};
 
 use crate::node::Input;
 
@@ -88,16 +89,26 @@ pub(super) fn lanes() -> (Doors, Lanes) {
 }
 
 impl Lanes {
-    /// Waits until there is something to take. Cancel safe.
-    pub(super) async fn ready(&mut self) {
-        if self.light.open.is_some() || self.heavy.open.is_some() {
+    /// Waits until there is something to take, by the heavy lane not before `heavy`. Cancel safe.
+    pub(super) async fn ready(&mut self, heavy: Option<Instant>) {
+        if self.light.open.is_some() {
             return;
         }
+        let Self { light, heavy: lane } = self;
+        let heavy = async {
+            if let Some(at) = heavy {
+                sleep_until(at).await;
+            }
+            if lane.open.is_none() {
+                match lane.channel.recv().await {
+                    Some(envelope) => lane.open(envelope),
+                    None => std::future::pending().await,
+                }
+            }
+        };
         tokio::select! {
-            Some(envelope) = self.light.channel.recv() => self.light.open(envelope),
-            Some(envelope) = self.heavy.channel.recv() => self.heavy.open(envelope),
-            // Everybody who could hand something in is gone.
-            else => std::future::pending().await,
+            Some(envelope) = light.channel.recv() => light.open(envelope),
+            () = heavy => {}
         }
     }
 
@@ -109,16 +120,6 @@ impl Lanes {
         }
         let input = heavy.then(|| self.heavy.next())?;
         input.map(|input| (Weight::Heavy, input))
-    }
-
-    /// What comes next by the heavy lane, whatever waits in the other one.
-    pub(super) fn next_heavy(&mut self) -> Option<Input> {
-        self.heavy.next()
-    }
-
-    /// Whether something may wait in the heavy lane.
-    pub(super) fn has_heavy(&self) -> bool {
-        self.heavy.open.is_some() || !self.heavy.channel.is_empty()
     }
 }
 
@@ -168,7 +169,7 @@ mod tests {
             _shares: vec![share],
         };
         doors.heavy.send(heavy).await.unwrap();
-        lanes.ready().await;
+        lanes.ready(None).await;
         assert_eq!(next(&mut lanes, true), Some("h1"));
         doors.light.send(input("l1").into()).await.unwrap();
         doors.light.send(input("l2").into()).await.unwrap();
@@ -176,7 +177,7 @@ mod tests {
         assert_eq!(next(&mut lanes, false), Some("l2"));
         assert_eq!(next(&mut lanes, false), None);
         assert_eq!(doors.heavy_shares.available_permits(), all);
-        lanes.ready().await;
+        lanes.ready(None).await;
         assert_eq!(next(&mut lanes, true), Some("h2"));
         assert_eq!(next(&mut lanes, true), None);
         assert_eq!(doors.heavy_shares.available_permits(), all + 1);

@@ -59,16 +59,16 @@ pub const OPEN_PER_OWNER: usize = 200;
 pub const OWNERS: usize = 10_000;
 
 /// How many orders that are not open (closed, filled, expired, or never published) a ledger
-/// remembers over all owners; the oldest are forgotten first. A closed order that is forgotten
-/// before its end could be revived by a replay, so this is generous: some 70 MB, measured.
-pub const INACTIVE_KEPT: usize = 50_000;
+/// remembers over all owners; the oldest are forgotten first, and what is older is not taken in
+/// again. Some 55 MB, measured.
+pub const INACTIVE_KEPT: usize = 25_000;
 
 /// How long after its end an order is remembered, so that late trades still find it.
 pub const FORGET_AFTER: Millis = Millis::from_secs(600);
 
 /// How many trades a ledger remembers; the oldest are forgotten first, but what they burned of a
-/// known order stays burned. Some 85 MB, measured.
-pub const TRADES_KEPT: usize = 20_000;
+/// known order stays burned. Some 40 MB.
+pub const TRADES_KEPT: usize = 10_000;
 
 /// How many freed takes a ledger remembers. One that is not remembered leaves the maker's
 /// contradictory `fill` standing.

@@ -102,7 +102,11 @@ impl Node {
                     self.hurry(now.mono);
                 }
             }
-            Message::PeerExchangeRequest => self.tell_peers(conn, now),
+            Message::PeerExchangeRequest => {
+                if self.peers.may_ask_for_peers(conn, now) {
+                    self.tell_peers(conn, now);
+                }
+            }
             Message::Disconnect { .. } => self.close(conn, None, "peer_left"),
             Message::Error { code, message } => {
                 tracing::debug!(peer = %from, ?code, message, "the peer reports an error");

@@ -326,6 +326,18 @@ impl PeerManager {
         session.is_some_and(|session| session.tolls.may_flood(now.mono))
     }
 
+    /// Whether a peer may ask for peers once more.
+    pub(crate) fn may_ask_for_peers(&mut self, conn: ConnId, now: Now) -> bool {
+        let session = self.sessions.get_mut(&conn);
+        session.is_some_and(|session| session.tolls.may_ask_for_peers(now.mono))
+    }
+
+    /// Whether a peer is to be blamed for what it does too often; then not again for a while.
+    pub(crate) fn may_blame(&mut self, conn: ConnId, now: Now) -> bool {
+        let session = self.sessions.get_mut(&conn);
+        session.is_some_and(|session| session.tolls.may_blame(now.mono))
+    }
+
     /// Whether one more order of an owner that was unknown a moment ago is taken of this peer.
     pub(crate) fn may_bring_young(&mut self, conn: ConnId, now: Now) -> bool {
         let session = self.sessions.get_mut(&conn);

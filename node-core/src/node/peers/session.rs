@@ -67,7 +67,7 @@ impl PeerSession {
             capabilities: info.capabilities,
             since: now.mono,
             score: Score::new(now),
-            tolls: Tolls::new(limits, now.mono),
+            tolls: Tolls::new(limits, direction, now.mono),
             news: 0,
             last_seen: now,
             last_heartbeat: None,

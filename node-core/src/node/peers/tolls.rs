@@ -2,6 +2,7 @@
 //! so that it feels the limit, and nobody else does.
 
 use crate::node::limits::Limits;
+use crate::node::view::Direction;
 use crate::types::{Bucket, Millis, Rate};
 
 /// What a peer has used of its shares.
@@ -14,6 +15,7 @@ pub(super) struct Tolls {
     chatter: Bucket,
     floods: Bucket,
     named: Bucket,
+    asked: Bucket,
     young: Bucket,
     /// When it may be read from again, as it was told last.
     told: Millis,
@@ -32,11 +34,21 @@ const NAMED: Rate = Rate {
     per_second: 2,
     at_once: 200,
 };
+/// Questions for peers: an honest node asks once, when it has too few.
+const ASKED: Rate = Rate {
+    per_second: 1,
+    at_once: 10,
+};
 /// Orders of owners that were unknown a moment ago and have several, unless they come from the owner
-/// itself.
+/// itself: so many by a peer that dialed this node, as anybody can.
 const YOUNG: Rate = Rate {
     per_second: 200,
-    at_once: 1_000,
+    at_once: 400,
+};
+/// The same by a peer that this node chose to dial: what several others brought to it may come.
+const YOUNG_BY_CHOSEN: Rate = Rate {
+    per_second: 2_000,
+    at_once: 10_000,
 };
 /// A share may be used up for so many seconds ahead: a burst, as after a meeting, is no fault.
 const BURST: u64 = 4;
@@ -57,7 +69,11 @@ pub(crate) struct Verdict {
 }
 
 impl Tolls {
-    pub(super) fn new(limits: &Limits, now: Millis) -> Self {
+    pub(super) fn new(limits: &Limits, direction: Direction, now: Millis) -> Self {
+        let young = match direction {
+            Direction::Inbound => YOUNG,
+            Direction::Outbound => YOUNG_BY_CHOSEN,
+        };
         let bucket = |per_second: u64, seconds: u64| {
             let at_once = per_second.saturating_mul(seconds);
             Bucket::full(
@@ -76,7 +92,8 @@ impl Tolls {
             chatter: bucket(limits.peer_repeats.into(), REPEATS_BURST),
             floods: Bucket::full(FLOODS, now),
             named: Bucket::full(NAMED, now),
-            young: Bucket::full(YOUNG, now),
+            asked: Bucket::full(ASKED, now),
+            young: Bucket::full(young, now),
             told: Millis::ZERO,
             blamed: None,
         }
@@ -115,6 +132,20 @@ impl Tolls {
         self.young.admit(1, now)
     }
 
+    /// Whether it may ask for peers once more.
+    pub(super) fn may_ask_for_peers(&mut self, now: Millis) -> bool {
+        self.asked.admit(1, now)
+    }
+
+    /// Whether it is to be blamed for what it does too often; then not again for a while.
+    pub(super) fn may_blame(&mut self, now: Millis) -> bool {
+        let lately = self.blamed.is_some_and(|at| now.since(at) < BLAME_EVERY);
+        if !lately {
+            self.blamed = Some(now);
+        }
+        !lately
+    }
+
     /// What follows from all that, if it is not what was said before.
     pub(super) fn take_verdict(&mut self, now: Millis) -> Option<Verdict> {
         let chatter = self.chatter.overdrawn_until();
@@ -132,11 +163,7 @@ impl Tolls {
             return None;
         }
         self.told = until;
-        let lately = self.blamed.is_some_and(|at| now.since(at) < BLAME_EVERY);
-        let blame = chatter.is_some() && !lately;
-        if blame {
-            self.blamed = Some(now);
-        }
+        let blame = chatter.is_some() && self.may_blame(now);
         Some(Verdict { until, blame })
     }
 }
@@ -154,7 +181,7 @@ mod tests {
     };
 
     fn tolls() -> Tolls {
-        Tolls::new(&LIMITS, Millis(0))
+        Tolls::new(&LIMITS, Direction::Inbound, Millis(0))
     }
 
     #[test]

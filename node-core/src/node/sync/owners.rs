@@ -7,7 +7,7 @@ use crate::node::core::Node;
 use crate::node::io::ConnId;
 use crate::node::peers::policy::Merit;
 use crate::protocol::{GetOwner, MAX_INVENTORY, Message, OwnerState};
-use crate::types::{Millis, NodeId, Now, OrderId};
+use crate::types::{Bucket, Millis, NodeId, Now, OrderId, Rate};
 
 /// What is missing right after a keep-alive may be on its way.
 const FIRST: Millis = Millis(500);
@@ -25,9 +25,21 @@ struct Check {
     asked: u32,
 }
 
+/// Questions about owners, to all peers together: fewer than any peer takes amiss.
+const ASKED: Rate = Rate {
+    per_second: 20,
+    at_once: 64,
+};
+
 /// The owners of whom something is missing; one entry an owner that the ledger knows.
-#[derive(Debug, Default)]
-pub(in crate::node) struct Checks(BTreeMap<NodeId, Check>);
+#[derive(Debug)]
+pub(in crate::node) struct Checks(BTreeMap<NodeId, Check>, Bucket);
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self(BTreeMap::new(), Bucket::full(ASKED, Millis::ZERO))
+    }
+}
 
 impl Node {
     /// A keep-alive came: is everything here that it lists?
@@ -65,6 +77,10 @@ impl Node {
             if !known || !ledger.lacks_listed(&owner) {
                 self.sync.checks.0.remove(&owner);
                 continue;
+            }
+            if !self.sync.checks.1.admit(1, now.mono) {
+                // They stay due.
+                return;
             }
             self.ask_about(owner, now);
         }

@@ -151,7 +151,9 @@ impl Node {
         let admitted = allowance.admit(cost as u64, now.mono);
         if !admitted {
             self.counters.count("sync_rate");
-            self.blame(conn, Merit::RateExcess, now);
+            if self.peers.may_blame(conn, now) {
+                self.blame(conn, Merit::RateExcess, now);
+            }
         }
         admitted
     }
