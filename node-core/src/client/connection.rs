@@ -133,12 +133,13 @@ pub(super) async fn run(
         outbox: Arc::clone(&outbox),
         shared: Arc::clone(shared),
     };
+    let waiting = Arc::new(Semaphore::new(BATCHES_WAITING as usize));
     let reading = Reading {
         conn,
         shared,
         reader,
         outbox: &outbox,
-        waiting: Arc::new(Semaphore::new(BATCHES_WAITING as usize)),
+        waiting: Arc::clone(&waiting),
         usage: Usage::new(),
         signatures_at_once: SIGNATURES_AT_FIRST,
         in_doubt: false,
@@ -178,6 +179,8 @@ pub(super) async fn run(
     shared.unregister(conn);
     let reason = closing.reason;
     info!(peer = %name, %remote, reason, "peer disconnected");
+    // What it said last may still wait in the heavy lane: it comes before its end.
+    let _ = waiting.acquire_many(BATCHES_WAITING).await;
     shared.tell(Input::Disconnected { conn, reason }).await;
 }
 
