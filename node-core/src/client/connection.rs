@@ -372,7 +372,7 @@ impl Reading<'_> {
             messages, sizes, ..
         } = std::mem::take(part);
         let verified = verify_messages(messages, self.shared.node_id, &self.shared.verifier);
-        self.in_doubt = verified.iter().any(Incoming::is_the_peers_fault);
+        self.in_doubt = verified.iter().any(is_the_peers_fault);
         self.signatures_at_once = match self.in_doubt {
             true => SIGNATURES_AT_FIRST,
             false => (2 * self.signatures_at_once).min(SIGNATURES_AT_ONCE),
@@ -425,6 +425,20 @@ fn signatures(message: &Message, me: NodeId) -> usize {
         Message::Take(_) | Message::Answer(_) => 2,
         Message::Forward(forward) if forward.to == me => 2,
         _ => 0,
+    }
+}
+
+/// Whether something did not hold that the peer itself should have checked.
+fn is_the_peers_fault(message: &Incoming) -> bool {
+    match message {
+        Incoming::Statements { refused, .. }
+        | Incoming::Trades { refused, .. }
+        | Incoming::Proofs { refused, .. } => !refused.is_empty(),
+        Incoming::Invalid { relayed, .. } => !relayed,
+        Incoming::Plain(_)
+        | Incoming::Take { .. }
+        | Incoming::Answer { .. }
+        | Incoming::Forward(_) => false,
     }
 }
 

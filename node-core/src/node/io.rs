@@ -164,19 +164,6 @@ pub enum Incoming {
     },
 }
 
-impl Incoming {
-    /// Whether something did not hold that the peer itself should have checked.
-    pub(crate) fn is_the_peers_fault(&self) -> bool {
-        match self {
-            Self::Statements { refused, .. }
-            | Self::Trades { refused, .. }
-            | Self::Proofs { refused, .. } => !refused.is_empty(),
-            Self::Invalid { relayed, .. } => !relayed,
-            Self::Plain(_) | Self::Take { .. } | Self::Answer { .. } | Self::Forward(_) => false,
-        }
-    }
-}
-
 /// The way of a forwarded message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
