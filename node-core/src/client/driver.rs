@@ -118,7 +118,7 @@ impl Driver {
         let mut count = self.own.len();
         self.own.drain(..).for_each(&mut handle);
         let (mut light, mut heavy) = (count > 0, false);
-        let may_rest = self.heavy_rests_until.is_some_and(|until| until > begun);
+        let rests = self.heavy_rests_until.is_some_and(|until| until > begun);
         let busy = self.light_came.is_some_and(|at| begun - at < BUSY);
         while count < BATCH {
             // While others are there, one after the other: what is light goes out in between.
@@ -127,7 +127,7 @@ impl Driver {
             } else {
                 begun.elapsed() < HEAVY_TIME
             };
-            let Some((weight, input)) = self.lanes.next(!light && !may_rest && most) else {
+            let Some((weight, input)) = self.lanes.next(!light && !rests && most) else {
                 break;
             };
             match weight {

@@ -4,6 +4,16 @@ use crate::types::{Millis, NodeId};
 
 use super::{Ledger, OrderState, OrderStatus, Proof, RetainedItems, Statement, TradeRecord};
 
+/// The first bytes of a thing's name, by which it is announced, asked for and found.
+pub type Prefix = [u8; 8];
+
+/// The prefix of a name.
+pub(crate) fn prefix_of(id: &[u8; 32]) -> Prefix {
+    let mut prefix = Prefix::default();
+    prefix.copy_from_slice(&id[..size_of::<Prefix>()]);
+    prefix
+}
+
 /// One thing that a ledger holds and another may lack. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Retained {
@@ -49,7 +59,7 @@ impl Ledger {
 
     /// The retained thing whose name begins with these bytes.
     #[must_use]
-    pub fn find_retained(&self, prefix: &[u8; 8]) -> Option<&Retained> {
+    pub fn find_retained(&self, prefix: &Prefix) -> Option<&Retained> {
         self.retained.find(prefix)
     }
 

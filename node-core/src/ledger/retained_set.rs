@@ -10,13 +10,10 @@ use std::sync::Arc;
 
 use crate::types::Millis;
 
-use super::Retained;
+use super::{Prefix, Retained, prefix_of};
 
 /// No chunk has more items than this.
 const CHUNK: usize = 256;
-
-/// The first bytes of a name.
-type Prefix = [u8; 8];
 
 /// By what nodes order what they compare.
 type Key = (Millis, [u8; 32]);
@@ -48,12 +45,6 @@ pub(super) struct RetainedSet {
 
 fn key(what: &Retained) -> Key {
     (what.ts(), what.id())
-}
-
-fn prefix(id: &[u8; 32]) -> Prefix {
-    let mut prefix = Prefix::default();
-    prefix.copy_from_slice(&id[..size_of::<Prefix>()]);
-    prefix
 }
 
 impl RetainedItems {
@@ -205,14 +196,14 @@ impl RetainedSet {
     pub(super) fn hold(&mut self, what: &Retained) {
         let key = key(what);
         if self.items.hold(key, what) {
-            self.times.insert(prefix(&key.1), key.0);
+            self.times.insert(prefix_of(&key.1), key.0);
         }
     }
 
     pub(super) fn release(&mut self, what: &Retained) {
         let key = key(what);
         if self.items.release(&key) {
-            let prefix = prefix(&key.1);
+            let prefix = prefix_of(&key.1);
             if self.times.get(&prefix) == Some(&key.0) {
                 self.times.remove(&prefix);
             }
@@ -298,7 +289,7 @@ mod tests {
                         model.insert(key, 1);
                     }
                 }
-                prop_assert_eq!(set.find(&prefix(&key.1)).is_some(), model.contains_key(&key));
+                prop_assert_eq!(set.find(&prefix_of(&key.1)).is_some(), model.contains_key(&key));
                 if number % 300 == 0 {
                     earlier.push((set.items().clone(), model.clone()));
                 }

@@ -6,7 +6,7 @@ use crate::types::{Amount, Millis, NetworkId, OrderId, Price, Side, TakeId};
 
 use super::{
     Applied, Fill, Identity, Inventory, Ka, Ledger, Ord, OrdStatus, Payload, Place, PlaceTif,
-    Proof, Rej, Req, Statement, TradeError, TradeRecord,
+    Proof, Rej, Req, Statement, TradeError, TradeRecord, prefix_of,
 };
 
 pub(super) fn network() -> NetworkId {
@@ -274,7 +274,6 @@ pub(super) fn check_retained(ledger: &Ledger) {
     assert_eq!(retained, anew);
     assert_eq!(ledger.retained().len(), anew.len());
     for item in &anew {
-        let prefix = *item.id().first_chunk().unwrap();
-        assert_eq!(ledger.find_retained(&prefix), Some(item));
+        assert_eq!(ledger.find_retained(&prefix_of(&item.id())), Some(item));
     }
 }

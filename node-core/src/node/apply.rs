@@ -4,10 +4,10 @@ use super::core::Node;
 use super::gossip::Reach;
 use super::io::{ConnId, Event};
 use super::market::UNSIGNED;
+use super::news::is_old;
 use super::own::{OwnOrder, Stage};
 use super::reads::show_trade;
-use super::recent::prefix_of;
-use crate::ledger::limits::LIVE;
+use crate::ledger::prefix_of;
 use crate::ledger::{
     Applied, OrdStatus, OrdWhy, OrderStatus, PlaceTif, Retained, Statement, TradeRecord,
 };
@@ -65,8 +65,7 @@ impl Node {
     /// more. Nobody can trade with such orders. They come by comparing, as fast as this node asks
     /// for them, and not as fast as somebody likes to repeat what he once heard.
     fn is_old_news(&self, statement: &Statement, from: Option<ConnId>, now: Now) -> bool {
-        let ts = statement.ts();
-        now.wall.since(ts) > LIVE
+        is_old(statement.ts(), now)
             && from.is_some()
             && !self.market.ledger().is_live(&statement.owner(), now.wall)
     }

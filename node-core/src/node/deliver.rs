@@ -2,6 +2,7 @@
 
 use super::core::Node;
 use super::io::{Class, ConnId};
+use super::peers::Toll;
 use super::router::{FLOOD_HOPS, MAX_HOPS};
 use crate::protocol::{Forward, ForwardBody, Message};
 use crate::types::{NodeId, Now};
@@ -32,7 +33,7 @@ impl Node {
             Some(via) => self.send(via, Class::Control, &Message::Forward(forward), now),
             // Whoever could make every neighbour send to all of theirs at will would need no other
             // weapon.
-            None if !self.peers.may_flood(from, now) => {
+            None if !self.peers.may(from, Toll::Flood, now) => {
                 self.counters.count("forward_rate");
                 self.peers.in_vain(from, 1, now);
             }

@@ -22,9 +22,10 @@ use bytes::Bytes;
 
 use super::io::{Class, ConnId, Output};
 use super::peers::PeerManager;
-use super::recent::{Recent, prefix_of};
+use super::recent::Recent;
 use crate::collections::BTreeMap;
 use crate::ledger::Retained;
+use crate::ledger::prefix_of;
 use crate::protocol::{
     Dialect, MAX_BATCH_BYTES, MAX_PREFIXES, Message, Prefix, encode, encode_proofs,
     encode_statements, encode_trades,
@@ -93,26 +94,29 @@ impl News {
         let Retained::Statement(statement) = &self.what else {
             return None;
         };
-        peers.get_node(statement.owner()).map(|peer| peer.conn)
+        conn_of(statement.owner(), peers)
     }
 
     /// Whether it came from a peer that signed some of it, and so knew it first.
     fn is_first_hand(&self, peers: &PeerManager) -> bool {
-        let is_here = |owner| {
-            let here = peers.get_node(owner).map(|peer| peer.conn);
-            here.is_some() && here == self.from
+        let signers = match &self.what {
+            Retained::Statement(statement) => [Some(statement.owner()), None],
+            Retained::Trade(trade) => [trade.fill(), trade.req()].map(|by| Some(by.owner())),
+            Retained::Proof(_) => [None, None],
         };
-        match &self.what {
-            Retained::Statement(statement) => is_here(statement.owner()),
-            Retained::Trade(trade) => is_here(trade.fill().owner()) || is_here(trade.req().owner()),
-            Retained::Proof(_) => false,
-        }
+        let mut conns = signers.into_iter().flatten().map(|signer| conn_of(signer, peers));
+        conns.any(|conn| self.is_straight(conn))
     }
 
     /// Whether it came from its owner, the peer at `owner`.
     fn is_straight(&self, owner: Option<ConnId>) -> bool {
         self.from.is_some() && self.from == owner
     }
+}
+
+/// The connection to a node, if it is a neighbour.
+fn conn_of(node: NodeId, peers: &PeerManager) -> Option<ConnId> {
+    peers.get_node(node).map(|peer| peer.conn)
 }
 
 /// What is known of one neighbour.

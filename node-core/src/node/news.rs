@@ -4,16 +4,21 @@
 use super::core::Node;
 use super::gossip::Reach;
 use super::io::{Class, ConnId, Event};
-use super::recent::prefix_of;
 use super::sync::Cost;
 use super::wanted::Found;
 use crate::ledger::limits::LIVE;
+use crate::ledger::prefix_of;
 use crate::ledger::{Applied, Proof, Retained, Statement};
 use crate::protocol::{Message, Prefix};
-use crate::types::{NodeId, Now};
+use crate::types::{Millis, NodeId, Now};
 
 /// How many things are sent for one wish; a node that keeps to the rules asks for no more.
 const SENT_AT_ONCE: usize = 1_024;
+
+/// Whether what was signed then is no sign of life of its owner any more.
+pub(super) fn is_old(ts: Millis, now: Now) -> bool {
+    now.wall.since(ts) > LIVE
+}
 
 impl Node {
     /// Tells the peers what this node has signed.
@@ -36,11 +41,10 @@ impl Node {
         if let Some(conn) = from {
             self.peers.brought_news(conn);
         }
-        let old = now.wall.since(what.ts()) > LIVE;
         let reach = match found {
             Some(Found::Compared) => Reach::Announced,
             // Nobody waits for it, and whoever dug it up may have much more of it.
-            _ if old => Reach::Announced,
+            _ if is_old(what.ts(), now) => Reach::Announced,
             Some(Found::Announced) | None => Reach::Passed,
         };
         self.gossip.tell(what, from, reach);

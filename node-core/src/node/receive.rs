@@ -2,8 +2,8 @@
 
 use super::core::Node;
 use super::io::{Class, ConnId, Incoming, Output, Route};
-use super::peers::PeerSession;
 use super::peers::policy::Merit;
+use super::peers::{PeerSession, Toll};
 use crate::protocol::{Dialect, ErrorCode, Message, PLAIN_PEERS};
 use crate::types::{Now, PeerId};
 
@@ -103,7 +103,7 @@ impl Node {
                 }
             }
             Message::PeerExchangeRequest => {
-                if self.peers.may_ask_for_peers(conn, now) {
+                if self.peers.may(conn, Toll::AskForPeers, now) {
                     self.tell_peers(conn, now);
                 }
             }

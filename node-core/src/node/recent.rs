@@ -14,13 +14,6 @@ const LIMIT: usize = 16_384;
 /// the connections themselves, so that a peer that comes and goes must not make them more and more.
 const KNOWS: usize = 64;
 
-/// The first bytes of a name.
-pub(super) fn prefix_of(id: &[u8; 32]) -> Prefix {
-    let mut prefix = Prefix::default();
-    prefix.copy_from_slice(&id[..size_of::<Prefix>()]);
-    prefix
-}
-
 #[derive(Debug)]
 struct Entry {
     what: Retained,

@@ -12,6 +12,7 @@
 
 use super::core::Node;
 use super::io::ConnId;
+use super::peers::Toll;
 use crate::collections::BTreeMap;
 use crate::ledger::limits::OWNERS;
 use crate::types::{Millis, NodeId, Now};
@@ -84,7 +85,7 @@ impl Node {
         let young = first.is_none_or(|first| now.mono.since(first.at) < YOUNG);
         let many = self.market.ledger().open_of(&owner) >= FEW;
         let flood = young && many && !asked;
-        if flood && !self.peers.may_bring_young(conn, now) {
+        if flood && !self.peers.may(conn, Toll::BringYoung, now) {
             self.counters.count("young_owners_too_fast");
             return true;
         }
@@ -102,8 +103,7 @@ impl Node {
         let counted = self.brought.counted.as_ref();
         if counted.is_none_or(|(at, _)| now.mono.since(*at) >= COUNTED) {
             let shares = self.shares(now).into_iter();
-            let sum = |owners: Vec<Leaver>| owners.iter().map(|owner| owner.open).sum();
-            let shares = shares.map(|(by, owners)| (by, sum(owners))).collect();
+            let shares = shares.map(|(by, owners)| (by, open(&owners))).collect();
             self.brought.counted = Some((now.mono, shares));
         }
         let shares = self.brought.counted.as_ref().map(|(_, shares)| shares);
@@ -119,7 +119,6 @@ impl Node {
         }
         let mut shares = self.shares(now);
         while self.others_open() > self.most_stored() {
-            let open = |owners: &Vec<Leaver>| owners.iter().map(|owner| owner.open).sum::<usize>();
             let fullest = shares.values_mut().max_by_key(|owners| open(owners));
             let leaves = fullest.and_then(|owners| {
                 let (place, _) = owners.iter().enumerate().max_by_key(|(_, owner)| **owner)?;
@@ -168,4 +167,9 @@ impl Node {
         }
         shares
     }
+}
+
+/// How many open orders these owners have.
+fn open(owners: &[Leaver]) -> usize {
+    owners.iter().map(|owner| owner.open).sum()
 }

@@ -11,8 +11,7 @@ use super::lenient::List;
 use crate::ledger::limits::MAX_INTEGER;
 use crate::types::{Millis, NodeId, OrderId, Pair, Price, Side, StatementHash};
 
-/// The first bytes of a statement's hash or a trade's id, by which news is announced.
-pub type Prefix = [u8; 8];
+pub use crate::ledger::Prefix;
 
 /// Prefixes in one `x_have` or `x_want`; more of them make the message invalid.
 pub const MAX_PREFIXES: usize = 4096;

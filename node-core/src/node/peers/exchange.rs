@@ -12,6 +12,7 @@ use super::manager::PeerManager;
 use super::policy::{EXCHANGE_EVERY, EXCHANGE_LIMIT};
 use super::session::PeerSession;
 use super::table::Teller;
+use super::tolls::Toll;
 use crate::node::io::ConnId;
 use crate::node::view::PeerSource;
 use crate::protocol::PeerEntry;
@@ -130,7 +131,8 @@ impl PeerManager {
             remote: peer.remote.clone(),
         };
         let most = entries.iter().take(EXCHANGE_LIMIT);
-        let looked_at = most.take_while(|_| peer.tolls.may_name(now.mono)).count();
+        let mut may_name = || peer.tolls.admits(Toll::NameAddress, now.mono);
+        let looked_at = most.take_while(|_| may_name()).count();
         let mut refused = entries.len() - looked_at;
         for entry in entries.iter().take(looked_at) {
             if entry.node_id.as_ref() == Some(&own_id) {

@@ -8,7 +8,7 @@ use super::policy::{
 };
 use super::session::PeerSession;
 use super::table::{KnownPeers, Teller};
-use super::tolls::Verdict;
+use super::tolls::{Toll, Verdict};
 use crate::collections::{BTreeMap, BTreeSet};
 use crate::node::config::{NodeConfig, Ways};
 use crate::node::io::ConnId;
@@ -320,28 +320,16 @@ impl PeerManager {
         }
     }
 
-    /// Whether one more message of this peer may go to every neighbour.
-    pub(crate) fn may_flood(&mut self, conn: ConnId, now: Now) -> bool {
+    /// Whether a peer may do this once more.
+    pub(crate) fn may(&mut self, conn: ConnId, toll: Toll, now: Now) -> bool {
         let session = self.sessions.get_mut(&conn);
-        session.is_some_and(|session| session.tolls.may_flood(now.mono))
-    }
-
-    /// Whether a peer may ask for peers once more.
-    pub(crate) fn may_ask_for_peers(&mut self, conn: ConnId, now: Now) -> bool {
-        let session = self.sessions.get_mut(&conn);
-        session.is_some_and(|session| session.tolls.may_ask_for_peers(now.mono))
+        session.is_some_and(|session| session.tolls.admits(toll, now.mono))
     }
 
     /// Whether a peer is to be blamed for what it does too often; then not again for a while.
     pub(crate) fn may_blame(&mut self, conn: ConnId, now: Now) -> bool {
         let session = self.sessions.get_mut(&conn);
         session.is_some_and(|session| session.tolls.may_blame(now.mono))
-    }
-
-    /// Whether one more order of an owner that was unknown a moment ago is taken of this peer.
-    pub(crate) fn may_bring_young(&mut self, conn: ConnId, now: Now) -> bool {
-        let session = self.sessions.get_mut(&conn);
-        session.is_some_and(|session| session.tolls.may_bring_young(now.mono))
     }
 
     /// The peers that used more than their share in this batch: until when (monotonic) nothing is

@@ -23,3 +23,4 @@ pub(crate) use exchange::{Scope, may_pass, scope};
 pub use known::PersistedPeer;
 pub(crate) use manager::{Admission, PeerManager};
 pub(crate) use session::PeerSession;
+pub(crate) use tolls::Toll;

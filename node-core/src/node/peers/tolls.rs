@@ -23,6 +23,19 @@ pub(super) struct Tolls {
     blamed: Option<Millis>,
 }
 
+/// What a peer may do so often and no more. Beyond that it is as if it had not done it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Toll {
+    /// Sends a message that goes to every neighbour.
+    Flood,
+    /// Names an address.
+    NameAddress,
+    /// Asks for peers.
+    AskForPeers,
+    /// Brings an order of an owner that was unknown a moment ago.
+    BringYoung,
+}
+
 /// Forwarded messages for which no way is known go to every neighbour: so many of one peer in a
 /// second, and so many at once. Whoever has a way for them is asked without a limit of its own.
 const FLOODS: Rate = Rate {
@@ -117,24 +130,15 @@ impl Tolls {
         self.chatter.draw(count, now);
     }
 
-    /// Whether one more message of this peer may go to every neighbour.
-    pub(super) fn may_flood(&mut self, now: Millis) -> bool {
-        self.floods.admit(1, now)
-    }
-
-    /// Whether one more address that this peer names is looked at.
-    pub(super) fn may_name(&mut self, now: Millis) -> bool {
-        self.named.admit(1, now)
-    }
-
-    /// Whether one more order of an owner that was unknown a moment ago is taken of this peer.
-    pub(super) fn may_bring_young(&mut self, now: Millis) -> bool {
-        self.young.admit(1, now)
-    }
-
-    /// Whether it may ask for peers once more.
-    pub(super) fn may_ask_for_peers(&mut self, now: Millis) -> bool {
-        self.asked.admit(1, now)
+    /// Whether it may do this once more.
+    pub(super) fn admits(&mut self, toll: Toll, now: Millis) -> bool {
+        let bucket = match toll {
+            Toll::Flood => &mut self.floods,
+            Toll::NameAddress => &mut self.named,
+            Toll::AskForPeers => &mut self.asked,
+            Toll::BringYoung => &mut self.young,
+        };
+        bucket.admit(1, now)
     }
 
     /// Whether it is to be blamed for what it does too often; then not again for a while.
@@ -235,10 +239,14 @@ mod tests {
     #[test]
     fn few_messages_go_to_everybody() {
         let mut tolls = tolls();
-        let floods = (0..1_000).filter(|_| tolls.may_flood(Millis(0))).count();
+        let floods = (0..1_000)
+            .filter(|_| tolls.admits(Toll::Flood, Millis(0)))
+            .count();
         assert_eq!(floods as u64, FLOODS.at_once);
-        assert!(tolls.may_flood(Millis(1_000)));
-        let names = (0..1_000).filter(|_| tolls.may_name(Millis(0))).count();
+        assert!(tolls.admits(Toll::Flood, Millis(1_000)));
+        let names = (0..1_000)
+            .filter(|_| tolls.admits(Toll::NameAddress, Millis(0)))
+            .count();
         assert_eq!(names as u64, NAMED.at_once);
     }
 }

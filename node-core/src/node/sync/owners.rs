@@ -31,13 +31,20 @@ const ASKED: Rate = Rate {
     at_once: 64,
 };
 
-/// The owners of whom something is missing; one entry an owner that the ledger knows.
+/// The owners of whom something is missing, and how much this node may ask about them.
 #[derive(Debug)]
-pub(in crate::node) struct Checks(BTreeMap<NodeId, Check>, Bucket);
+pub(in crate::node) struct Checks {
+    /// One entry an owner that the ledger knows.
+    owners: BTreeMap<NodeId, Check>,
+    questions: Bucket,
+}
 
 impl Default for Checks {
     fn default() -> Self {
-        Self(BTreeMap::new(), Bucket::full(ASKED, Millis::ZERO))
+        Self {
+            owners: BTreeMap::new(),
+            questions: Bucket::full(ASKED, Millis::ZERO),
+        }
     }
 }
 
@@ -45,12 +52,12 @@ impl Node {
     /// A keep-alive came: is everything here that it lists?
     pub(in crate::node) fn check_owner(&mut self, owner: NodeId, now: Now) {
         if self.market.ledger().listed_by_head(&owner).is_some() {
-            self.sync.checks.0.remove(&owner);
+            self.sync.checks.owners.remove(&owner);
             return;
         }
         let due = now.mono + FIRST;
         let check = Check { due, asked: 0 };
-        let check = self.sync.checks.0.entry(owner).or_insert(check);
+        let check = self.sync.checks.owners.entry(owner).or_insert(check);
         check.due = check.due.max(due);
         let due = check.due;
         self.hurry(due);
@@ -58,7 +65,7 @@ impl Node {
 
     /// Whether something of an owner is missing, so that this node may have asked about it.
     pub(in crate::node) fn asks_about(&self, owner: &NodeId) -> bool {
-        self.sync.checks.0.contains_key(owner)
+        self.sync.checks.owners.contains_key(owner)
     }
 
     /// Asks about the owners of whom something is still missing.
@@ -68,17 +75,17 @@ impl Node {
         if busy {
             return;
         }
-        let due = self.sync.checks.0.iter();
+        let due = self.sync.checks.owners.iter();
         let due = due.filter(|(_, check)| check.due <= now.mono);
         let due: Vec<NodeId> = due.map(|(owner, _)| *owner).take(AT_ONCE).collect();
         for owner in due {
             let ledger = self.market.ledger();
             let known = ledger.head(&owner).is_some() && !ledger.is_revoked(&owner);
             if !known || !ledger.lacks_listed(&owner) {
-                self.sync.checks.0.remove(&owner);
+                self.sync.checks.owners.remove(&owner);
                 continue;
             }
-            if !self.sync.checks.1.admit(1, now.mono) {
+            if !self.sync.checks.questions.admit(1, now.mono) {
                 // They stay due.
                 return;
             }
@@ -87,7 +94,7 @@ impl Node {
     }
 
     fn ask_about(&mut self, owner: NodeId, now: Now) {
-        let Some(check) = self.sync.checks.0.get_mut(&owner) else {
+        let Some(check) = self.sync.checks.owners.get_mut(&owner) else {
             return;
         };
         let pause = AGAIN.0.saturating_mul(1 << check.asked.min(20));
@@ -162,7 +169,7 @@ impl Node {
     /// The end of the answer to what was asked about an owner.
     pub(in crate::node) fn on_state(&mut self, conn: ConnId, state: OwnerState, now: Now) {
         let owner = state.owner;
-        if !self.sync.checks.0.contains_key(&owner) {
+        if !self.sync.checks.owners.contains_key(&owner) {
             self.counters.count("state_unasked");
             return;
         }
@@ -175,7 +182,7 @@ impl Node {
             .apply_inventory(owner, ka, list, |id| own.contains(id), now);
         match applied {
             Ok(()) if !self.market.ledger().lacks_listed(&owner) => {
-                self.sync.checks.0.remove(&owner);
+                self.sync.checks.owners.remove(&owner);
             }
             Ok(()) | Err(InventoryError::OtherHead) => {}
             Err(_) => {

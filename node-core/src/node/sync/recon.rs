@@ -8,10 +8,10 @@ use negentropy::{Id, Negentropy};
 
 use super::items::Items;
 use super::state::Cost;
+use crate::ledger::prefix_of;
 use crate::node::core::Node;
 use crate::node::io::ConnId;
 use crate::node::peers::policy::Merit;
-use crate::node::recent::prefix_of;
 use crate::node::wanted::Found;
 use crate::protocol::{MAX_PREFIXES, MAX_RECON_BYTES, Message, Prefix, Recon};
 use crate::types::{Millis, Now};

@@ -74,9 +74,9 @@ impl Node {
     /// Bulk messages for a peer were dropped: it misses something. What it asks for would be dropped
     /// as well for a while, and making it costs more than anything else that a peer can ask for.
     pub(in crate::node) fn sync_dropped(&mut self, conn: ConnId, now: Now) {
-        self.sync.choked.insert(conn, now.mono + AFTER_DROPS);
         if self.peers.get(conn).is_some_and(|peer| peer.speaks_x1()) {
             let due = now.mono + AFTER_DROPS;
+            self.sync.choked.insert(conn, due);
             self.sync.due.entry(conn).or_insert(due);
         }
     }
@@ -130,12 +130,8 @@ impl Node {
             self.counters.count("store_failing");
             return false;
         }
-        if self
-            .sync
-            .choked
-            .get(&conn)
-            .is_some_and(|until| *until > now.mono)
-        {
+        let choked = self.sync.choked.get(&conn);
+        if choked.is_some_and(|until| *until > now.mono) {
             self.counters.count("sync_choked");
             return false;
         }

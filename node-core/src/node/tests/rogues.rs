@@ -1,8 +1,8 @@
 //! Peers that answer falsely or ask too much: it costs them their score, and changes nothing.
 
 use super::net::{Net, sell, signed, statements};
+use crate::ledger::prefix_of;
 use crate::ledger::{Inventory, Ka, Payload};
-use crate::node::recent::prefix_of;
 use crate::node::{ConnId, Direction, Incoming};
 use crate::protocol::{BookPart, BookRequest, GetOwner, Message, OwnerState, Prefix, Recon};
 use crate::types::{OrderId, Side};

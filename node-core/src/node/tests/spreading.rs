@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::net::{Net, sell, statements};
-use crate::node::recent::prefix_of;
+use crate::ledger::prefix_of;
 use crate::node::{ConnId, Direction, Incoming};
 use crate::protocol::{Message, Prefix};
 use crate::types::Side;
