@@ -13,6 +13,7 @@ mod finding;
 mod history;
 mod lanes;
 mod outbox;
+mod reading;
 mod rpc;
 mod saver;
 mod shared;
@@ -25,7 +26,7 @@ pub use archive::Archive;
 #[cfg(feature = "fuzzing")]
 pub(crate) use config::fuzzing;
 pub use config::{Config, ConfigBuilder, ConfigError, LogFormat, LogLevel, well_known_nodes};
-pub use connection::{CLOSE_TIME, DIAL_TIME, READ_BATCH, READ_BATCH_BYTES, STALL_TIME};
+pub use connection::{CLOSE_TIME, DIAL_TIME, STALL_TIME};
 pub use driver::BATCH;
 pub use error::{BanError, StartError};
 pub use events::{EVENTS, EventStream};
@@ -37,4 +38,5 @@ pub use lanes::INPUTS;
 pub use outbox::{
     BULK_BYTES, BULK_BYTES_EACH, BULK_BYTES_IN_ALL, BULK_MESSAGES, CONTROL_BYTES, CONTROL_MESSAGES,
 };
+pub use reading::{READ_BATCH, READ_BATCH_BYTES};
 pub use start::OpenStore;

@@ -94,6 +94,7 @@ struct Inner {
     owner: NodeId,
     hash: StatementHash,
     signature: Signature,
+    text_len: usize,
     freed: Vec<Statement>,
 }
 
@@ -110,6 +111,7 @@ impl Statement {
             owner: raw.k,
             hash,
             signature: raw.s,
+            text_len: raw.p.len(),
             freed,
         }))
     }
@@ -148,11 +150,17 @@ impl Statement {
     #[must_use]
     pub fn wire(&self) -> String {
         let raw = self.raw();
-        // Keys, signature and quotes take about 300 bytes more than the text.
-        let mut wire = String::with_capacity(raw.p.len() + 300);
+        let mut wire = String::with_capacity(self.wire_len());
         // Cannot fail: writing to a string never does.
         let _ = raw.write(&mut wire);
         wire
+    }
+
+    /// How long that is, about.
+    #[must_use]
+    pub fn wire_len(&self) -> usize {
+        // Keys, signature and quotes take less than this beside the text.
+        self.0.text_len + 300
     }
 
     /// The statement as it goes into other structures.

@@ -104,7 +104,10 @@ impl News {
             Retained::Trade(trade) => [trade.fill(), trade.req()].map(|by| Some(by.owner())),
             Retained::Proof(_) => [None, None],
         };
-        let mut conns = signers.into_iter().flatten().map(|signer| conn_of(signer, peers));
+        let mut conns = signers
+            .into_iter()
+            .flatten()
+            .map(|signer| conn_of(signer, peers));
         conns.any(|conn| self.is_straight(conn))
     }
 

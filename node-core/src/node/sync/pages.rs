@@ -223,7 +223,7 @@ impl Page {
     fn add<'a>(&mut self, statements: impl IntoIterator<Item = &'a Statement>) {
         self.orders += 1;
         for statement in statements {
-            self.bytes += statement.wire().len();
+            self.bytes += statement.wire_len();
             self.items.push(Retained::Statement(statement.clone()));
         }
     }
