@@ -19,10 +19,6 @@ use crate::storage::Store;
 pub const BATCH: usize = 256;
 /// What comes from peers that send much is applied for so long at once.
 const HEAVY_TIME: Duration = Duration::from_millis(10);
-/// While there is anything else, it rests for so many times as long as it took.
-const HEAVY_REST: u32 = 2;
-/// So long after anything else came there is likely to be more.
-const BUSY: Duration = Duration::from_millis(100);
 
 /// The node is locked for so long at a time, and one input, while a batch is applied.
 const LOCK_TIME: Duration = Duration::from_micros(500);
@@ -39,8 +35,6 @@ pub(super) struct Driver {
     outputs: Vec<Output>,
     /// Nothing of what comes from peers that send much is taken before then.
     heavy_rests_until: Option<Instant>,
-    /// When anything else was taken last.
-    light_came: Option<Instant>,
     /// Absent for a client that keeps nothing.
     committer: Option<Committer>,
 }
@@ -53,7 +47,6 @@ impl Driver {
             own: Vec::new(),
             outputs: Vec::new(),
             heavy_rests_until: None,
-            light_came: None,
             committer: store.map(Committer::new),
         }
     }
@@ -119,7 +112,8 @@ impl Driver {
         self.own.drain(..).for_each(&mut handle);
         let (mut light, mut heavy) = (count > 0, false);
         let rests = self.heavy_rests_until.is_some_and(|until| until > begun);
-        let busy = self.light_came.is_some_and(|at| begun - at < BUSY);
+        let turns = &self.shared.doors.heavy_turns;
+        let busy = turns.is_busy(begun);
         while count < BATCH {
             // While others are there, one after the other: what is light goes out in between.
             let most = if busy {
@@ -138,11 +132,11 @@ impl Driver {
             count += 1;
         }
         if light {
-            self.light_came = Some(begun);
+            turns.others_came(begun);
         }
         if heavy {
             let now = Instant::now();
-            self.heavy_rests_until = busy.then(|| now + HEAVY_REST * (now - begun));
+            self.heavy_rests_until = turns.rest(now - begun, now).map(|rest| now + rest);
         }
         if node.next_wakeup().is_some_and(|due| due <= now.mono) {
             node.tick(now);

@@ -10,6 +10,7 @@ use std::vec::IntoIter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until};
 
+use super::turns::Turns;
 use crate::node::Input;
 
 /// Batches from connections, and other news, that may wait for the node. Each connection fills
@@ -40,9 +41,8 @@ pub(super) struct Doors {
     pub(super) heavy: mpsc::Sender<Envelope>,
     /// What those who send much may have under way together.
     pub(super) heavy_shares: Arc<Semaphore>,
-    /// How many of them are verified at the same moment: half of the processors are for everybody
-    /// else.
-    pub(super) heavy_turns: Arc<Semaphore>,
+    /// How much of what they send is verified meanwhile.
+    pub(super) heavy_turns: Turns,
 }
 
 /// Where the node takes them from.
@@ -79,7 +79,7 @@ pub(super) fn lanes() -> (Doors, Lanes) {
         light,
         heavy,
         heavy_shares: Arc::new(Semaphore::new(processors.max(2))),
-        heavy_turns: Arc::new(Semaphore::new((processors / 2).max(1))),
+        heavy_turns: Turns::of(processors),
     };
     let lanes = Lanes {
         light: lane(light_end),

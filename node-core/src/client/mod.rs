@@ -20,6 +20,7 @@ mod shared;
 mod start;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod usage;
 
 pub use archive::Archive;

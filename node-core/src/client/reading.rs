@@ -13,6 +13,7 @@ use tracing::debug;
 use super::lanes::Envelope;
 use super::outbox::{Closing, Outbox};
 use super::shared::Shared;
+use super::turns::Turn;
 use super::usage::{LIGHT_BATCH, Usage, cost};
 use crate::node::{ConnId, Incoming, Input, verify_messages};
 use crate::protocol::{FrameTooLarge, Message, SessionError, SessionReader};
@@ -143,7 +144,7 @@ impl<'a> Reading<'a> {
             let mut turn = None;
             let mut heavy = self.usage.is_heavy();
             if heavy {
-                turn = self.take_turn(&mut shares).await;
+                turn = Some(self.take_turn(&mut shares).await);
             }
             if let Some(first) = first {
                 self.collect(first, source, &mut batch);
@@ -152,7 +153,7 @@ impl<'a> Reading<'a> {
             // Also of a peer that was quiet until now.
             if !heavy && batch.cost > LIGHT_BATCH {
                 heavy = true;
-                turn = self.take_turn(&mut shares).await;
+                turn = Some(self.take_turn(&mut shares).await);
             }
             let inputs = self.verify(&mut batch).await;
             drop(turn);
@@ -181,15 +182,12 @@ impl<'a> Reading<'a> {
 
     /// Waits for what a heavy batch takes: the rest of what this peer may have under way, so that
     /// nothing overtakes anything at a change of lanes, a share of the lane, and its turn.
-    async fn take_turn(
-        &self,
-        shares: &mut Vec<OwnedSemaphorePermit>,
-    ) -> Option<OwnedSemaphorePermit> {
+    async fn take_turn(&self, shares: &mut Vec<OwnedSemaphorePermit>) -> Turn<'a> {
         let doors = &self.shared.doors;
         shares.extend(self.under_way.shares(BATCHES_WAITING - 1).await);
         let share = Arc::clone(&doors.heavy_shares).acquire_owned().await;
         shares.extend(share.ok());
-        Arc::clone(&doors.heavy_turns).acquire_owned().await.ok()
+        doors.heavy_turns.take().await
     }
 
     /// Takes a frame, and those behind it that are there already.

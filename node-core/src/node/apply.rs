@@ -7,6 +7,7 @@ use super::market::UNSIGNED;
 use super::news::is_old;
 use super::own::{OwnOrder, Stage};
 use super::reads::show_trade;
+use super::wanted::Found;
 use crate::ledger::prefix_of;
 use crate::ledger::{
     Applied, OrdStatus, OrdWhy, OrderStatus, PlaceTif, Retained, Statement, TradeRecord,
@@ -23,12 +24,13 @@ impl Node {
             return;
         }
         let found = self.wanted.arrived(&prefix_of(&statement.hash().0));
-        let asked = found.is_some() || self.is_reading(from);
-        if !asked && self.is_old_news(&statement, from, now) {
+        let reading = self.is_reading(from);
+        if found.is_none() && !reading && self.is_old_news(&statement, from, now) {
             self.counters.count("old_news");
             return self.vain(from, now);
         }
-        if statement.as_place().is_some() && self.is_turned_away(owner, from, asked, now) {
+        let sought = reading || found == Some(Found::Compared);
+        if statement.as_place().is_some() && self.is_turned_away(&statement, from, sought, now) {
             return self.vain(from, now);
         }
         let own = &self.own;

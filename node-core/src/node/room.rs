@@ -6,21 +6,23 @@
 //! peer by which most came: from its owners who are silent, then those with most orders, then the
 //! youngest. What peers brought that are gone by now counts as one, since new keys cost nothing.
 //!
-//! Orders of owners that nobody knew a moment ago, beyond the first few of each, come only so fast by
-//! one peer, so that a flood of them is not passed on through everybody. What is left out of an honest
-//! owner's comes when its next keep-alive shows that something is missing.
+//! Orders of owners that nobody knew a moment ago come only so fast by one peer, and by all that dialed
+//! this node, so that a flood of them is not passed on through everybody; the first few of each have a
+//! larger allowance of their own. What is left out of an honest owner's comes when its next keep-alive
+//! shows that something is missing.
 
 use super::core::Node;
 use super::io::ConnId;
 use super::peers::Toll;
 use crate::collections::BTreeMap;
+use crate::ledger::Statement;
 use crate::ledger::limits::OWNERS;
 use crate::types::{Millis, NodeId, Now};
 
 /// For so long after its first order an owner is young.
 const YOUNG: Millis = Millis::from_secs(30);
 
-/// Who has no more open orders than this may always place one more.
+/// Beyond so many open orders of an owner further ones are not its first.
 const FEW: usize = 5;
 
 /// How old the shares may be by which peers are compared.
@@ -66,26 +68,32 @@ impl Node {
         owners.entry(owner).or_insert(First { by, at: now.mono });
     }
 
-    /// Whether one more order of an owner finds no room. `asked` is what this node asked for.
+    /// Whether an order finds no room. `sought` is what this node compared or read a book for.
     pub(super) fn is_turned_away(
         &mut self,
-        owner: NodeId,
+        place: &Statement,
         from: Option<ConnId>,
-        asked: bool,
+        sought: bool,
         now: Now,
     ) -> bool {
         let peer = from.and_then(|conn| self.peers.get(conn));
         let Some((conn, by)) = peer.and_then(|peer| Some((peer.conn, peer.id.node()?))) else {
             return false;
         };
-        if owner == by || owner == self.node_id() {
+        let owner = place.owner();
+        let known = place
+            .order_id()
+            .and_then(|id| self.market.ledger().order(&id));
+        if owner == by || owner == self.node_id() || known.is_some() {
             return false;
         }
-        let first = self.brought.owners.get(&owner);
+        let first = self.brought.owners.get(&owner).copied();
         let young = first.is_none_or(|first| now.mono.since(first.at) < YOUNG);
-        let many = self.market.ledger().open_of(&owner) >= FEW;
-        let flood = young && many && !asked;
-        if flood && !self.peers.may(conn, Toll::BringYoung, now) {
+        let toll = match self.market.ledger().open_of(&owner) {
+            0..FEW => Toll::BringFirst,
+            _ => Toll::BringYoung,
+        };
+        if young && !sought && !self.peers.may(conn, toll, now) {
             self.counters.count("young_owners_too_fast");
             return true;
         }

@@ -8,7 +8,7 @@ use super::policy::{
 };
 use super::session::PeerSession;
 use super::table::{KnownPeers, Teller};
-use super::tolls::{Toll, Verdict};
+use super::tolls::{SharedTolls, Toll, Verdict};
 use crate::collections::{BTreeMap, BTreeSet};
 use crate::node::config::{NodeConfig, Ways};
 use crate::node::io::ConnId;
@@ -62,6 +62,7 @@ pub(crate) struct PeerManager {
     pub(super) exchange_due: Millis,
     pub(super) feeler_due: Millis,
     pub(super) hearsay_dials: Bucket,
+    inbound_tolls: SharedTolls,
     /// Traffic of sessions that are gone.
     pub(super) past_traffic: TrafficStats,
     pub(super) changed: bool,
@@ -83,6 +84,7 @@ impl PeerManager {
             exchange_due: Millis::ZERO,
             feeler_due: now.mono + FEELER_EVERY,
             hearsay_dials: Bucket::full(HEARSAY_DIALS, now.mono),
+            inbound_tolls: SharedTolls::new(now.mono),
             past_traffic: TrafficStats::default(),
             changed: false,
         }
@@ -322,8 +324,12 @@ impl PeerManager {
 
     /// Whether a peer may do this once more.
     pub(crate) fn may(&mut self, conn: ConnId, toll: Toll, now: Now) -> bool {
-        let session = self.sessions.get_mut(&conn);
-        session.is_some_and(|session| session.tolls.admits(toll, now.mono))
+        let Some(session) = self.sessions.get_mut(&conn) else {
+            return false;
+        };
+        let inbound = session.direction == Direction::Inbound;
+        session.tolls.admits(toll, now.mono)
+            && (!inbound || self.inbound_tolls.admits(toll, now.mono))
     }
 
     /// Whether a peer is to be blamed for what it does too often; then not again for a while.

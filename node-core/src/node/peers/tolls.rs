@@ -16,6 +16,7 @@ pub(super) struct Tolls {
     floods: Bucket,
     named: Bucket,
     asked: Bucket,
+    first: Bucket,
     young: Bucket,
     /// When it may be read from again, as it was told last.
     told: Millis,
@@ -32,7 +33,9 @@ pub(crate) enum Toll {
     NameAddress,
     /// Asks for peers.
     AskForPeers,
-    /// Brings an order of an owner that was unknown a moment ago.
+    /// Brings one of the first orders of an owner that was unknown a moment ago.
+    BringFirst,
+    /// Brings a further order of such an owner.
     BringYoung,
 }
 
@@ -52,13 +55,18 @@ const ASKED: Rate = Rate {
     per_second: 1,
     at_once: 10,
 };
-/// Orders of owners that were unknown a moment ago and have several, unless they come from the owner
-/// itself: so many by a peer that dialed this node, as anybody can.
-const YOUNG: Rate = Rate {
-    per_second: 200,
-    at_once: 400,
+/// The first orders of owners that were unknown a moment ago, unless the owner itself brings them: so
+/// many by a peer that dialed this node, as anybody can. One more is everybody's work.
+const FIRST: Rate = Rate {
+    per_second: 100,
+    at_once: 200,
 };
-/// The same by a peer that this node chose to dial: what several others brought to it may come.
+/// Further orders of such owners.
+const YOUNG: Rate = Rate {
+    per_second: 20,
+    at_once: 100,
+};
+/// Either by a peer that this node chose to dial: what several others brought to it may come.
 const YOUNG_BY_CHOSEN: Rate = Rate {
     per_second: 2_000,
     at_once: 10_000,
@@ -83,9 +91,9 @@ pub(crate) struct Verdict {
 
 impl Tolls {
     pub(super) fn new(limits: &Limits, direction: Direction, now: Millis) -> Self {
-        let young = match direction {
-            Direction::Inbound => YOUNG,
-            Direction::Outbound => YOUNG_BY_CHOSEN,
+        let (first, young) = match direction {
+            Direction::Inbound => (FIRST, YOUNG),
+            Direction::Outbound => (YOUNG_BY_CHOSEN, YOUNG_BY_CHOSEN),
         };
         let bucket = |per_second: u64, seconds: u64| {
             let at_once = per_second.saturating_mul(seconds);
@@ -106,6 +114,7 @@ impl Tolls {
             floods: Bucket::full(FLOODS, now),
             named: Bucket::full(NAMED, now),
             asked: Bucket::full(ASKED, now),
+            first: Bucket::full(first, now),
             young: Bucket::full(young, now),
             told: Millis::ZERO,
             blamed: None,
@@ -136,6 +145,7 @@ impl Tolls {
             Toll::Flood => &mut self.floods,
             Toll::NameAddress => &mut self.named,
             Toll::AskForPeers => &mut self.asked,
+            Toll::BringFirst => &mut self.first,
             Toll::BringYoung => &mut self.young,
         };
         bucket.admit(1, now)
@@ -169,6 +179,40 @@ impl Tolls {
         self.told = until;
         let blame = chatter.is_some() && self.may_blame(now);
         Some(Verdict { until, blame })
+    }
+}
+
+/// What all that dialed this node may do together: whoever is sent away comes back under another key.
+#[derive(Debug)]
+pub(super) struct SharedTolls {
+    first: Bucket,
+    young: Bucket,
+}
+
+impl SharedTolls {
+    const FIRST: Rate = Rate {
+        per_second: 300,
+        at_once: 600,
+    };
+    const YOUNG: Rate = Rate {
+        per_second: 100,
+        at_once: 400,
+    };
+
+    pub(super) fn new(now: Millis) -> Self {
+        Self {
+            first: Bucket::full(Self::FIRST, now),
+            young: Bucket::full(Self::YOUNG, now),
+        }
+    }
+
+    /// Whether one of them may do this once more.
+    pub(super) fn admits(&mut self, toll: Toll, now: Millis) -> bool {
+        match toll {
+            Toll::BringFirst => self.first.admit(1, now),
+            Toll::BringYoung => self.young.admit(1, now),
+            Toll::Flood | Toll::NameAddress | Toll::AskForPeers => true,
+        }
     }
 }
 

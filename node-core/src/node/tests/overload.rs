@@ -154,6 +154,8 @@ fn stored_orders_are_bounded_and_who_brings_most_displaces_its_own() {
             .collect();
         net.says(0, rogue, statements(&orders));
         assert!(net.nodes[0].ledger().open_len() <= 51);
+        // Not faster than orders of unknown owners are taken.
+        net.pass(40);
     }
     assert!(net.nodes[0].ledger().open_len() > 40);
     let ledger = net.nodes[0].ledger();
@@ -191,12 +193,37 @@ fn orders_of_unknown_owners_come_so_fast_and_no_faster_unless_they_are_asked_for
         net.says(0, rogue, statements(&orders));
     }
     // Five of each, and some beyond that.
-    assert_eq!(net.nodes[0].ledger().open_len(), 460);
-    assert_eq!(net.counter(0, "young_owners_too_fast"), 1_940);
+    assert_eq!(net.nodes[0].ledger().open_len(), 160);
+    assert_eq!(net.counter(0, "young_owners_too_fast"), 2_240);
     // Its own orders are nobody's to hold back.
     let own = net.signed_order(61, 1, Side::Buy, "1");
     net.says(0, rogue, statements(&[own]));
-    assert_eq!(net.nodes[0].ledger().open_len(), 461);
+    assert_eq!(net.nodes[0].ledger().open_len(), 161);
+}
+
+#[test]
+fn under_many_keys_nobody_brings_more_unknown_owners_than_all_may_together() {
+    let mut net = Net::new(1);
+    for key in 0..10 {
+        let rogue = net.stranger(0, 30 + key, Direction::Inbound);
+        for owner in 0..20 {
+            let owner = 50 + 20 * key + owner;
+            let orders: Vec<_> = (1..=12)
+                .map(|n| net.signed_order(owner, n, Side::Buy, "1"))
+                .collect();
+            net.says(0, rogue, statements(&orders));
+        }
+    }
+    // Of 1,000 first ones and 1,400 others.
+    let open = net.nodes[0].ledger().open_len();
+    assert_eq!(open, 600 + 400);
+    // Whoever this node chose to dial brings more.
+    let chosen = net.stranger(0, 29, Direction::Outbound);
+    let orders: Vec<_> = (1..=200)
+        .map(|n| net.signed_order(251, n, Side::Buy, "1"))
+        .collect();
+    net.says(0, chosen, statements(&orders));
+    assert_eq!(net.nodes[0].ledger().open_len(), open + 200);
 }
 
 #[test]
