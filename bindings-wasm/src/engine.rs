@@ -189,8 +189,10 @@ impl Engine {
 
     /// When [`step`](Self::step) is due, whatever happens.
     pub(crate) fn due(&self) -> Option<Millis> {
+        let waiting = !self.inputs.is_empty() && self.held.is_none();
         let shaking = self.sockets.values().filter_map(Socket::deadline);
-        shaking.chain(self.node.next_wakeup()).min()
+        let at_once = waiting.then_some(Millis::ZERO);
+        shaking.chain(self.node.next_wakeup()).chain(at_once).min()
     }
 
     /// Lets the node decide about everything that happened. Gives what must be written before
@@ -308,6 +310,10 @@ impl Engine {
                 // Taken out before. A page can't hold a WebSocket back: what is too much ends it in
                 // `socket.rs`. And only its own peers reach a page, so a ban needn't outlast it.
                 Output::Persist(_) | Output::Pause { .. } | Output::SaveBans => {}
+                // A page has one thread.
+                Output::Compute(computation) => {
+                    self.inputs.push(Input::Computed(computation.run()));
+                }
                 Output::SavePeers => {
                     let peers = self.node.persisted_peers(now);
                     self.actions.push(Action::SavePeers(peers));

@@ -194,6 +194,9 @@ impl Strange {
                         self.gone.push(conn);
                         self.handle(Input::Disconnected { conn, reason });
                     }
+                    Output::Compute(computation) => {
+                        self.handle(Input::Computed(computation.run()));
+                    }
                     Output::Pause { until, .. } => {
                         assert!(until <= self.now.mono + Millis::from_secs(60));
                     }

@@ -12,7 +12,7 @@ use super::direct_connection::DirectConnectionService;
 use super::lanes::{Lanes, Weight};
 use super::outbox::Pushed;
 use super::shared::Shared;
-use crate::node::{Class, ConnId, Input, Output};
+use crate::node::{Class, Computation, ConnId, Input, Output};
 use crate::storage::Store;
 
 /// Inputs that are applied together, about; their outputs go out together.
@@ -197,12 +197,25 @@ impl Driver {
                         outbox.pause_reading(self.shared.clock.instant(until));
                     }
                 }
+                Output::Compute(computation) => self.compute(computation),
                 Output::SavePeers => self.shared.save_peers.notify_one(),
                 Output::SaveBans => self.shared.save_bans.notify_one(),
                 Output::Event(event) => self.shared.events.send(event),
                 Output::Settled { order, result } => self.shared.settle(order, result),
             }
         }
+    }
+
+    /// Works something out in one of the turns of those who send much, as it is they who can make
+    /// others work by few words.
+    fn compute(&self, computation: Computation) {
+        let shared = Arc::clone(&self.shared);
+        self.shared.spawn(async move {
+            let turn = shared.doors.heavy_turns.take().await;
+            let computed = computation.run();
+            drop(turn);
+            shared.tell(Input::Computed(computed)).await;
+        });
     }
 
     fn send(&mut self, conn: ConnId, class: Class, message: bytes::Bytes) {

@@ -180,6 +180,7 @@ impl Node {
                 self.sync_dropped(conn, now);
             }
             Input::Disconnected { conn, reason } => self.on_disconnected(conn, reason, now),
+            Input::Computed(computed) => self.on_computed(computed, now),
             Input::Committed => self.on_committed(),
             Input::StoreFailed { reason } => self.on_store_failed(reason),
             Input::StoreWorks => self.on_store_works(now),

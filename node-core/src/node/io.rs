@@ -6,6 +6,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::durable::Write;
+use super::sync::{Computation, Computed};
 use super::view::{Direction, Order, OrderResult, PeerSource, Trade};
 use crate::ledger::{Proof, ProofKind, Statement, TradeRecord};
 use crate::protocol::{ErrorCode, Message, PeerInfo};
@@ -97,6 +98,8 @@ pub enum Input {
         /// Why, as the stable label that is counted.
         reason: &'static str,
     },
+    /// What [`Output::Compute`] asked for is worked out.
+    Computed(Computed),
     /// Everything is written that the last batch of outputs had to persist. To be handed in after
     /// each batch with such outputs, before the next is taken.
     Committed,
@@ -214,6 +217,9 @@ pub enum Output {
     /// Write this down. All writes of one batch of outputs are committed together, and before
     /// any other output of the batch is carried out, wherever in the batch they are.
     Persist(Write),
+    /// Work this out with [`Computation::run`], beside the node or at once, and hand the result in as
+    /// [`Input::Computed`]. For each connection there are two at a time at most.
+    Compute(Computation),
     /// The known peers changed: write them down when convenient.
     SavePeers,
     /// The bans changed: write them down.

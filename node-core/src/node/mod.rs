@@ -63,6 +63,7 @@ pub use order_text::OrderText;
 pub use peers::{Ban, BanTarget, PersistedPeer};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use peers::{Scope, may_pass, scope};
+pub use sync::{Computation, Computed};
 pub use view::{
     BookSize, BookSnapshot, DirectConnectionStats, Direction, DiscoveryStats, DiscoveryStrategies,
     Distribution, Level, Order, OrderResult, OrderStatus, P2pStats, PeerCapabilities, PeerSource,

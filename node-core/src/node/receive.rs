@@ -139,8 +139,8 @@ impl Node {
                 self.counters.count("told_lazy");
                 self.gossip.was_told_lazy(conn);
             }
-            Message::Recon(recon) => self.on_recon(conn, &recon, now),
-            Message::ReconAnswer(recon) => self.on_recon_answer(conn, &recon, now),
+            Message::Recon(recon) => self.on_recon(conn, recon, now),
+            Message::ReconAnswer(recon) => self.on_recon_answer(conn, recon, now),
             Message::Book(request) => self.on_book(conn, &request, now),
             Message::Page(page) => self.on_page(conn, page, now),
             Message::Get(get) => self.on_get(conn, &get, now),

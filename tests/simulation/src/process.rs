@@ -1,6 +1,6 @@
 //! What a driver does for its node: inputs in, one commit for each batch, then the outputs.
 
-use meshbook::node::{Event, Input, Node, Output};
+use meshbook::node::{Computed, Event, Input, Node, Output};
 use meshbook::types::{OrderId, TradeId};
 
 use crate::faults::Trouble;
@@ -12,6 +12,9 @@ use crate::world::{Happening, World};
 
 /// A batch that could not be written is tried again after so long.
 const RETRY_AFTER: u64 = 1_000;
+
+/// What a node has worked out beside it comes so much later at most.
+const COMPUTING: u64 = 20;
 
 impl World {
     /// One batch of a host: everything that is at hand, then what is due.
@@ -201,6 +204,12 @@ impl World {
             .add(self.now + wait, Happening::Committed { host, boot });
     }
 
+    pub(crate) fn computed(&mut self, host: usize, boot: u32, computed: Computed) {
+        if self.hosts[host].boot == boot {
+            self.input(host, Input::Computed(computed));
+        }
+    }
+
     pub(crate) fn committed(&mut self, host: usize, boot: u32) {
         let it = &mut self.hosts[host];
         if it.boot != boot {
@@ -275,6 +284,17 @@ impl World {
                     if let Some(node) = &it.node {
                         it.peers = node.persisted_peers(now);
                     }
+                }
+                Output::Compute(computation) => {
+                    let it = &mut self.hosts[host];
+                    let (boot, wait) = (it.boot, it.random.below(COMPUTING + 1));
+                    let computed = Box::new(computation.run());
+                    let happening = Happening::Computed {
+                        host,
+                        boot,
+                        computed,
+                    };
+                    self.queue.add(self.now + wait, happening);
                 }
                 // Nobody sends so much here that it had to be held back, or is banned.
                 Output::Pause { .. }

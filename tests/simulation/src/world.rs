@@ -3,7 +3,7 @@
 use std::fmt;
 
 use meshbook::ledger::Verifier;
-use meshbook::node::{Input, NewOrder};
+use meshbook::node::{Computed, Input, NewOrder};
 use meshbook::types::{NetworkId, PeerAddress};
 
 use crate::counts::Counts;
@@ -30,6 +30,12 @@ pub(crate) enum Happening {
     Run { host: usize },
     /// A host's disk has written a batch.
     Committed { host: usize, boot: u32 },
+    /// A host has worked out what its node wanted.
+    Computed {
+        host: usize,
+        boot: u32,
+        computed: Box<Computed>,
+    },
     /// A host tries again what it could not write.
     Retry { host: usize, boot: u32 },
     /// A host's process starts.
@@ -178,6 +184,11 @@ impl World {
         match what {
             Happening::Run { host } => self.run_host(host),
             Happening::Committed { host, boot } => self.committed(host, boot),
+            Happening::Computed {
+                host,
+                boot,
+                computed,
+            } => self.computed(host, boot, *computed),
             Happening::Retry { host, boot } => self.retry(host, boot),
             Happening::Start { host } => self.start(host),
             Happening::Arrival { end, cargo } => self.arrival(end, cargo),

@@ -5,10 +5,12 @@
 //! of its peers now and then. Who comes with next to nothing reads the book page by page first. And
 //! an owner's keep-alive tells by its root when something of that owner is missing.
 
+mod computation;
 mod items;
 mod owners;
 mod pages;
 mod recon;
 mod state;
 
+pub use computation::{Computation, Computed};
 pub(super) use state::{Cost, Sync};

@@ -6,11 +6,12 @@
 
 use negentropy::{Id, Negentropy};
 
+use super::computation::{self, Computation, Computed, Ours};
 use super::items::Items;
 use super::state::Cost;
 use crate::ledger::prefix_of;
 use crate::node::core::Node;
-use crate::node::io::ConnId;
+use crate::node::io::{ConnId, Output};
 use crate::node::peers::policy::Merit;
 use crate::node::wanted::Found;
 use crate::protocol::{MAX_PREFIXES, MAX_RECON_BYTES, Message, Prefix, Recon};
@@ -31,9 +32,10 @@ const MANY: u64 = 2_000;
 #[derive(Debug)]
 pub(in crate::node) struct Comparison {
     sid: u64,
-    negentropy: Negentropy<'static, Items>,
+    /// What the next answer is taken up by; absent while that is under way, and at the end.
+    ours: Option<Ours>,
     rounds: u32,
-    /// When the last message went.
+    /// When there was last any progress.
     asked: Millis,
     /// All questions are answered; what was missing may be on its way.
     answered: bool,
@@ -65,7 +67,7 @@ impl Node {
         let sid = self.rng.next() >> 11;
         let comparison = Comparison {
             sid,
-            negentropy,
+            ours: Some(negentropy),
             rounds: 0,
             asked: now.mono,
             answered: false,
@@ -78,35 +80,38 @@ impl Node {
     }
 
     /// A question of a comparison that the peer began.
-    pub(in crate::node) fn on_recon(&mut self, conn: ConnId, recon: &Recon, now: Now) {
+    pub(in crate::node) fn on_recon(&mut self, conn: ConnId, recon: Recon, now: Now) {
         if !self.admits(conn, Cost::Comparison, now) {
             return;
         }
+        let Recon { sid, count, data } = recon;
         let retained = self.market.ledger().retained();
-        let (sid, count) = (recon.sid, retained.len() as u64);
+        let ours = retained.len() as u64;
         let may_read = !self.sync.was_read.contains(&conn);
-        let answer = if may_read && has_next_to_nothing(count, recon.count) {
+        if may_read && has_next_to_nothing(ours, count) {
             self.read_book_of(conn, now);
             // This node compares when it has read all.
-            Ok(Vec::new())
+            self.answer_recon(conn, sid, Vec::new(), now);
+        } else if self.sync.answering.insert(conn) {
+            let answer = Computation::answer(conn, sid, Items::of(retained), data);
+            self.outputs.push(Output::Compute(answer));
         } else {
-            let negentropy = Negentropy::owned(Items::of(retained), MAX_RECON_BYTES as u64);
-            negentropy.and_then(|mut negentropy| negentropy.reconcile(&recon.data))
-        };
-        match answer {
-            Ok(data) => {
-                let answer = Recon { sid, count, data };
-                self.send_bulk(conn, &Message::ReconAnswer(answer), now);
-            }
-            Err(_) => self.blame(conn, Merit::FalseSync, now),
+            // Nobody has two questions at a time.
+            self.counters.count("recon_impatient");
         }
     }
 
+    fn answer_recon(&mut self, conn: ConnId, sid: u64, data: Vec<u8>, now: Now) {
+        let count = self.market.ledger().retained().len() as u64;
+        let answer = Recon { sid, count, data };
+        self.send_bulk(conn, &Message::ReconAnswer(answer), now);
+    }
+
     /// The answer to a question of this node's.
-    pub(in crate::node) fn on_recon_answer(&mut self, conn: ConnId, recon: &Recon, now: Now) {
+    pub(in crate::node) fn on_recon_answer(&mut self, conn: ConnId, recon: Recon, now: Now) {
         let ours = self.market.ledger().retained().len() as u64;
         let comparison = self.sync.comparisons.get_mut(&conn);
-        let asked = comparison.filter(|it| it.sid == recon.sid && !it.answered);
+        let asked = comparison.filter(|it| it.sid == recon.sid && it.ours.is_some());
         let Some(comparison) = asked else {
             self.counters.count("recon_unasked");
             return;
@@ -119,35 +124,62 @@ impl Node {
             }
             return;
         }
-        let (mut have, mut need) = (Vec::new(), Vec::new());
-        let next = comparison
-            .negentropy
-            .reconcile_with_ids(&recon.data, &mut have, &mut need);
-        comparison.rounds += 1;
-        comparison.asked = now.mono;
-        comparison.answered = matches!(next, Ok(None));
-        let (sid, rounds) = (comparison.sid, comparison.rounds);
         if has_next_to_nothing(ours, recon.count) && !self.sync.was_read.contains(&conn) {
             self.sync.comparisons.remove(&conn);
             self.read_book_of(conn, now);
             return;
         }
-        match next {
-            Ok(None) => {}
-            Ok(Some(data)) if rounds < ROUNDS => {
-                let count = ours;
-                self.send_bulk(conn, &Message::Recon(Recon { sid, count, data }), now);
+        comparison.asked = now.mono;
+        if let Some(ours) = comparison.ours.take() {
+            let next = Computation::take_up(conn, recon.sid, ours, recon.data);
+            self.outputs.push(Output::Compute(next));
+        }
+    }
+
+    /// What was worked out beside this node.
+    pub(in crate::node) fn on_computed(&mut self, computed: Computed, now: Now) {
+        let Computed { conn, sid, result } = computed;
+        match result {
+            computation::Result::Answer(answer) => {
+                if !self.sync.answering.remove(&conn) {
+                    return;
+                }
+                match answer {
+                    Ok(data) => self.answer_recon(conn, sid, data, now),
+                    Err(_) => self.blame(conn, Merit::FalseSync, now),
+                }
             }
-            Ok(Some(_)) | Err(_) => {
-                self.sync.comparisons.remove(&conn);
-                self.blame(conn, Merit::FalseSync, now);
-                return;
+            computation::Result::TakenUp {
+                ours,
+                next,
+                have,
+                need,
+            } => {
+                let comparison = self.sync.comparisons.get_mut(&conn);
+                let Some(comparison) = comparison.filter(|it| it.sid == sid) else {
+                    return;
+                };
+                comparison.rounds += 1;
+                comparison.asked = now.mono;
+                match next {
+                    Ok(None) => comparison.answered = true,
+                    Ok(Some(data)) if comparison.rounds < ROUNDS => {
+                        comparison.ours = Some(ours);
+                        let count = self.market.ledger().retained().len() as u64;
+                        self.send_bulk(conn, &Message::Recon(Recon { sid, count, data }), now);
+                    }
+                    Ok(Some(_)) | Err(_) => {
+                        self.sync.comparisons.remove(&conn);
+                        self.blame(conn, Merit::FalseSync, now);
+                        return;
+                    }
+                }
+                self.counters.add("recon_have", have.len() as u64);
+                self.counters.add("recon_need", need.len() as u64);
+                self.want_all(conn, &need);
+                self.announce_all(conn, &have, now);
             }
         }
-        self.counters.add("recon_have", have.len() as u64);
-        self.counters.add("recon_need", need.len() as u64);
-        self.want_all(conn, &need);
-        self.announce_all(conn, &have, now);
     }
 
     /// Asks for what this node lacks, but for what came by gossip meanwhile.

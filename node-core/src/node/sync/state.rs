@@ -32,6 +32,8 @@ pub(in crate::node) enum Cost {
 #[derive(Debug, Default)]
 pub(in crate::node) struct Sync {
     pub(super) comparisons: BTreeMap<ConnId, Comparison>,
+    /// Peers to whose question the answer is being worked out.
+    pub(super) answering: BTreeSet<ConnId>,
     /// Peers to be compared with, and from when on.
     pub(super) due: BTreeMap<ConnId, Millis>,
     /// When a comparison with each peer was begun last.
@@ -62,6 +64,7 @@ impl Node {
     pub(in crate::node) fn sync_lost(&mut self, conn: ConnId, now: Now) {
         let sync = &mut self.sync;
         sync.comparisons.remove(&conn);
+        sync.answering.remove(&conn);
         sync.due.remove(&conn);
         sync.tried.remove(&conn);
         sync.was_read.remove(&conn);

@@ -453,6 +453,7 @@ impl Net {
         if committed {
             self.nodes[node].handle(Input::Committed, self.now);
         }
+        let mut computed = Vec::new();
         for output in outputs {
             match output {
                 Output::Send { conn, message, .. } => {
@@ -488,10 +489,14 @@ impl Net {
                     self.ways.push(way);
                 }
                 Output::SavePeers | Output::SaveBans | Output::Persist(_) => {}
+                Output::Compute(computation) => computed.push(computation.run()),
                 Output::Pause { conn, until } => {
                     self.paused.insert((node, conn), until);
                 }
             }
+        }
+        for computed in computed {
+            self.input(node, Input::Computed(computed));
         }
     }
 

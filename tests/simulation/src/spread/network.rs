@@ -342,6 +342,11 @@ impl Spreading {
                     let from = party;
                     self.queue.add(at, Happening::Dialed { from, address });
                 }
+                Output::Compute(computation) => {
+                    let computed = Input::Computed(computation.run());
+                    self.parties[party].inbox.push(computed);
+                    self.poke(party, self.now);
+                }
                 _ => {}
             }
         }
