@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use clap::Args;
 
-use crate::process::{cargo, npm_ci, program, root, succeeds};
+use crate::process::{cargo, npm_ci, pass_on, program, root, succeeds};
 use crate::test::{apt_get, binary};
 use crate::wasm;
 
@@ -76,6 +76,35 @@ pub(crate) fn passes(skipped: &mut Vec<String>) -> bool {
     };
     // Each is tried, whatever became of the one before.
     wasm::passes(chromium, &node) & page & small & core
+}
+
+/// Measures the page in a browser: how soon it is there, and what it bears. Its node is built as a
+/// release is.
+pub(crate) fn figures() -> ExitCode {
+    let Some(chromium) = chromium() else {
+        eprintln!("the page can't be measured: no Chromium (package chromium)");
+        return ExitCode::FAILURE;
+    };
+    if let Err(why) = build() {
+        eprintln!("{why}");
+        return ExitCode::FAILURE;
+    }
+    let built = succeeds(cargo().args(["build", "--release", "--bins"]).args(NODE));
+    let Some(node) = binary().filter(|_| built) else {
+        return ExitCode::FAILURE;
+    };
+    let mut release = node.clone();
+    release.pop();
+    release.set_file_name("release");
+    release.extend(node.file_name());
+    let mut figures = program("node");
+    figures
+        .current_dir(folder())
+        .args(["--test", "test/speed.test.mjs"])
+        .env("MESHBOOK_FIGURES", "1")
+        .env("CHROMIUM", chromium)
+        .env("MESHBOOK_BIN", release);
+    pass_on(&mut figures)
 }
 
 /// Chromium, installed if it isn't there.

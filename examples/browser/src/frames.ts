@@ -8,9 +8,12 @@ interface Painter {
   last: number;
 }
 
+/** After so many milliseconds of a frame the rest is drawn in the next one: style, layout and paint follow. */
+const BUDGET = 3;
+
 /**
- * Draws what has changed once a frame, however often it changed. Without a change, and in a tab that nobody
- * sees, nothing runs.
+ * Draws what has changed once a frame, however often it changed, and what doesn't fit a frame in the next.
+ * Without a change, and in a tab that nobody sees, nothing runs.
  */
 export class Frames {
   readonly #painters = new Map<Part, Painter[]>();
@@ -33,8 +36,11 @@ export class Frames {
 
   #paint(now: number): void {
     this.#frame = undefined;
+    const start = performance.now();
+    // In the order in which they were marked, so what had to wait is first.
     for (const painter of this.#dirty) {
       if (now - painter.last < painter.every) continue;
+      if (performance.now() - start > BUDGET) break;
       this.#dirty.delete(painter);
       painter.last = now;
       painter.paint();

@@ -12,8 +12,8 @@ const pump = fileURLToPath(new URL('support/pump.mjs', import.meta.url));
 const UPDATES = 2000;
 const SECONDS = 8;
 const TRIES = 5;
-// Figures need a machine that has nothing else to do.
-const skip = process.env.MESHBOOK_FIGURES ? false : 'a figure: MESHBOOK_FIGURES=1 takes it';
+// Figures need a machine that has nothing else to do, and a node that is built as a release is.
+const skip = process.env.MESHBOOK_FIGURES ? false : 'a figure: cargo xtask bench page takes it';
 let browser;
 let node;
 
@@ -43,8 +43,8 @@ test(`the book stays live at ${UPDATES} updates a second, at 60 frames a second 
       `tasks over 50 ms: ${long('dur')} by the clock, ${long('tdur')} of computing; the page's thread computes ` +
       `${Math.round(busy * 100)} % of the time${shared ? '; the machine is busy with other things' : ''}`);
     const smooth = frames >= 59 && drawn >= 30 && long('dur') === 0;
+    if (rate >= UPDATES && smooth) break;
     const light = (busy * UPDATES) / Math.min(rate, UPDATES) < 0.6 && long('tdur') === 0 && drawn >= 10;
-    if (rate >= UPDATES && light && smooth) break;
     if (quiet === 0 && tries === TRIES && light && rate >= UPDATES / 2) break;
     assert.ok(tries < TRIES, `not once in ${TRIES} tries`);
   }

@@ -10,6 +10,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use crate::page;
+
 /// What to measure.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
@@ -19,6 +21,8 @@ pub(crate) enum Bench {
     Gossip(gossip::GossipArgs),
     /// The package for Node.js: orders a second, confirmed trades, event loop, memory.
     Node(node::NodeArgs),
+    /// The page in a browser: its first screen, and 2,000 updates a second.
+    Page,
     /// An order's way through two and three processes: see `cargo xtask bench path --help`.
     Path(path::PathArgs),
     /// How a node gets a large book, and what it missed: see `cargo xtask bench sync --help`.
@@ -31,6 +35,7 @@ impl Bench {
             Self::Engine(args) => args.run(),
             Self::Gossip(args) => args.run(),
             Self::Node(args) => args.run(),
+            Self::Page => page::figures(),
             Self::Path(args) => args.run(),
             Self::Sync(args) => args.run(),
         }

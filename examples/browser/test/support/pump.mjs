@@ -4,7 +4,7 @@ import { Agent, request } from 'node:http';
 const [address, token, rate, seconds] = process.argv.slice(2);
 const [host, port] = address.split(':');
 /** Each keeps so many orders open; a node may have 200. */
-const [HANDS, OPEN] = [16, 8];
+const [HANDS, OPEN] = [24, 7];
 const agent = new Agent({ keepAlive: true, maxSockets: HANDS });
 const start = Date.now();
 const end = start + Number(seconds) * 1000;
