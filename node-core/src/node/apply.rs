@@ -99,7 +99,7 @@ impl Node {
     /// Something was taken in about an order of this node's own key. One that was left behind by
     /// an earlier process is closed everywhere, since nobody can fill it any more; so is one that
     /// this process cancelled without telling, as its store did not know that it had been published.
-    fn look_after_returned(&mut self, id: OrderId, now: Now) {
+    pub(super) fn look_after_returned(&mut self, id: OrderId, now: Now) {
         let Some(state) = self.market.ledger().order(&id) else {
             return;
         };

@@ -141,6 +141,7 @@ impl Node {
         if let Some(listen) = listen {
             self.peers.never_dial(&PeerAddress::from(listen), now);
         }
+        self.close_left_behind(now);
         self.tick(now);
     }
 

@@ -163,6 +163,15 @@ impl Node {
         }
     }
 
+    /// Closes the orders of this node's own key that its store knows by a trade alone, as after it was
+    /// lost and came back in part from other nodes: nobody can fill them any more.
+    pub(super) fn close_left_behind(&mut self, now: Now) {
+        let me = self.node_id();
+        for (id, _) in self.market.ledger().inventory(&me, now.wall).entries {
+            self.look_after_returned(id, now);
+        }
+    }
+
     /// Whether an own order must leave everything as it is: nothing can be written down, the clock
     /// is wrong, or it is an earlier run's and not yet known to be up to date.
     pub(super) fn must_not_commit(&self, id: &OrderId, now: Now) -> bool {

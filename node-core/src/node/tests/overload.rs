@@ -7,7 +7,7 @@ use super::net::{Net, sell, signed, statements};
 use crate::ledger::Payload;
 use crate::node::io::Input;
 use crate::node::{BanTarget, ConnId, Direction, Incoming, NodeConfig, PeerStatus};
-use crate::protocol::{Forward, ForwardBody, Message, PeerEntry, TakeAnswer};
+use crate::protocol::{Forward, ForwardBody, Message, PeerEntry, Recon, TakeAnswer};
 use crate::types::{Millis, NodeId, Side};
 
 fn small(change: impl Fn(&mut NodeConfig)) -> Net {
@@ -224,6 +224,36 @@ fn under_many_keys_nobody_brings_more_unknown_owners_than_all_may_together() {
         .collect();
     net.says(0, chosen, statements(&orders));
     assert_eq!(net.nodes[0].ledger().open_len(), open + 200);
+}
+
+#[test]
+fn one_answer_is_worked_out_for_a_peer_at_a_time() {
+    let mut net = Net::new(1);
+    let peer = net.stranger(0, 61, Direction::Inbound);
+    net.take_heard(peer);
+    let question = |sid| {
+        // That nothing is to be compared.
+        let (count, data) = (0, vec![0x61]);
+        Input::Received {
+            conn: peer,
+            bytes: 100,
+            message: Incoming::Plain(Message::Recon(Recon { sid, count, data })),
+        }
+    };
+    for sid in 1..=3 {
+        net.nodes[0].handle(question(sid), net.now);
+    }
+    net.flush(0);
+    net.input(0, question(4));
+    let heard = net.take_heard(peer).into_iter();
+    let answered: Vec<u64> = heard
+        .filter_map(|message| match message {
+            Message::ReconAnswer(answer) => Some(answer.sid),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(answered, [1, 4]);
+    assert_eq!(net.counter(0, "recon_impatient"), 2);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Nodes that write down what must survive: crashes, restarts, disks that fail or are old.
 
 use super::net::{Net, buy, limit, sell};
-use crate::node::{CancelError, NewOrder, OrderError, OrderStatus, TimeInForce};
+use crate::node::{CancelError, NewOrder, OrderError, OrderStatus, Table, TimeInForce};
 use crate::types::Side;
 
 /// Long enough for the boot barrier and every pause that a refusal leads to.
@@ -245,6 +245,27 @@ fn an_order_that_the_backup_knew_before_it_was_published_is_closed_everywhere() 
     assert_eq!(net.filled(0, ask), "1");
     for node in 0..3 {
         assert_eq!(net.book(node), (Vec::new(), Vec::new()), "of node {node}");
+    }
+    net.assert_agreement();
+}
+
+#[test]
+fn an_order_that_the_store_knows_by_a_trade_alone_is_closed() {
+    let mut net = Net::durable(2);
+    let ask = net.submit(0, sell("3", "100"));
+    net.submit(1, buy("1", "100"));
+    assert_eq!(net.book(1).1.len(), 1, "its rest is open");
+    let mut lost = net.disk(0).unwrap();
+    lost.retain(|(table, _), _| *table != Table::Orders);
+    net.set_disk(0, Some(lost));
+    net.crash(0);
+    net.connect(0, 1);
+    net.pass(AFTER_BOOT);
+    assert_eq!(net.counter(0, "left_behind_closed"), 1);
+    for node in 0..2 {
+        assert_eq!(net.book(node), (Vec::new(), Vec::new()), "of node {node}");
+        let state = net.nodes[node].ledger().order(&ask).unwrap();
+        assert_eq!(state.filled().to_string(), "1");
     }
     net.assert_agreement();
 }
