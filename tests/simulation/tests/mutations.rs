@@ -6,14 +6,18 @@ use meshbook_simulation::{Mutation, Scenario, Trace, run};
 /// The runs that may pass before one fails.
 const SEEDS: u64 = 4_000;
 
-/// Looks for the first run that fails, and says which it is.
-fn caught(mutation: Mutation, rules: &[&str]) {
+/// Looks for the first run that breaks one of the rules, and says which it is. Runs that break one of
+/// `besides` are passed over: the fault may do that too.
+fn caught_besides(mutation: Mutation, besides: &[&str], rules: &[&str]) {
     for seed in 0..SEEDS {
         let mut scenario = Scenario::draw(seed, 3..=7);
         mutation.provoke(&mut scenario);
         let Err(violation) = run(&scenario, &Trace::off()) else {
             continue;
         };
+        if besides.iter().any(|rule| violation.rule.starts_with(rule)) {
+            continue;
+        }
         println!(
             "{}: caught by run {}: {violation}",
             mutation.name(),
@@ -24,6 +28,11 @@ fn caught(mutation: Mutation, rules: &[&str]) {
         return;
     }
     panic!("{}: {SEEDS} runs pass", mutation.name());
+}
+
+/// The same where every run that fails has to say why.
+fn caught(mutation: Mutation, rules: &[&str]) {
+    caught_besides(mutation, &[], rules);
 }
 
 #[test]
@@ -56,5 +65,6 @@ fn relaying_what_is_not_signed_is_caught() {
 
 #[test]
 fn adding_pieces_up_is_caught() {
-    caught(Mutation::PiecesAddUp, &["2 "]);
+    // An order's own holds can overlap as well.
+    caught_besides(Mutation::PiecesAddUp, &["1 "], &["2 "]);
 }
