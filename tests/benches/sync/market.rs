@@ -48,7 +48,7 @@ pub(crate) struct Market {
 }
 
 impl Market {
-    /// The owners, and all that they have to say, in parts.
+    /// The owners, and all that each has to say, in their order.
     pub(crate) fn new(options: Options) -> (Self, Vec<Vec<RawStatement>>) {
         let pause = AGE.0 / options.orders as u64;
         let mut market = Self { owners: Vec::new() };
@@ -70,7 +70,8 @@ impl Market {
                 owner.place((1 + order) * STEP, ts, number + order as usize * 7)
             });
             let mut places: Vec<RawStatement> = places.collect();
-            places.push(owner.alive());
+            // Old orders are no news unless their owner is there.
+            places.insert(0, owner.alive());
             market.owners.push(owner);
             said.push(places);
         }

@@ -17,17 +17,17 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// Statements in one message: some 128 KB.
 const BATCH: usize = 256;
 
+/// Owners that are there at the same time; a node has 25 places for them.
+const AT_ONCE: usize = 20;
+
 /// Everything, one after the other, with nothing else running.
 pub(crate) async fn all(options: Options) -> Vec<Figures> {
     let mut figures = Vec::new();
     let source = node("source").start().await;
-    let teller = SecuredPeer::dial(source.address, Persona::new(1)).await;
-    let mut teller = teller.expect("a session").ignoring();
     let (mut market, said) = Market::new(options);
-    for owner in said {
-        tell(&mut teller, &owner).await;
-    }
+    place_all(&source, &said).await;
     shows(&source.control, &market).await;
+    let mut teller = dial(&source, Persona::new(1)).await;
 
     for _ in 0..options.rounds {
         tell(&mut teller, &market.alive()).await;
@@ -58,9 +58,27 @@ pub(crate) async fn all(options: Options) -> Vec<Figures> {
     figures
 }
 
+/// Every owner brings its own orders: whoever brings so many of others is taken for a flood.
+async fn place_all(source: &Node, said: &[Vec<RawStatement>]) {
+    for (group, owners) in said.chunks(AT_ONCE).enumerate() {
+        for (place, owner) in owners.iter().enumerate() {
+            let who = Persona::numbered((group * AT_ONCE + place) as u32);
+            tell(&mut dial(source, who).await, owner).await;
+        }
+        // Each has left, and made room for the next.
+        source.has_peers(0).await;
+    }
+}
+
+async fn dial(source: &Node, who: Persona) -> Teller {
+    let peer = SecuredPeer::dial(source.address, who).await;
+    peer.expect("a session").ignoring()
+}
+
 fn node(name: &str) -> NodeBuilder {
     Node::named(name)
         .set("LOG_LEVEL", "warn")
+        .set("MAX_STORED_ORDERS", "200000")
         .set("DISCOVERY_PEER_EXCHANGE", "false")
         .set("PEER_RECONNECT_INTERVAL", "100")
 }
