@@ -8,7 +8,7 @@ use super::policy::{
 };
 use super::session::PeerSession;
 use super::table::{KnownPeers, Teller};
-use super::tolls::{SharedTolls, Toll, Verdict};
+use super::tolls::{Toll, Verdict, YoungTolls};
 use crate::collections::{BTreeMap, BTreeSet};
 use crate::node::config::{NodeConfig, Ways};
 use crate::node::io::ConnId;
@@ -62,7 +62,7 @@ pub(crate) struct PeerManager {
     pub(super) exchange_due: Millis,
     pub(super) feeler_due: Millis,
     pub(super) hearsay_dials: Bucket,
-    inbound_tolls: SharedTolls,
+    young_by_inbound: YoungTolls,
     /// Traffic of sessions that are gone.
     pub(super) past_traffic: TrafficStats,
     pub(super) changed: bool,
@@ -84,7 +84,7 @@ impl PeerManager {
             exchange_due: Millis::ZERO,
             feeler_due: now.mono + FEELER_EVERY,
             hearsay_dials: Bucket::full(HEARSAY_DIALS, now.mono),
-            inbound_tolls: SharedTolls::new(now.mono),
+            young_by_inbound: YoungTolls::of_all_inbound(now.mono),
             past_traffic: TrafficStats::default(),
             changed: false,
         }
@@ -329,7 +329,7 @@ impl PeerManager {
         };
         let inbound = session.direction == Direction::Inbound;
         session.tolls.admits(toll, now.mono)
-            && (!inbound || self.inbound_tolls.admits(toll, now.mono))
+            && (!inbound || self.young_by_inbound.admits(toll, now.mono))
     }
 
     /// Whether a peer is to be blamed for what it does too often; then not again for a while.

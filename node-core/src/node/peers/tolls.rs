@@ -16,8 +16,7 @@ pub(super) struct Tolls {
     floods: Bucket,
     named: Bucket,
     asked: Bucket,
-    first: Bucket,
-    young: Bucket,
+    young: YoungTolls,
     /// When it may be read from again, as it was told last.
     told: Millis,
     /// When it was last blamed for its chatter.
@@ -66,6 +65,15 @@ const YOUNG: Rate = Rate {
     per_second: 20,
     at_once: 100,
 };
+/// The same two by all together that dialed this node.
+const FIRST_IN_ALL: Rate = Rate {
+    per_second: 300,
+    at_once: 600,
+};
+const YOUNG_IN_ALL: Rate = Rate {
+    per_second: 100,
+    at_once: 400,
+};
 /// Either by a peer that this node chose to dial: what several others brought to it may come.
 const YOUNG_BY_CHOSEN: Rate = Rate {
     per_second: 2_000,
@@ -91,10 +99,6 @@ pub(crate) struct Verdict {
 
 impl Tolls {
     pub(super) fn new(limits: &Limits, direction: Direction, now: Millis) -> Self {
-        let (first, young) = match direction {
-            Direction::Inbound => (FIRST, YOUNG),
-            Direction::Outbound => (YOUNG_BY_CHOSEN, YOUNG_BY_CHOSEN),
-        };
         let bucket = |per_second: u64, seconds: u64| {
             let at_once = per_second.saturating_mul(seconds);
             Bucket::full(
@@ -114,8 +118,7 @@ impl Tolls {
             floods: Bucket::full(FLOODS, now),
             named: Bucket::full(NAMED, now),
             asked: Bucket::full(ASKED, now),
-            first: Bucket::full(first, now),
-            young: Bucket::full(young, now),
+            young: YoungTolls::of_one(direction, now),
             told: Millis::ZERO,
             blamed: None,
         }
@@ -145,8 +148,7 @@ impl Tolls {
             Toll::Flood => &mut self.floods,
             Toll::NameAddress => &mut self.named,
             Toll::AskForPeers => &mut self.asked,
-            Toll::BringFirst => &mut self.first,
-            Toll::BringYoung => &mut self.young,
+            Toll::BringFirst | Toll::BringYoung => return self.young.admits(toll, now),
         };
         bucket.admit(1, now)
     }
@@ -182,35 +184,39 @@ impl Tolls {
     }
 }
 
-/// What all that dialed this node may do together: whoever is sent away comes back under another key.
+/// How fast orders come of owners that were unknown a moment ago.
 #[derive(Debug)]
-pub(super) struct SharedTolls {
+pub(super) struct YoungTolls {
     first: Bucket,
-    young: Bucket,
+    further: Bucket,
 }
 
-impl SharedTolls {
-    const FIRST: Rate = Rate {
-        per_second: 300,
-        at_once: 600,
-    };
-    const YOUNG: Rate = Rate {
-        per_second: 100,
-        at_once: 400,
-    };
-
-    pub(super) fn new(now: Millis) -> Self {
+impl YoungTolls {
+    fn new(first: Rate, further: Rate, now: Millis) -> Self {
         Self {
-            first: Bucket::full(Self::FIRST, now),
-            young: Bucket::full(Self::YOUNG, now),
+            first: Bucket::full(first, now),
+            further: Bucket::full(further, now),
         }
     }
 
-    /// Whether one of them may do this once more.
+    /// By one peer.
+    fn of_one(direction: Direction, now: Millis) -> Self {
+        match direction {
+            Direction::Inbound => Self::new(FIRST, YOUNG, now),
+            Direction::Outbound => Self::new(YOUNG_BY_CHOSEN, YOUNG_BY_CHOSEN, now),
+        }
+    }
+
+    /// By all together that dialed this node: whoever is sent away comes back under another key.
+    pub(super) fn of_all_inbound(now: Millis) -> Self {
+        Self::new(FIRST_IN_ALL, YOUNG_IN_ALL, now)
+    }
+
+    /// Whether one more may come, if this is about such an order.
     pub(super) fn admits(&mut self, toll: Toll, now: Millis) -> bool {
         match toll {
             Toll::BringFirst => self.first.admit(1, now),
-            Toll::BringYoung => self.young.admit(1, now),
+            Toll::BringYoung => self.further.admit(1, now),
             Toll::Flood | Toll::NameAddress | Toll::AskForPeers => true,
         }
     }
