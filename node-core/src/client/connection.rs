@@ -118,7 +118,7 @@ pub(super) async fn run(
         outbox: Arc::clone(&outbox),
         shared: Arc::clone(shared),
     };
-    let reading = Reading::new(conn, shared, reader, &outbox);
+    let reading = Reading::new(conn, direction, shared, reader, &outbox);
     let under_way = reading.under_way();
     let name = peer.id.clone();
     let info = PeerInfo { ..peer };

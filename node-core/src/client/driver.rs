@@ -211,8 +211,8 @@ impl Driver {
     fn compute(&self, computation: Computation) {
         let shared = Arc::clone(&self.shared);
         self.shared.spawn(async move {
-            let turn = shared.doors.heavy_turns.take().await;
-            let computed = computation.run();
+            let turn = shared.doors.heavy_turns.take(None).await;
+            let computed = turn.run(|| computation.run());
             drop(turn);
             shared.tell(Input::Computed(computed)).await;
         });

@@ -15,7 +15,7 @@ use super::outbox::{Closing, Outbox};
 use super::shared::Shared;
 use super::turns::Turn;
 use super::usage::{LIGHT_BATCH, Usage, cost};
-use crate::node::{ConnId, Incoming, Input, verify_messages};
+use crate::node::{ConnId, Direction, Incoming, Input, verify_messages};
 use crate::protocol::{FrameTooLarge, Message, SessionError, SessionReader};
 use crate::transport::{FrameSource, TransportError};
 use crate::types::NodeId;
@@ -42,6 +42,8 @@ pub(super) struct Reading<'a> {
     usage: Usage,
     /// Doubles with each part that holds.
     signatures_at_once: usize,
+    /// It came by itself, and has neither been light yet nor shown that what it says holds.
+    is_newcomer: bool,
     /// Something did not hold, and the node has not judged the peer yet.
     in_doubt: bool,
     /// For what one frame holds.
@@ -92,18 +94,24 @@ impl UnderWay {
 impl<'a> Reading<'a> {
     pub(super) fn new(
         conn: ConnId,
+        direction: Direction,
         shared: &'a Shared,
         reader: SessionReader,
         outbox: &'a Outbox,
     ) -> Self {
+        let (is_newcomer, usage) = match direction {
+            Direction::Inbound => (true, Usage::of_newcomer()),
+            Direction::Outbound => (false, Usage::of_dialed()),
+        };
         Self {
             conn,
             shared,
             reader,
             outbox,
             under_way: UnderWay(Arc::new(Semaphore::new(BATCHES_WAITING as usize))),
-            usage: Usage::new(),
+            usage,
             signatures_at_once: SIGNATURES_AT_FIRST,
+            is_newcomer,
             in_doubt: false,
             fresh: Vec::new(),
         }
@@ -143,11 +151,12 @@ impl<'a> Reading<'a> {
             // Not before there is something to read: it is missing to the others meanwhile.
             let mut turn = None;
             let mut heavy = self.usage.is_heavy();
+            self.is_newcomer &= heavy && self.signatures_at_once < SIGNATURES_AT_ONCE;
             if heavy {
                 turn = Some(self.take_turn(&mut shares).await);
             }
             if let Some(first) = first {
-                self.collect(first, source, &mut batch);
+                run(turn.as_ref(), || self.collect(first, source, &mut batch));
                 self.usage.note(batch.cost);
             }
             // Also of a peer that was quiet until now.
@@ -155,7 +164,7 @@ impl<'a> Reading<'a> {
                 heavy = true;
                 turn = Some(self.take_turn(&mut shares).await);
             }
-            let inputs = self.verify(&mut batch).await;
+            let inputs = self.verify(&mut batch, turn.as_ref()).await;
             drop(turn);
             let end = batch.end.take_if(|_| batch.messages.is_empty());
             if inputs.is_empty() {
@@ -185,9 +194,13 @@ impl<'a> Reading<'a> {
     async fn take_turn(&self, shares: &mut Vec<OwnedSemaphorePermit>) -> Turn<'a> {
         let doors = &self.shared.doors;
         shares.extend(self.under_way.shares(BATCHES_WAITING - 1).await);
+        let newcomer = match self.is_newcomer {
+            true => Some(doors.heavy_turns.newcomer().await),
+            false => None,
+        };
         let share = Arc::clone(&doors.heavy_shares).acquire_owned().await;
         shares.extend(share.ok());
-        doors.heavy_turns.take().await
+        doors.heavy_turns.take(newcomer).await
     }
 
     /// Takes a frame, and those behind it that are there already.
@@ -231,7 +244,7 @@ impl<'a> Reading<'a> {
     /// Verifies the messages of a batch, so many signatures at once that others of this thread don't
     /// wait for long. What follows one that doesn't hold stays in the batch until the node has
     /// judged the peer.
-    async fn verify(&mut self, batch: &mut Batch) -> Vec<Input> {
+    async fn verify(&mut self, batch: &mut Batch, turn: Option<&Turn<'_>>) -> Vec<Input> {
         let (mut inputs, mut part) = (Vec::new(), Part::default());
         while let Some((message, bytes)) = batch.messages.pop_front() {
             let (message, rest) = cut(message, self.signatures_at_once);
@@ -242,14 +255,14 @@ impl<'a> Reading<'a> {
             part.sizes.push(bytes);
             part.messages.push(message);
             if part.signatures >= self.signatures_at_once {
-                self.verify_part(&mut part, &mut inputs);
+                run(turn, || self.verify_part(&mut part, &mut inputs));
                 if self.in_doubt {
                     return inputs;
                 }
                 tokio::task::yield_now().await;
             }
         }
-        self.verify_part(&mut part, &mut inputs);
+        run(turn, || self.verify_part(&mut part, &mut inputs));
         inputs
     }
 
@@ -273,6 +286,14 @@ impl<'a> Reading<'a> {
                     message,
                 }),
         );
+    }
+}
+
+/// Does what is heavy in its turn, and what is light at once.
+fn run<T>(turn: Option<&Turn<'_>>, work: impl FnOnce() -> T) -> T {
+    match turn {
+        Some(turn) => turn.run(work),
+        None => work(),
     }
 }
 

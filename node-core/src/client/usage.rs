@@ -8,6 +8,8 @@ use crate::protocol::Message;
 const SHARE: u32 = 10;
 /// It may use so much ahead of that at once, as when two nodes meet and compare.
 const AT_ONCE: Duration = Duration::from_millis(200);
+/// Who has just come has used so much beyond that, as it were: two seconds' share.
+const ON_COMING: Duration = Duration::from_millis(200);
 
 /// What of one peer is handed on together by the lane for everybody costs no more than this.
 pub(super) const LIGHT_BATCH: Duration = Duration::from_millis(10);
@@ -27,17 +29,19 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// Of a peer that has just come. What it may use ahead has to be earned by a while of little:
-    /// who comes again and again under ever new keys would have it each time.
-    pub(super) fn new() -> Self {
-        Self::new_at(Instant::now())
+    /// Of a peer that this node came to. What it may use ahead has to be earned by a while of little.
+    pub(super) fn of_dialed() -> Self {
+        Self::new_at(AT_ONCE, Instant::now())
     }
 
-    const fn new_at(now: Instant) -> Self {
-        Self {
-            owed: AT_ONCE,
-            at: now,
-        }
+    /// Of a peer that came by itself. Two seconds of little come first: who comes again and again under
+    /// ever new keys would be light each time.
+    pub(super) fn of_newcomer() -> Self {
+        Self::new_at(AT_ONCE + ON_COMING, Instant::now())
+    }
+
+    const fn new_at(owed: Duration, now: Instant) -> Self {
+        Self { owed, at: now }
     }
 
     /// The peer uses so much.
@@ -99,11 +103,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_comes_by_itself_is_heavy_for_two_seconds_at_least() {
+        let start = Instant::now();
+        let heavy_after =
+            |usage: Usage, time| usage.is_heavy_at(start + Duration::from_millis(time));
+        let newcomer = || Usage::new_at(AT_ONCE + ON_COMING, start);
+        assert!(heavy_after(newcomer(), 1_990));
+        assert!(!heavy_after(newcomer(), 2_000));
+        assert!(!heavy_after(Usage::new_at(AT_ONCE, start), 0));
+    }
+
+    #[test]
     fn who_sends_much_is_heavy_until_a_pause() {
         let start = Instant::now();
-        let mut usage = Usage::new_at(start);
+        let mut usage = Usage::new_at(AT_ONCE, start);
         usage.note_at(each(SIGNATURE, 2_000), start);
-        assert!(usage.is_heavy_at(start), "a newcomer");
+        assert!(usage.is_heavy_at(start), "who says much at once");
         for second in 2..100 {
             let now = start + Duration::from_secs(second);
             usage.note_at(each(SIGNATURE, 1_000), now);

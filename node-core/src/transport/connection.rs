@@ -201,9 +201,69 @@ impl From<FrameTooLarge> for TransportError {
     }
 }
 
-/// Reads and forgets until the peer closes. After the last frame was sent, this keeps the system
-/// from resetting the connection over unread input, which would take the last frame with it.
-/// Give it a time limit.
+/// What is read at most, in bytes, of a peer that goes on talking while it is taken leave of: more
+/// than a peer has under way that reads what it is told.
+const DRAINED: usize = 256 * 1024;
+
+/// Reads and forgets until the peer closes, or has said more than anybody needs to who listens.
+/// After the last frame was sent, this keeps the system from resetting the connection over unread
+/// input, which would take the last frame with it. Give it a time limit.
 pub async fn drain(source: &mut dyn FrameSource) {
-    while let Some(Ok(_)) = source.next().await {}
+    let mut left = DRAINED;
+    while let Some(Ok(frame)) = source.next().await {
+        let Some(less) = left.checked_sub(frame.len().max(1)) else {
+            return;
+        };
+        left = less;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use super::*;
+
+    /// Talks on and on, or until it has said so many frames.
+    #[derive(Debug)]
+    struct Talker {
+        frame: Bytes,
+        left: usize,
+    }
+
+    impl Stream for Talker {
+        type Item = Result<Bytes, TransportError>;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            let left = self.left.checked_sub(1);
+            self.left = left.unwrap_or(0);
+            Poll::Ready(left.map(|_| Ok(self.frame.clone())))
+        }
+    }
+
+    impl FrameSource for Talker {
+        fn set_limit(&mut self, _: usize) {}
+    }
+
+    #[tokio::test]
+    async fn who_talks_on_while_it_is_taken_leave_of_is_heard_for_a_while_only() {
+        let said = |left| Talker {
+            frame: Bytes::from(vec![0; 1_024]),
+            left,
+        };
+        let mut short = said(200);
+        drain(&mut short).await;
+        assert_eq!(short.left, 0, "all of it was read");
+        let mut endless = said(usize::MAX);
+        drain(&mut endless).await;
+        assert_eq!(usize::MAX - endless.left, DRAINED / 1_024 + 1);
+        // Empty frames cost something, too.
+        let mut empty = Talker {
+            frame: Bytes::new(),
+            left: usize::MAX,
+        };
+        drain(&mut empty).await;
+        assert_eq!(usize::MAX - empty.left, DRAINED + 1);
+    }
 }
