@@ -200,7 +200,11 @@ impl Strange {
                     Output::Pause { until, .. } => {
                         assert!(until <= self.now.mono + Millis::from_secs(60));
                     }
-                    _ => {}
+                    Output::Persist(_)
+                    | Output::SavePeers
+                    | Output::SaveBans
+                    | Output::Event(_)
+                    | Output::Settled { .. } => {}
                 }
             }
         }

@@ -8,6 +8,8 @@ import Testing
     func portIsTaken() async throws {
         let first = try quiet()
         try await opened(first) {
+            // The directory of the port is made before the port is found taken.
+            defer { try? FileManager.default.removeItem(atPath: ".meshbook-\(first.port)") }
             // With nothing kept, with the directory of the port, and with a directory of its own.
             try await inFolder { folder in
                 for dataDir in [Options.DataDir.nothing, .standard, .folder(folder)] {

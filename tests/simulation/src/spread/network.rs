@@ -347,7 +347,13 @@ impl Spreading {
                     self.parties[party].inbox.push(computed);
                     self.poke(party, self.now);
                 }
-                _ => {}
+                // Nothing is kept here, nobody trades, and who sends much is none that must be held back.
+                Output::Pause { .. }
+                | Output::Persist(_)
+                | Output::SavePeers
+                | Output::SaveBans
+                | Output::Event(_)
+                | Output::Settled { .. } => {}
             }
         }
         if let Some(due) = due {
