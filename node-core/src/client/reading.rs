@@ -14,7 +14,7 @@ use super::lanes::Envelope;
 use super::outbox::{Closing, Outbox};
 use super::shared::Shared;
 use super::turns::Turn;
-use super::usage::{LIGHT_BATCH, Usage, cost};
+use super::usage::{LIGHT_BATCH, Standing, Usage, cost};
 use crate::node::{ConnId, Direction, Incoming, Input, verify_messages};
 use crate::protocol::{FrameTooLarge, Message, SessionError, SessionReader};
 use crate::transport::{FrameSource, TransportError};
@@ -42,8 +42,6 @@ pub(super) struct Reading<'a> {
     usage: Usage,
     /// Doubles with each part that holds.
     signatures_at_once: usize,
-    /// It came by itself, and has neither been light yet nor shown that what it says holds.
-    is_newcomer: bool,
     /// Something did not hold, and the node has not judged the peer yet.
     in_doubt: bool,
     /// For what one frame holds.
@@ -99,9 +97,9 @@ impl<'a> Reading<'a> {
         reader: SessionReader,
         outbox: &'a Outbox,
     ) -> Self {
-        let (is_newcomer, usage) = match direction {
-            Direction::Inbound => (true, Usage::of_newcomer()),
-            Direction::Outbound => (false, Usage::of_dialed()),
+        let usage = match direction {
+            Direction::Inbound => Usage::of_newcomer(),
+            Direction::Outbound => Usage::of_dialed(),
         };
         Self {
             conn,
@@ -111,7 +109,6 @@ impl<'a> Reading<'a> {
             under_way: UnderWay(Arc::new(Semaphore::new(BATCHES_WAITING as usize))),
             usage,
             signatures_at_once: SIGNATURES_AT_FIRST,
-            is_newcomer,
             in_doubt: false,
             fresh: Vec::new(),
         }
@@ -150,10 +147,11 @@ impl<'a> Reading<'a> {
             };
             // Not before there is something to read: it is missing to the others meanwhile.
             let mut turn = None;
-            let mut heavy = self.usage.is_heavy();
-            self.is_newcomer &= heavy && self.signatures_at_once < SIGNATURES_AT_ONCE;
+            let proven = self.signatures_at_once >= SIGNATURES_AT_ONCE;
+            let standing = self.usage.standing(proven);
+            let mut heavy = standing != Standing::Light;
             if heavy {
-                turn = Some(self.take_turn(&mut shares).await);
+                turn = Some(self.take_turn(standing, &mut shares).await);
             }
             if let Some(first) = first {
                 run(turn.as_ref(), || self.collect(first, source, &mut batch));
@@ -162,7 +160,7 @@ impl<'a> Reading<'a> {
             // Also of a peer that was quiet until now.
             if !heavy && batch.cost > LIGHT_BATCH {
                 heavy = true;
-                turn = Some(self.take_turn(&mut shares).await);
+                turn = Some(self.take_turn(Standing::Heavy, &mut shares).await);
             }
             let inputs = self.verify(&mut batch, turn.as_ref()).await;
             drop(turn);
@@ -191,12 +189,16 @@ impl<'a> Reading<'a> {
 
     /// Waits for what a heavy batch takes: the rest of what this peer may have under way, so that
     /// nothing overtakes anything at a change of lanes, a share of the lane, and its turn.
-    async fn take_turn(&self, shares: &mut Vec<OwnedSemaphorePermit>) -> Turn<'a> {
+    async fn take_turn(
+        &self,
+        standing: Standing,
+        shares: &mut Vec<OwnedSemaphorePermit>,
+    ) -> Turn<'a> {
         let doors = &self.shared.doors;
         shares.extend(self.under_way.shares(BATCHES_WAITING - 1).await);
-        let newcomer = match self.is_newcomer {
-            true => Some(doors.heavy_turns.newcomer().await),
-            false => None,
+        let newcomer = match standing {
+            Standing::Newcomer => Some(doors.heavy_turns.newcomer().await),
+            Standing::Heavy | Standing::Light => None,
         };
         let share = Arc::clone(&doors.heavy_shares).acquire_owned().await;
         shares.extend(share.ok());

@@ -26,22 +26,35 @@ pub(super) struct Usage {
     /// What it used beyond its share, as of `at`.
     owed: Duration,
     at: Instant,
+    /// It came by itself, and has neither been light yet nor shown that what it says holds.
+    is_new: bool,
+}
+
+/// How a peer is treated for what it used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Light,
+    /// It waits for everybody who is light.
+    Heavy,
+    /// It waits for its turn among those who are new besides.
+    Newcomer,
 }
 
 impl Usage {
     /// Of a peer that this node came to. What it may use ahead has to be earned by a while of little.
     pub(super) fn of_dialed() -> Self {
-        Self::new_at(AT_ONCE, Instant::now())
+        Self::new_at(AT_ONCE, false, Instant::now())
     }
 
     /// Of a peer that came by itself. Two seconds of little come first: who comes again and again under
     /// ever new keys would be light each time.
     pub(super) fn of_newcomer() -> Self {
-        Self::new_at(AT_ONCE + ON_COMING, Instant::now())
+        Self::new_at(AT_ONCE + ON_COMING, true, Instant::now())
     }
 
-    const fn new_at(owed: Duration, now: Instant) -> Self {
-        Self { owed, at: now }
+    const fn new_at(owed: Duration, is_new: bool, now: Instant) -> Self {
+        let at = now;
+        Self { owed, at, is_new }
     }
 
     /// The peer uses so much.
@@ -49,9 +62,20 @@ impl Usage {
         self.note_at(cost, Instant::now());
     }
 
-    /// Whether the peer is one of those that send much.
-    pub(super) fn is_heavy(&self) -> bool {
-        self.is_heavy_at(Instant::now())
+    /// How the peer is treated now; `proven` if much of what it said has held. Who was light or proven
+    /// once is never new again.
+    pub(super) fn standing(&mut self, proven: bool) -> Standing {
+        self.standing_at(proven, Instant::now())
+    }
+
+    fn standing_at(&mut self, proven: bool, now: Instant) -> Standing {
+        let heavy = self.is_heavy_at(now);
+        self.is_new &= heavy && !proven;
+        match (heavy, self.is_new) {
+            (false, _) => Standing::Light,
+            (true, false) => Standing::Heavy,
+            (true, true) => Standing::Newcomer,
+        }
     }
 
     fn note_at(&mut self, cost: Duration, now: Instant) {
@@ -103,20 +127,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_comes_by_itself_is_heavy_for_two_seconds_at_least() {
+    fn who_comes_by_itself_is_a_newcomer_for_two_seconds_or_until_it_is_proven() {
         let start = Instant::now();
-        let heavy_after =
-            |usage: Usage, time| usage.is_heavy_at(start + Duration::from_millis(time));
-        let newcomer = || Usage::new_at(AT_ONCE + ON_COMING, start);
-        assert!(heavy_after(newcomer(), 1_990));
-        assert!(!heavy_after(newcomer(), 2_000));
-        assert!(!heavy_after(Usage::new_at(AT_ONCE, start), 0));
+        let after = |usage: &mut Usage, time, proven| {
+            usage.standing_at(proven, start + Duration::from_millis(time))
+        };
+        let newcomer = || Usage::new_at(AT_ONCE + ON_COMING, true, start);
+        let mut quiet = newcomer();
+        assert_eq!(after(&mut quiet, 1_990, false), Standing::Newcomer);
+        assert_eq!(after(&mut quiet, 2_000, false), Standing::Light);
+        quiet.note_at(each(SIGNATURE, 10_000), start + Duration::from_secs(3));
+        assert_eq!(after(&mut quiet, 3_000, false), Standing::Heavy);
+        let mut proven = newcomer();
+        assert_eq!(after(&mut proven, 100, true), Standing::Heavy);
+        assert_eq!(after(&mut proven, 200, false), Standing::Heavy);
+        let mut dialed = Usage::new_at(AT_ONCE, false, start);
+        assert_eq!(after(&mut dialed, 0, false), Standing::Light);
+        dialed.note_at(each(SIGNATURE, 10), start);
+        assert_eq!(after(&mut dialed, 0, false), Standing::Heavy);
     }
 
     #[test]
     fn who_sends_much_is_heavy_until_a_pause() {
         let start = Instant::now();
-        let mut usage = Usage::new_at(AT_ONCE, start);
+        let mut usage = Usage::new_at(AT_ONCE, false, start);
         usage.note_at(each(SIGNATURE, 2_000), start);
         assert!(usage.is_heavy_at(start), "who says much at once");
         for second in 2..100 {
