@@ -23,6 +23,7 @@ from helpers import (
     quiet,
     quiet_options,
     run,
+    threads,
     until,
     until_now,
 )
@@ -147,7 +148,7 @@ def test_closing_ends_the_calls_that_wait_with_an_error() -> None:
 
 def test_closing_ends_a_start_that_is_under_way() -> None:
     async def story() -> None:
-        before = _threads()
+        before = threads()
         for turn in range(30):
             node = quiet(data_dir=f"node-{turn % 3}")
             opening = asyncio.ensure_future(outcome(node.open()))
@@ -156,7 +157,7 @@ def test_closing_ends_a_start_that_is_under_way() -> None:
             await node.close()
             assert isinstance(await opening, (type(None), meshbook.NotRunningError))
             assert not node.is_open
-        await until(lambda: _threads() <= before, "no thread more")
+        await until(lambda: threads() <= before, "no thread more")
 
     if sys.platform.startswith("linux"):
         run(story())
@@ -209,18 +210,11 @@ def test_calls_that_are_cancelled_leave_nothing_behind() -> None:
     run(story())
 
 
-def _threads() -> int:
-    return len(os.listdir("/proc/self/task"))
-
-
 OPENS_AND_CLOSES = """
 import asyncio, gc, os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from helpers import connected, quiet, until
-
-def threads():
-    return len(os.listdir("/proc/self/task"))
+from helpers import connected, quiet, threads, until
 
 def files():
     return len(os.listdir("/proc/self/fd"))
