@@ -10,7 +10,6 @@ use crate::types::{Millis, NodeId};
 use super::claims::{Joined, sequence};
 use super::inventory::Entry;
 use super::limits::{GONE_AFTER, LIVE, OWNERS, STRAY_KEPT};
-use super::work::{Work, work};
 use super::{Refusal, Statement};
 
 /// How an owner is at some time.
@@ -73,12 +72,9 @@ pub(super) struct Heads {
     /// When to look at each owner again. Signs of life come much more often than silence, so an
     /// owner is not moved here with each of them, only looked at too early at times.
     dues: BTreeSet<(Millis, NodeId)>,
-    /// All owners but the one that is kept; the last has to make room first.
-    by_work: BTreeSet<(Work, NodeId)>,
     kept: Option<NodeId>,
     /// How many owners there may be.
     pub(super) most: usize,
-    evicted: u64,
 }
 
 impl Default for Heads {
@@ -86,10 +82,8 @@ impl Default for Heads {
         Self {
             owners: BTreeMap::new(),
             dues: BTreeSet::new(),
-            by_work: BTreeSet::new(),
             kept: None,
             most: OWNERS,
-            evicted: 0,
         }
     }
 }
@@ -100,35 +94,24 @@ impl Heads {
         self.kept = Some(owner);
     }
 
-    /// Whether there is room for an owner, or another one has less work in its key.
+    /// Whether an owner is known here or finds room. Which owner makes room for another is up to the
+    /// caller, who knows what each is good for.
     pub(super) fn has_room(&self, owner: &NodeId) -> bool {
-        self.owners.len() < self.most
-            || self.owners.contains_key(owner)
-            || self.is_kept(owner)
-            || self.by_work.last() > Some(&(work(owner), *owner))
+        self.owners.len() < self.most || self.contains(owner) || self.is_kept(owner)
     }
 
-    /// An owner that has to make room. [`Self::forget`] must follow.
-    pub(super) fn take_excess(&mut self) -> Option<NodeId> {
-        if self.owners.len() <= self.most {
-            return None;
-        }
-        let (_, last) = self.by_work.last()?;
-        self.evicted += 1;
-        Some(*last)
+    /// Whether there is a keep-alive or an order of this owner.
+    pub(super) fn contains(&self, owner: &NodeId) -> bool {
+        self.owners.contains_key(owner)
     }
 
-    pub(super) const fn evicted(&self) -> u64 {
-        self.evicted
+    /// All owners, by their ids.
+    pub(super) fn known(&self) -> impl Iterator<Item = NodeId> {
+        self.owners.keys().copied()
     }
 
     fn record(&mut self, owner: NodeId) -> &mut Owner {
-        self.owners.entry(owner).or_insert_with(|| {
-            if self.kept != Some(owner) {
-                self.by_work.insert((work(&owner), owner));
-            }
-            Owner::default()
-        })
+        self.owners.entry(owner).or_default()
     }
 
     /// Takes in a keep-alive. If that is news, [`Self::refresh`] must follow.
@@ -272,7 +255,6 @@ impl Heads {
 
     pub(super) fn forget(&mut self, owner: &NodeId) {
         let record = self.owners.remove(owner);
-        self.by_work.remove(&(work(owner), *owner));
         if let Some(due) = record.and_then(|record| record.due) {
             self.dues.remove(&(due, *owner));
         }

@@ -54,8 +54,8 @@ pub const MAX_BATCH: usize = 128;
 /// told before they sign it.
 pub const OPEN_PER_OWNER: usize = 200;
 
-/// How many owners a ledger knows orders of. Above that, those with the least work in their keys
-/// are forgotten with all their orders.
+/// How many owners a ledger knows orders or keep-alives of. Above that, owners of less use make room
+/// for others (`node/admission`), or newcomers are refused.
 pub const OWNERS: usize = 10_000;
 
 /// How many orders that are not open (closed, filled, expired, or never published) a ledger

@@ -46,7 +46,6 @@ mod trade_set;
 mod verifier;
 mod watch;
 mod why;
-mod work;
 
 pub use identity::{Identity, Signature, SignatureError, verify_bytes};
 pub use inventory::{Inventory, InventoryError};

@@ -53,7 +53,7 @@ pub enum Refusal {
     /// The owner has as many open orders as one may have.
     #[error("the owner has too many open orders")]
     TooManyOpenOrders,
-    /// There are as many owners as are kept, and all others have more work in their keys.
+    /// There are as many owners as are kept.
     #[error("there are too many owners")]
     TooManyOwners,
     /// There are as many proofs as are kept.

@@ -8,14 +8,12 @@ use crate::types::{NodeId, OrderId, TradeId};
 use super::claims::Joined;
 use super::limits::PROOFS_KEPT;
 use super::order_state::leg;
-use super::work::{Work, work};
 use super::{Applied, Ledger, OrderState, Proof, Refusal, Retained, TradeRecord};
 
 /// One proof for each revoked owner.
 #[derive(Debug)]
 pub(super) struct Revoked {
     proofs: BTreeMap<NodeId, Proof>,
-    by_work: BTreeSet<(Work, NodeId)>,
     pub(super) most: usize,
     evicted: u64,
 }
@@ -24,7 +22,6 @@ impl Default for Revoked {
     fn default() -> Self {
         Self {
             proofs: BTreeMap::new(),
-            by_work: BTreeSet::new(),
             most: PROOFS_KEPT,
             evicted: 0,
         }
@@ -44,25 +41,8 @@ impl Revoked {
         self.evicted
     }
 
-    /// Keeps a proof against an owner that is not revoked yet; returns the one that had to make room.
-    ///
-    /// # Errors
-    /// No room: all others have more work in their keys.
-    fn insert(&mut self, proof: Proof) -> Result<Option<Proof>, Refusal> {
-        let owner = proof.owner();
-        let key = (work(&owner), owner);
-        let mut made_room = None;
-        if self.proofs.len() >= self.most {
-            let last = self.by_work.last().copied();
-            let last = last.filter(|last| key < *last);
-            let (work, last) = last.ok_or(Refusal::TooManyProofs)?;
-            self.by_work.remove(&(work, last));
-            made_room = self.proofs.remove(&last);
-            self.evicted += 1;
-        }
-        self.by_work.insert(key);
-        self.proofs.insert(owner, proof);
-        Ok(made_room)
+    pub(super) fn has_room(&self) -> bool {
+        self.proofs.len() < self.most
     }
 
     /// Only who is revoked counts: which proof came first differs between nodes.
@@ -78,8 +58,8 @@ impl Ledger {
     /// Its trades stay. `Known` if the owner is revoked already: the first proof is kept, and any
     /// other is as good.
     ///
-    /// Above [`limits::PROOFS_KEPT`] the owner with the least work in its key makes room, the same
-    /// one on all nodes.
+    /// Above [`limits::PROOFS_KEPT`] it is refused, until [`Self::forget_proof`] has made room: which
+    /// proof has to go is not for the ledger to judge.
     ///
     /// [`limits::PROOFS_KEPT`]: super::limits::PROOFS_KEPT
     pub fn apply_proof(&mut self, proof: Proof) -> Applied {
@@ -88,19 +68,32 @@ impl Ledger {
             return Applied::Known;
         }
         let mut changed = BTreeSet::new();
+        if !self.revoked.has_room() {
+            return self.outcome(Err(Refusal::TooManyProofs), changed);
+        }
         let head = self.head_of(&owner);
-        let result = self.revoked.insert(proof.clone()).map(|made_room| {
-            self.retained.replace(&head, &[Retained::Proof(proof)]);
-            self.set_revoked(&owner, &mut changed);
-            if let Some(made_room) = made_room {
-                let owner = made_room.owner();
-                let head = self.head_of(&owner);
-                self.retained.replace(&[Retained::Proof(made_room)], &head);
-                self.set_revoked(&owner, &mut changed);
-            }
-            Joined::Changed
-        });
-        self.outcome(result, changed)
+        self.revoked.proofs.insert(owner, proof.clone());
+        self.retained.replace(&head, &[Retained::Proof(proof)]);
+        self.set_revoked(&owner, &mut changed);
+        self.outcome(Ok(Joined::Changed), changed)
+    }
+
+    /// Whether there is room for one more proof.
+    #[must_use]
+    pub fn has_room_for_proof(&self) -> bool {
+        self.revoked.has_room()
+    }
+
+    /// Forgets the proof against an owner, for want of room: its orders count again. Returns them.
+    pub fn forget_proof(&mut self, owner: &NodeId) -> Vec<OrderId> {
+        let mut changed = BTreeSet::new();
+        if let Some(proof) = self.revoked.proofs.remove(owner) {
+            self.revoked.evicted += 1;
+            let head = self.head_of(owner);
+            self.retained.replace(&[Retained::Proof(proof)], &head);
+            self.set_revoked(owner, &mut changed);
+        }
+        changed.into_iter().collect()
     }
 
     /// Has an owner's orders follow whether it is revoked.

@@ -1,4 +1,4 @@
-//! Tests of what a proof does, and of who has to make room for whom.
+//! Tests of what a proof does, and of the bounds on owners and proofs.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,6 @@ use crate::types::{Millis, NodeId, OrderId, Side};
 
 use super::store_tests::{seeds, world};
 use super::testing::{Draft, Item, amount, apply, check_retained, identity, ka, ord, place, sign};
-use super::work::work;
 use super::{Applied, Ledger, OrdStatus, OrderStatus, Payload, Place, Proof, Refusal, Statement};
 
 const WALL: Millis = Millis(60_000);
@@ -138,71 +137,46 @@ fn nothing_more_is_found_against_an_owner_that_is_revoked() {
     assert_eq!(ledger.take_found_proofs(), []);
 }
 
-/// The keys below `count`, those with the most work first.
-fn by_work(count: u8) -> Vec<u8> {
-    let mut keys: Vec<u8> = (1..=count).collect();
-    keys.sort_unstable_by_key(|key| work(&identity(*key).node_id()));
-    keys
-}
-
-fn owners(keys: &[u8]) -> BTreeSet<NodeId> {
-    keys.iter().map(|key| identity(*key).node_id()).collect()
-}
-
 #[test]
-fn a_proof_that_has_to_make_room_leaves_its_owners_orders_as_they_were() {
-    let keys = by_work(3);
-    let (last, id) = placed(keys[2], |_| {});
+fn forgotten_proof_leaves_orders_as_they_were() {
+    let (first, id) = placed(1, |_| {});
     let mut ledger = Ledger::new();
     ledger.revoked.most = 2;
-    ledger.apply(last, WALL);
-    for key in [keys[2], keys[1]] {
+    ledger.apply(first, WALL);
+    for key in [1, 2] {
         assert!(ledger.apply_proof(proof(key, 5)).is_new());
     }
     assert_eq!(ledger.order(&id).unwrap().status(), OrderStatus::Closed);
-    let changed = vec![id];
-    assert_eq!(
-        ledger.apply_proof(proof(keys[0], 5)),
-        Applied::New { changed }
-    );
-    assert_eq!(ledger.order(&id).unwrap().status(), OrderStatus::Open);
     let refused = Applied::Refused(Refusal::TooManyProofs);
-    assert_eq!(ledger.apply_proof(proof(keys[2], 5)), refused);
+    assert_eq!(ledger.apply_proof(proof(3, 5)), refused);
+    assert!(!ledger.has_room_for_proof());
+    assert_eq!(ledger.forget_proof(&identity(1).node_id()), [id]);
+    assert_eq!(ledger.order(&id).unwrap().status(), OrderStatus::Open);
+    check_retained(&ledger);
+    assert!(ledger.apply_proof(proof(3, 5)).is_new());
     assert_eq!(ledger.stats().revoked, 2);
 }
 
 #[test]
-fn the_nodes_own_orders_never_make_room() {
-    let keys = by_work(3);
+fn own_orders_always_find_room() {
     let mut ledger = Ledger::new();
-    ledger.keep_owner(identity(keys[2]).node_id());
+    ledger.keep_owner(identity(3).node_id());
     ledger.heads.most = 1;
-    let (own, own_id) = placed(keys[2], |_| {});
-    ledger.apply(own, WALL);
-    let refused = Applied::Refused(Refusal::TooManyOwners);
-    for key in &keys[..2] {
-        assert_eq!(ledger.apply(placed(*key, |_| {}).0, WALL), refused);
-    }
-    assert!(ledger.order(&own_id).is_some());
-    // It finds room itself where all others have more work in their keys.
-    let mut ledger = Ledger::new();
-    ledger.keep_owner(identity(keys[2]).node_id());
-    ledger.heads.most = 1;
-    let (other, other_id) = placed(keys[0], |_| {});
-    let (own, own_id) = placed(keys[2], |_| {});
+    let (own, own_id) = placed(3, |_| {});
+    let (other, other_id) = placed(1, |_| {});
     ledger.apply(other, WALL);
-    let mut changed = vec![other_id, own_id];
-    changed.sort_unstable();
-    assert_eq!(ledger.apply(own, WALL), Applied::New { changed });
-    assert!(ledger.order(&own_id).is_some() && ledger.order(&other_id).is_none());
+    assert!(ledger.apply(own, WALL).is_new());
+    let refused = Applied::Refused(Refusal::TooManyOwners);
+    assert_eq!(ledger.apply(placed(2, |_| {}).0, WALL), refused);
+    assert!(ledger.order(&own_id).is_some() && ledger.order(&other_id).is_some());
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn those_with_the_most_work_in_their_keys_stay_whatever_came_first(
-        steps in Just((1..=12u8).flat_map(|key| [(key, 0u8), (key, 1), (key, 2)]).collect::<Vec<_>>())
+    fn known_owners_stay_and_bounds_hold_whatever_comes(
+        steps in Just((1..=12u8).flat_map(|key| [(key, 0u8), (key, 1), (key, 2), (key, 3)]).collect::<Vec<_>>())
             .prop_shuffle(),
         most in 1..12usize,
     ) {
@@ -210,23 +184,20 @@ proptest! {
         ledger.heads.most = most;
         ledger.revoked.most = most;
         for (key, kind) in steps {
+            let before: BTreeSet<NodeId> = ledger.known_owners().collect();
+            let owner = identity(key).node_id();
             match kind {
-                0 => ledger.apply(placed(key, |_| {}).0, WALL),
-                1 => ledger.apply(sign(key, Payload::Ka(ka(9, WALL.0, true, &[]))), WALL),
-                _ => ledger.apply_proof(proof(key, 5)),
-            };
-            prop_assert!(ledger.stats().owners <= most && ledger.stats().revoked <= most);
+                0 => drop(ledger.apply(placed(key, |_| {}).0, WALL)),
+                1 => drop(ledger.apply(sign(key, Payload::Ka(ka(9, WALL.0, true, &[]))), WALL)),
+                2 => drop(ledger.apply_proof(proof(key, 5))),
+                _ => drop(ledger.forget_owner(&owner)),
+            }
+            let after: BTreeSet<NodeId> = ledger.known_owners().collect();
+            prop_assert!(after.len() <= most && ledger.stats().revoked <= most);
+            // Nobody makes room without being told.
+            prop_assert!(before.iter().all(|known| *known == owner || after.contains(known)));
             check_retained(&ledger);
         }
-        let stay = owners(&by_work(12)[..most]);
-        let all: Vec<_> = (1..=12).map(|key| placed(key, |_| {}).1).collect();
-        let known = all.iter().filter_map(|id| ledger.order(id)).map(super::OrderState::owner);
-        let heads = ledger.heads().map(Statement::owner);
-        let revoked = ledger.proofs().map(Proof::owner);
-        prop_assert_eq!(&known.collect::<BTreeSet<_>>(), &stay);
-        prop_assert_eq!(&heads.collect::<BTreeSet<_>>(), &stay);
-        prop_assert_eq!(&revoked.collect::<BTreeSet<_>>(), &stay);
-        prop_assert_eq!(ledger.stats().open, 0);
     }
 
     #[test]

@@ -221,6 +221,25 @@ impl Ledger {
         self.orders.open_by_owner()
     }
 
+    /// Whether something is held of an owner: an order, a `ka` or a proof.
+    #[must_use]
+    pub fn knows(&self, owner: &NodeId) -> bool {
+        self.heads.contains(owner) || self.revoked.contains(owner)
+    }
+
+    /// All owners of whom an order or a `ka` is held, by their ids.
+    pub fn known_owners(&self) -> impl Iterator<Item = NodeId> {
+        self.heads.known()
+    }
+
+    /// Whether an owner is among [`Self::known_owners`], or there is room for one more. Where there
+    /// is none, whatever would make it known is refused until [`Self::forget_owner`] has made room:
+    /// who has to go is not for the ledger to judge.
+    #[must_use]
+    pub fn has_room_for(&self, owner: &NodeId) -> bool {
+        self.heads.has_room(owner)
+    }
+
     /// Forgets an owner with all its orders, for want of room; returns them. What it signs from then
     /// on is taken in as from somebody new.
     pub fn forget_owner(&mut self, owner: &NodeId) -> Vec<OrderId> {
@@ -307,7 +326,6 @@ impl Ledger {
                 + self.trades.evicted()
                 + self.orphans.evicted()
                 + self.revoked.evicted()
-                + self.heads.evicted()
                 + self.quarantine.evicted(),
         }
     }
@@ -484,15 +502,11 @@ impl Ledger {
         self.heads.life(owner, self.orders.newest_of(owner), wall)
     }
 
-    /// Follows a change of what is held of an owner: it may be live again, or not any more, or one
-    /// too many.
+    /// Follows a change of what is held of an owner: it may be live again, or not any more.
     fn refresh(&mut self, owner: NodeId, wall: Millis, changed: &mut BTreeSet<OrderId>) {
         let newest = self.orders.newest_of(&owner);
         if self.heads.refresh(owner, newest, wall) {
             changed.extend(self.orders.open_ids_of(&owner));
-        }
-        while let Some(last) = self.heads.take_excess() {
-            changed.extend(self.drop_owner(&last));
         }
     }
 

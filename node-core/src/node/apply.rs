@@ -1,5 +1,6 @@
 //! What changes the market: statements, trades, and time; and what follows for own orders.
 
+use super::admission::Entrance;
 use super::core::Node;
 use super::gossip::Reach;
 use super::io::{ConnId, Event};
@@ -29,9 +30,14 @@ impl Node {
             self.counters.count("old_news");
             return self.vain(from, now);
         }
-        let sought = reading || found == Some(Found::Compared);
-        if statement.as_place().is_some() && self.is_turned_away(&statement, from, sought, now) {
-            return self.vain(from, now);
+        let sought = self.sought(from, found);
+        match self.admit_statement(&statement, from, sought, now) {
+            Entrance::Open => {}
+            Entrance::Waits => return,
+            Entrance::Closed(why) => {
+                self.counters.count(why);
+                return self.vain(from, now);
+            }
         }
         let own = &self.own;
         let applied = self
@@ -39,7 +45,7 @@ impl Node {
             .apply(statement.clone(), |id| own.contains(id), now);
         match applied {
             Applied::New { .. } => {
-                self.note_brought(owner, from, now);
+                self.note_helpful(from, found);
                 if let Some(conn) = from {
                     self.router.learn_path(owner, conn);
                     self.deliver_waiting(owner, now);
@@ -50,6 +56,7 @@ impl Node {
                     self.check_owner(owner, now);
                 }
                 self.tell_news(Retained::Statement(statement), from, found, now);
+                self.admit_waiting_head(&owner, now);
                 self.keep_within_room(now);
             }
             Applied::Known | Applied::Stale => {
@@ -70,6 +77,13 @@ impl Node {
         is_old(statement.ts(), now)
             && from.is_some()
             && !self.market.ledger().is_live(&statement.owner(), now.wall)
+    }
+
+    /// Something new came: by a comparison, if that had found it to be missing.
+    fn note_helpful(&mut self, from: Option<ConnId>, found: Option<Found>) {
+        if let (Some(conn), Some(Found::Compared)) = (from, found) {
+            self.comparison_helped(conn);
+        }
     }
 
     /// What somebody brought was of no use.
@@ -137,12 +151,18 @@ impl Node {
             }
         }
         let found = self.wanted.arrived(&prefix_of(&trade.id().0));
+        let sought = self.sought(from, found);
+        if let Entrance::Closed(why) = self.admit_trade(trade, from, sought, now) {
+            self.counters.count(why);
+            self.vain(from, now);
+            return false;
+        }
         let own = &self.own;
         let applied = self
             .market
             .apply_trade(trade.clone(), |id| own.contains(id), now);
         match applied {
-            Applied::New { .. } => {}
+            Applied::New { .. } => self.note_helpful(from, found),
             Applied::Known | Applied::Stale => {
                 let owners = [trade.maker(), trade.taker()].map(Statement::owner);
                 self.known_already(&trade.id().0, &owners, from, found, now);
@@ -181,9 +201,6 @@ impl Node {
                 trade: show_trade(trade),
                 own: involved,
             });
-        }
-        for place in [trade.maker(), trade.taker()] {
-            self.note_brought(place.owner(), from, now);
         }
         self.keep_within_room(now);
         self.resolve(&trade.take_id(), None, now);

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::admission::Admission;
+use super::answers::Answers;
 use super::config::NodeConfig;
 use super::counters::Counters;
 use super::gossip::Gossip;
@@ -16,11 +18,10 @@ use super::persist::FreshTrade;
 use super::rate::RateLimit;
 use super::restore::Boot;
 use super::rng::Rng;
-use super::room::Brought;
 use super::router::MessageRouter;
 use super::sequence::Sequence;
 use super::sync::Sync;
-use super::takes::{Answers, Takes};
+use super::takes::Takes;
 use super::unsigned::Unsigned;
 use super::view::{PeerSource, Trade};
 use super::wanted::Wanted;
@@ -48,7 +49,7 @@ pub struct Node {
     pub(super) gossip: Gossip,
     pub(super) wanted: Wanted,
     pub(super) sync: Sync,
-    pub(super) brought: Brought,
+    pub(super) admission: Admission,
     pub(super) market: Market,
     pub(super) own: OwnOrders,
     pub(super) takes: Takes,
@@ -100,7 +101,7 @@ impl Node {
             gossip: Gossip::default(),
             wanted: Wanted::default(),
             sync: Sync::default(),
-            brought: Brought::default(),
+            admission: Admission::default(),
             market: Market::new(&config, identity.node_id(), rng.wide()),
             own: OwnOrders::default(),
             takes: Takes::default(),

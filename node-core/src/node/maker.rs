@@ -5,6 +5,7 @@
 
 use super::core::Node;
 use super::own::Stage;
+use super::peers::Share;
 use crate::ledger::limits::{SKEW, VALID};
 use crate::ledger::{Fill, Payload, Piece, Place, Rej, RejWhy, Req, Statement, TradeRecord};
 use crate::protocol::{ForwardBody, TakeAnswer};
@@ -19,20 +20,58 @@ pub(super) struct Postponed {
     pub(super) req: Statement,
     pub(super) place: Statement,
     pub(super) until: Millis,
+    /// The party whose session brought it.
+    pub(super) share: Option<Share>,
+}
+
+/// Why a request is refused.
+struct Refusal {
+    why: RejWhy,
+    /// What is free of the order, where that helps.
+    open: Option<Amount>,
+    /// The same request will be refused whenever it comes again, so nothing has to be remembered of
+    /// this refusal. Requests for orders that never were are free to make.
+    lasting: bool,
+}
+
+impl Refusal {
+    /// For now: the answer has to be remembered, so that the same request is not filled later.
+    const fn passing(why: RejWhy) -> Self {
+        Self {
+            why,
+            open: None,
+            lasting: false,
+        }
+    }
+
+    /// For good, by what cannot change any more.
+    const fn lasting(why: RejWhy) -> Self {
+        Self {
+            why,
+            open: None,
+            lasting: true,
+        }
+    }
 }
 
 /// What a maker does with a request.
 enum Verdict {
     /// Fill this piece of the order.
     Fill(Piece, Amount),
-    Refuse(RejWhy, Option<Amount>),
+    Refuse(Refusal),
     /// Answer when this node's own request to the taker's order is answered.
     Postpone,
 }
 
 impl Node {
-    /// A request for a piece of an own order.
-    pub(super) fn on_take(&mut self, req: Statement, place: Statement, now: Now) {
+    /// A request for a piece of an own order. `share` is the party whose session brought it.
+    pub(super) fn on_take(
+        &mut self,
+        req: Statement,
+        place: Statement,
+        share: Option<Share>,
+        now: Now,
+    ) {
         if self.store_failure.is_some() {
             // An answer that is not written down must not be given. The request comes again.
             self.counters.count("store_failing");
@@ -81,26 +120,40 @@ impl Node {
                     self.answer(taker, &fill, now);
                     self.on_trade(&trade, None, now);
                 }
-                None => self.refuse(taker, asked, take_id, RejWhy::Malformed, None, now),
+                None => {
+                    let refusal = Refusal::passing(RejWhy::Malformed);
+                    self.refuse(taker, asked, take_id, refusal, share, now);
+                }
             },
-            Verdict::Refuse(why, open) => self.refuse(taker, asked, take_id, why, open, now),
+            Verdict::Refuse(refusal) => self.refuse(taker, asked, take_id, refusal, share, now),
             Verdict::Postpone => {
                 if self.postponed.len() < POSTPONED_LIMIT {
                     let until = asked.until;
-                    self.postponed.push(Postponed { req, place, until });
+                    self.postponed.push(Postponed {
+                        req,
+                        place,
+                        until,
+                        share,
+                    });
                 } else {
-                    self.refuse(taker, asked, take_id, RejWhy::Busy, None, now);
+                    let refusal = Refusal::passing(RejWhy::Busy);
+                    self.refuse(taker, asked, take_id, refusal, share, now);
                 }
             }
         }
     }
 
     fn judge(&self, taker: NodeId, asked: &Req, taking: &Place, now: Now) -> Verdict {
-        let refuse = |why| Verdict::Refuse(why, None);
+        let refuse = |why| Verdict::Refuse(Refusal::passing(why));
+        let never = |why| Verdict::Refuse(Refusal::lasting(why));
         let state = self.market.ledger().order(&asked.maker);
         let (Some(own), Some(state)) = (self.own.get(&asked.maker), state) else {
-            return refuse(RejWhy::Unknown);
+            // Its id is the hash of its `place`, so no order of this id will be placed later.
+            return never(RejWhy::Unknown);
         };
+        if own.stage == Stage::Cancelled {
+            return never(RejWhy::Closed);
+        }
         if own.stage != Stage::Published || own.place.exp <= now.wall {
             return refuse(RejWhy::Closed);
         }
@@ -110,7 +163,10 @@ impl Node {
         if own.restored && self.is_behind_barrier(asked.ts) {
             return refuse(RejWhy::Boot);
         }
-        if taking.exp <= now.wall || asked.until > asked.ts + VALID {
+        if asked.until > asked.ts + VALID {
+            return never(RejWhy::Expired);
+        }
+        if taking.exp <= now.wall {
             return refuse(RejWhy::Expired);
         }
         if asked.until + SKEW < now.wall {
@@ -121,7 +177,7 @@ impl Node {
             crate::types::Side::Sell => asked.lim >= own.place.px,
         };
         if !crosses {
-            return refuse(RejWhy::Price);
+            return never(RejWhy::Price);
         }
         if self.has_burned(&asked.order, asked) {
             return refuse(RejWhy::Gone);
@@ -138,7 +194,10 @@ impl Node {
         match own.free_gap(state, asked.min) {
             Some(gap) if own.is_stuck(&gap) => refuse(RejWhy::Gone),
             Some(gap) => Verdict::Fill(gap, asked.qty.min(gap.len())),
-            None => Verdict::Refuse(RejWhy::Gone, Some(own.free(state))),
+            None => Verdict::Refuse(Refusal {
+                open: Some(own.free(state)),
+                ..Refusal::passing(RejWhy::Gone)
+            }),
         }
     }
 
@@ -196,11 +255,12 @@ impl Node {
         taker: NodeId,
         asked: &Req,
         take_id: TakeId,
-        why: RejWhy,
-        open: Option<Amount>,
+        refusal: Refusal,
+        share: Option<Share>,
         now: Now,
     ) {
-        if !self.answers.has_room() {
+        let Refusal { why, open, lasting } = refusal;
+        if !lasting && !self.answers.has_room(&share) {
             self.counters.count("answers_full");
             return;
         }
@@ -217,7 +277,9 @@ impl Node {
             return;
         };
         self.counters.count("take_refused_by_us");
-        self.answers.keep_refusal(take_id, rej.clone(), over);
+        if !lasting {
+            self.answers.keep_refusal(take_id, rej.clone(), over, share);
+        }
         self.answer(taker, &rej, now);
     }
 
@@ -238,8 +300,11 @@ impl Node {
         };
         let (ready, waiting): (Vec<_>, Vec<_>) = self.postponed.drain(..).partition(is_free);
         self.postponed = waiting;
-        for Postponed { req, place, .. } in ready {
-            self.on_take(req, place, now);
+        for Postponed {
+            req, place, share, ..
+        } in ready
+        {
+            self.on_take(req, place, share, now);
         }
     }
 }

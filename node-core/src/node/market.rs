@@ -129,6 +129,17 @@ impl Market {
         forgotten.len()
     }
 
+    /// Forgets the proof against an owner; the book follows.
+    pub(super) fn forget_proof(
+        &mut self,
+        owner: &NodeId,
+        is_own: impl Fn(&OrderId) -> bool,
+        now: Now,
+    ) {
+        let changed = self.ledger.forget_proof(owner);
+        self.follow(&changed, is_own, now);
+    }
+
     /// What came too early and is due now.
     pub(super) fn release_due(&mut self, now: Now) -> Released {
         self.ledger.release_due(now.wall)

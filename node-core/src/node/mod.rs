@@ -4,6 +4,8 @@
 //! clock, no socket and no task in here, so the same code runs natively, in a browser and in a
 //! simulator.
 
+mod admission;
+mod answers;
 mod apply;
 mod banning;
 mod clock;
@@ -34,7 +36,6 @@ mod receive;
 mod recent;
 mod restore;
 mod rng;
-mod room;
 mod router;
 mod sequence;
 mod stored;

@@ -1,6 +1,7 @@
 //! News from peers and for them: what is announced, asked for, passed on and known already; and the
 //! proofs that follow from it.
 
+use super::admission::Entrance;
 use super::core::Node;
 use super::gossip::Reach;
 use super::io::{Class, ConnId, Event};
@@ -118,7 +119,11 @@ impl Node {
     /// A proof that came or was found here. Its owner is revoked from now on.
     pub(super) fn on_proof(&mut self, proof: Proof, from: Option<ConnId>, now: Now) {
         let owner = proof.owner();
-        self.wanted.arrived(&prefix_of(&proof.hash()));
+        let found = self.wanted.arrived(&prefix_of(&proof.hash()));
+        let sought = self.sought(from, found);
+        if let Entrance::Closed(why) = self.admit_proof(&proof, from, sought, now) {
+            return self.counters.count(why);
+        }
         let own = &self.own;
         let applied = self
             .market

@@ -46,7 +46,8 @@ impl Node {
                     if let Some(route) = &route {
                         self.router.learn_path(route.from, conn);
                     }
-                    self.on_take(req, place, now);
+                    let share = self.peers.get(conn).and_then(PeerSession::share);
+                    self.on_take(req, place, share, now);
                 }
             }
             Incoming::Answer { route, answer } => {

@@ -131,6 +131,7 @@ impl Node {
     fn restore_trades(&mut self, trades: impl Iterator<Item = TradeRecord>, now: Now) {
         let me = self.identity.node_id();
         for trade in trades {
+            self.note_partners(&trade);
             for id in [trade.maker_order(), trade.taker_order()] {
                 if let Some(own) = self.own.get_mut(&id) {
                     own.note_trade(&trade);

@@ -1,7 +1,5 @@
 //! Requests in flight, as their taker keeps them, and answers given, as their maker keeps them.
 
-use std::collections::VecDeque;
-
 use crate::collections::{BTreeMap, BTreeSet};
 use crate::ledger::limits::SKEW;
 use crate::ledger::{Piece, RejWhy, Statement};
@@ -9,8 +7,6 @@ use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};
 
 /// Requests in flight for one order.
 pub(super) const IN_FLIGHT_LIMIT: usize = 8;
-/// Answers kept: fills until newer ones need their place, refusals until their request is over.
-const ANSWERS_LIMIT: usize = 100_000;
 /// A request unanswered for so many sendings counts as a failure of the maker's owner.
 pub(super) const FAILED_AFTER: u32 = 4;
 /// Makers and owners remembered as not worth asking.
@@ -209,75 +205,5 @@ impl Takes {
 fn make_room<K: Ord, V>(map: &mut BTreeMap<K, V>) {
     if map.len() >= AVOIDED_LIMIT {
         map.pop_first();
-    }
-}
-
-/// The answers that this node gave as a maker: any answer is final for its request.
-#[derive(Debug, Default)]
-pub(super) struct Answers {
-    given: BTreeMap<TakeId, Statement>,
-    fills: VecDeque<TakeId>,
-    /// Refusals, and when their request is over for good (wall clock).
-    refusals: VecDeque<(Millis, TakeId)>,
-    /// Fills that were signed up to then may be forgotten.
-    forgotten: Millis,
-    forgotten_changed: bool,
-}
-
-impl Answers {
-    pub(super) fn get(&self, take: &TakeId) -> Option<&Statement> {
-        self.given.get(take)
-    }
-
-    /// Whether one more refusal can be remembered. Without that it must not be given: a refusal
-    /// that is forgotten too early could be followed by a fill.
-    pub(super) fn has_room(&self) -> bool {
-        self.refusals.len() < ANSWERS_LIMIT
-    }
-
-    pub(super) fn keep_fill(&mut self, take: TakeId, fill: Statement) {
-        self.given.insert(take, fill);
-        self.fills.push_back(take);
-        if self.fills.len() > ANSWERS_LIMIT
-            && let Some(oldest) = self.fills.pop_front()
-            && let Some(fill) = self.given.remove(&oldest)
-        {
-            self.forget_until(fill.ts());
-        }
-    }
-
-    /// Fills that were signed up to `ts` may be forgotten from now on.
-    pub(super) fn forget_until(&mut self, ts: Millis) {
-        if ts > self.forgotten {
-            self.forgotten = ts;
-            self.forgotten_changed = true;
-        }
-    }
-
-    /// Whether a request of that time may have been filled, and the fill be forgotten: then it
-    /// must not be refused. Its taker learns of the fill from the trade itself.
-    pub(super) fn may_have_forgotten(&self, asked: Millis) -> bool {
-        // The fill was signed at most so much earlier than the request, by two clocks.
-        asked <= self.forgotten + SKEW
-    }
-
-    /// The time up to which fills may be forgotten, if it changed since the last call.
-    pub(super) fn take_forgotten(&mut self) -> Option<Millis> {
-        std::mem::take(&mut self.forgotten_changed).then_some(self.forgotten)
-    }
-
-    pub(super) fn keep_refusal(&mut self, take: TakeId, rej: Statement, over: Millis) {
-        self.given.insert(take, rej);
-        self.refusals.push_back((over, take));
-    }
-
-    /// Forgets refusals of requests that are over for good: each would be refused as expired.
-    pub(super) fn expire(&mut self, now: Now) {
-        while let Some((over, take)) = self.refusals.front()
-            && *over < now.wall
-        {
-            self.given.remove(take);
-            self.refusals.pop_front();
-        }
     }
 }

@@ -30,6 +30,15 @@ impl Bucket {
         }
     }
 
+    /// With nothing to spend yet.
+    pub(crate) const fn empty(rate: Rate, now: Millis) -> Self {
+        Self {
+            rate,
+            left: 0,
+            at: now,
+        }
+    }
+
     /// Takes `cost` if so much is left; says whether it was.
     pub(crate) fn admit(&mut self, cost: u64, now: Millis) -> bool {
         self.earn(now);

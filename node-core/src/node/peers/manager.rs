@@ -8,7 +8,7 @@ use super::policy::{
 };
 use super::session::PeerSession;
 use super::table::{KnownPeers, Teller};
-use super::tolls::{Toll, Verdict, YoungTolls};
+use super::tolls::{NewOwnerTolls, Toll, Verdict};
 use crate::collections::{BTreeMap, BTreeSet};
 use crate::node::config::{NodeConfig, Ways};
 use crate::node::io::ConnId;
@@ -62,7 +62,7 @@ pub(crate) struct PeerManager {
     pub(super) exchange_due: Millis,
     pub(super) feeler_due: Millis,
     pub(super) hearsay_dials: Bucket,
-    young_by_inbound: YoungTolls,
+    new_owners_by_inbound: NewOwnerTolls,
     /// Traffic of sessions that are gone.
     pub(super) past_traffic: TrafficStats,
     pub(super) changed: bool,
@@ -84,7 +84,7 @@ impl PeerManager {
             exchange_due: Millis::ZERO,
             feeler_due: now.mono + FEELER_EVERY,
             hearsay_dials: Bucket::full(HEARSAY_DIALS, now.mono),
-            young_by_inbound: YoungTolls::of_all_inbound(now.mono),
+            new_owners_by_inbound: NewOwnerTolls::of_all_inbound(now.mono),
             past_traffic: TrafficStats::default(),
             changed: false,
         }
@@ -329,7 +329,9 @@ impl PeerManager {
         };
         let inbound = session.direction == Direction::Inbound;
         session.tolls.admits(toll, now.mono)
-            && (!inbound || self.young_by_inbound.admits(toll, now.mono))
+            && (!inbound
+                || self.new_owners_by_inbound.admits(toll, now.mono)
+                || session.tolls.is_guaranteed(toll, now.mono))
     }
 
     /// Whether a peer is to be blamed for what it does too often; then not again for a while.

@@ -22,5 +22,6 @@ pub use bans::{Ban, BanTarget};
 pub(crate) use exchange::{Scope, may_pass, scope};
 pub use known::PersistedPeer;
 pub(crate) use manager::{Admission, PeerManager};
+pub(crate) use places::Share;
 pub(crate) use session::PeerSession;
 pub(crate) use tolls::Toll;

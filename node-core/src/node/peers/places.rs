@@ -8,7 +8,7 @@ use super::session::PeerSession;
 #[cfg(all(target_arch = "wasm32", not(test)))]
 use crate::node::io::ConnId;
 use crate::node::view::Direction;
-use crate::types::{PeerAddress, host, subnet};
+use crate::types::{NodeId, PeerAddress, host, subnet};
 
 /// How many sessions there may be.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ impl Places {
 /// Who counts as one party when places are given out: a /24 or /48 where addresses are public, each
 /// host by itself in a private network, and all of this machine together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Party {
+pub(crate) enum Party {
     Network(IpAddr),
     /// A name that was not resolved here.
     Name(String),
@@ -54,6 +54,27 @@ pub(super) fn party(address: &PeerAddress) -> Party {
         Some(Scope::PrivateNetwork) | None => host(ip),
         Some(Scope::ThisMachine) => host(std::net::Ipv4Addr::LOCALHOST.into()),
     })
+}
+
+/// Who counts as one when room for what others bring is shared out. Keys cost nothing and networks do,
+/// so that is the party, but for this machine itself, whose processes have one address together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Share {
+    /// All sessions from one network.
+    Party(Party),
+    /// One peer on this machine.
+    Peer(NodeId),
+}
+
+impl PeerSession {
+    /// Who has to answer for what this session brings; none if its key was not proved.
+    pub(crate) fn share(&self) -> Option<Share> {
+        let node = self.id.node()?;
+        Some(match scope(&self.remote) {
+            Some(Scope::ThisMachine) => Share::Peer(node),
+            _ => Share::Party(party(&self.remote)),
+        })
+    }
 }
 
 impl PeerManager {

@@ -16,7 +16,10 @@ pub(super) struct Tolls {
     floods: Bucket,
     named: Bucket,
     asked: Bucket,
-    young: YoungTolls,
+    compared_owners: Bucket,
+    new_owners: NewOwnerTolls,
+    /// What it may bring whatever the other inbound peers do.
+    guaranteed: NewOwnerTolls,
     /// When it may be read from again, as it was told last.
     told: Millis,
     /// When it was last blamed for its chatter.
@@ -32,6 +35,10 @@ pub(crate) enum Toll {
     NameAddress,
     /// Asks for peers.
     AskForPeers,
+    /// Makes an owner known that was unknown.
+    BringOwner,
+    /// Makes an owner known after both nodes compared what they have.
+    BringComparedOwner,
     /// Brings one of the first orders of an owner that was unknown a moment ago.
     BringFirst,
     /// Brings a further order of such an owner.
@@ -54,6 +61,26 @@ const ASKED: Rate = Rate {
     per_second: 1,
     at_once: 10,
 };
+/// Unknown owners that one peer makes known which dialed this node, as anybody can.
+const UNKNOWN_OWNERS: Rate = Rate {
+    per_second: 20,
+    at_once: 100,
+};
+/// Unknown owners by all peers together that dialed this node.
+const UNKNOWN_OWNERS_IN_ALL: Rate = Rate {
+    per_second: 100,
+    at_once: 400,
+};
+/// Unknown owners of one peer that this node found by comparing with it, as after both were apart.
+const UNKNOWN_OWNERS_COMPARED: Rate = Rate {
+    per_second: 200,
+    at_once: 2_000,
+};
+/// Unknown owners by a peer that this node chose to dial: what several others brought to it.
+const UNKNOWN_OWNERS_BY_CHOSEN: Rate = Rate {
+    per_second: 200,
+    at_once: 1_000,
+};
 /// The first orders of owners that were unknown a moment ago, unless the owner itself brings them: so
 /// many by a peer that dialed this node, as anybody can. One more is everybody's work.
 const FIRST: Rate = Rate {
@@ -73,6 +100,22 @@ const FIRST_IN_ALL: Rate = Rate {
 const YOUNG_IN_ALL: Rate = Rate {
     per_second: 100,
     at_once: 400,
+};
+/// What one inbound peer may bring of these whatever the others bring: strangers can use up the
+/// bounds for all, and honest newcomers behind another inbound peer must come through all the same.
+const UNKNOWN_OWNERS_GUARANTEED: Rate = Rate {
+    per_second: 2,
+    at_once: 20,
+};
+/// The first orders of new owners.
+const FIRST_GUARANTEED: Rate = Rate {
+    per_second: 6,
+    at_once: 60,
+};
+/// Further orders of new owners.
+const YOUNG_GUARANTEED: Rate = Rate {
+    per_second: 4,
+    at_once: 40,
 };
 /// Either by a peer that this node chose to dial: what several others brought to it may come.
 const YOUNG_BY_CHOSEN: Rate = Rate {
@@ -118,7 +161,9 @@ impl Tolls {
             floods: Bucket::full(FLOODS, now),
             named: Bucket::full(NAMED, now),
             asked: Bucket::full(ASKED, now),
-            young: YoungTolls::of_one(direction, now),
+            compared_owners: Bucket::full(UNKNOWN_OWNERS_COMPARED, now),
+            new_owners: NewOwnerTolls::of_one(direction, now),
+            guaranteed: NewOwnerTolls::guaranteed(now),
             told: Millis::ZERO,
             blamed: None,
         }
@@ -148,9 +193,17 @@ impl Tolls {
             Toll::Flood => &mut self.floods,
             Toll::NameAddress => &mut self.named,
             Toll::AskForPeers => &mut self.asked,
-            Toll::BringFirst | Toll::BringYoung => return self.young.admits(toll, now),
+            Toll::BringComparedOwner => &mut self.compared_owners,
+            Toll::BringOwner | Toll::BringFirst | Toll::BringYoung => {
+                return self.new_owners.admits(toll, now);
+            }
         };
         bucket.admit(1, now)
+    }
+
+    /// Whether it may do this once more although all inbound peers together are over their bound.
+    pub(super) fn is_guaranteed(&mut self, toll: Toll, now: Millis) -> bool {
+        self.guaranteed.admits(toll, now)
     }
 
     /// Whether it is to be blamed for what it does too often; then not again for a while.
@@ -184,16 +237,18 @@ impl Tolls {
     }
 }
 
-/// How fast orders come of owners that were unknown a moment ago.
+/// How fast owners become known, and orders come of those that were unknown a moment ago.
 #[derive(Debug)]
-pub(super) struct YoungTolls {
+pub(super) struct NewOwnerTolls {
+    owners: Bucket,
     first: Bucket,
     further: Bucket,
 }
 
-impl YoungTolls {
-    fn new(first: Rate, further: Rate, now: Millis) -> Self {
+impl NewOwnerTolls {
+    fn full(owners: Rate, first: Rate, further: Rate, now: Millis) -> Self {
         Self {
+            owners: Bucket::full(owners, now),
             first: Bucket::full(first, now),
             further: Bucket::full(further, now),
         }
@@ -202,22 +257,38 @@ impl YoungTolls {
     /// By one peer.
     fn of_one(direction: Direction, now: Millis) -> Self {
         match direction {
-            Direction::Inbound => Self::new(FIRST, YOUNG, now),
-            Direction::Outbound => Self::new(YOUNG_BY_CHOSEN, YOUNG_BY_CHOSEN, now),
+            Direction::Inbound => Self::full(UNKNOWN_OWNERS, FIRST, YOUNG, now),
+            Direction::Outbound => Self::full(
+                UNKNOWN_OWNERS_BY_CHOSEN,
+                YOUNG_BY_CHOSEN,
+                YOUNG_BY_CHOSEN,
+                now,
+            ),
         }
     }
 
     /// By all together that dialed this node: whoever is sent away comes back under another key.
     pub(super) fn of_all_inbound(now: Millis) -> Self {
-        Self::new(FIRST_IN_ALL, YOUNG_IN_ALL, now)
+        Self::full(UNKNOWN_OWNERS_IN_ALL, FIRST_IN_ALL, YOUNG_IN_ALL, now)
     }
 
-    /// Whether one more may come, if this is about such an order.
+    /// By one inbound peer even when all together are over their bound. Empty at first, so that a new
+    /// session brings nothing of its own.
+    fn guaranteed(now: Millis) -> Self {
+        Self {
+            owners: Bucket::empty(UNKNOWN_OWNERS_GUARANTEED, now),
+            first: Bucket::empty(FIRST_GUARANTEED, now),
+            further: Bucket::empty(YOUNG_GUARANTEED, now),
+        }
+    }
+
+    /// Whether one more may come, if this is about such an owner.
     pub(super) fn admits(&mut self, toll: Toll, now: Millis) -> bool {
         match toll {
+            Toll::BringOwner => self.owners.admit(1, now),
             Toll::BringFirst => self.first.admit(1, now),
             Toll::BringYoung => self.further.admit(1, now),
-            Toll::Flood | Toll::NameAddress | Toll::AskForPeers => true,
+            Toll::Flood | Toll::NameAddress | Toll::AskForPeers | Toll::BringComparedOwner => true,
         }
     }
 }

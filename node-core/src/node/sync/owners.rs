@@ -5,6 +5,7 @@ use crate::collections::BTreeMap;
 use crate::ledger::{InventoryError, Retained, Statement};
 use crate::node::core::Node;
 use crate::node::io::ConnId;
+use crate::node::peers::Share;
 use crate::node::peers::policy::Merit;
 use crate::protocol::{GetOwner, MAX_INVENTORY, Message, OwnerState};
 use crate::types::{Bucket, Millis, NodeId, Now, OrderId, Rate};
@@ -34,7 +35,7 @@ const ASKED: Rate = Rate {
 /// The owners of whom something is missing, and how much this node may ask about them.
 #[derive(Debug)]
 pub(in crate::node) struct Checks {
-    /// One entry an owner that the ledger knows.
+    /// One entry an owner that the ledger knows, or whose keep-alive waits for its first order.
     owners: BTreeMap<NodeId, Check>,
     questions: Bucket,
 }
@@ -75,13 +76,8 @@ impl Node {
         if busy {
             return;
         }
-        let due = self.sync.checks.owners.iter();
-        let due = due.filter(|(_, check)| check.due <= now.mono);
-        let due: Vec<NodeId> = due.map(|(owner, _)| *owner).take(AT_ONCE).collect();
-        for owner in due {
-            let ledger = self.market.ledger();
-            let known = ledger.head(&owner).is_some() && !ledger.is_revoked(&owner);
-            if !known || !ledger.lacks_listed(&owner) {
+        for owner in self.owners_to_ask_about(now) {
+            if !self.lacks(&owner) {
                 self.sync.checks.owners.remove(&owner);
                 continue;
             }
@@ -90,6 +86,52 @@ impl Node {
                 return;
             }
             self.ask_about(owner, now);
+        }
+    }
+
+    /// Some of the owners that are due, one of each party in turn, beginning with a random one: who
+    /// makes up many owners only delays questions about its own.
+    fn owners_to_ask_about(&mut self, now: Now) -> Vec<NodeId> {
+        let due = self.sync.checks.owners.iter();
+        let due = due.filter(|(_, check)| check.due <= now.mono);
+        let mut by_share: BTreeMap<Option<Share>, Vec<(u32, Millis, NodeId)>> = BTreeMap::new();
+        for (owner, check) in due {
+            let share = self.share_of_owner(owner);
+            let line = by_share.entry(share).or_default();
+            line.push((check.asked, check.due, *owner));
+        }
+        let mut lines: Vec<_> = by_share.into_values().collect();
+        if lines.is_empty() {
+            return Vec::new();
+        }
+        for line in &mut lines {
+            // Last is asked first: the least often asked, then the longest due.
+            line.sort_unstable_by(|a, b| b.cmp(a));
+        }
+        let first = usize::try_from(self.rng.next() % lines.len() as u64).unwrap_or(0);
+        lines.rotate_left(first);
+        let mut owners = Vec::new();
+        while owners.len() < AT_ONCE {
+            let before = owners.len();
+            let round = lines.iter_mut().filter_map(Vec::pop);
+            owners.extend(round.map(|(_, _, owner)| owner));
+            if owners.len() == before {
+                break;
+            }
+        }
+        owners.truncate(AT_ONCE);
+        owners
+    }
+
+    /// Whether something of an owner is missing here that its newest keep-alive lists.
+    fn lacks(&self, owner: &NodeId) -> bool {
+        let ledger = self.market.ledger();
+        if ledger.is_revoked(owner) {
+            return false;
+        }
+        match ledger.head(owner) {
+            Some(_) => ledger.lacks_listed(owner),
+            None => self.waiting_head(owner).is_some(),
         }
     }
 
@@ -102,18 +144,24 @@ impl Node {
         let turn = check.asked as usize;
         check.asked = check.asked.saturating_add(1);
         let ledger = self.market.ledger();
-        let Some(at) = ledger.head(&owner).map(Statement::ts) else {
-            return;
+        let mut have = match ledger.head(&owner).map(Statement::ts) {
+            Some(at) => ledger.inventory(&owner, at).entries,
+            None => Vec::new(),
         };
-        let mut have = ledger.inventory(&owner, at).entries;
         have.truncate(MAX_INVENTORY);
         // The owner itself, then whoever brought its word, then the others in turn.
         let direct = self.peers.get_node(owner).map(|peer| peer.conn);
-        let path = self.router.path(owner);
-        let mut conns: Vec<ConnId> = direct.into_iter().chain(path).collect();
-        for peer in self.peers.x1() {
-            if !conns.contains(&peer.conn) {
-                conns.push(peer.conn);
+        let told = self.waiting_head(&owner).map(|head| head.conn);
+        let told = told.filter(|conn| self.peers.get(*conn).is_some());
+        let mut conns: Vec<ConnId> = Vec::new();
+        let others = self.peers.x1().map(|peer| peer.conn);
+        let likely = direct
+            .into_iter()
+            .chain(told)
+            .chain(self.router.path(owner));
+        for conn in likely.chain(others) {
+            if !conns.contains(&conn) {
+                conns.push(conn);
             }
         }
         let Some(conn) = turn.checked_rem(conns.len()).map(|turn| conns[turn]) else {

@@ -13,6 +13,7 @@ use crate::ledger::prefix_of;
 use crate::node::core::Node;
 use crate::node::io::{ConnId, Output};
 use crate::node::peers::policy::Merit;
+use crate::node::rng::Rng;
 use crate::node::wanted::Found;
 use crate::protocol::{MAX_PREFIXES, MAX_RECON_BYTES, Message, Prefix, Recon};
 use crate::types::{Millis, Now};
@@ -28,10 +29,21 @@ const ROUNDS: u32 = 4_096;
 /// book page by page first.
 const MANY: u64 = 2_000;
 
+/// Missing things that one comparison asks for. Beyond the bounds of what is stored, nodes that hold
+/// different owners find the same differences again and again; and whoever has keys by the million
+/// could show as many. A random choice of them reaches every one in time.
+const ASKED_AT_ONCE: usize = 8_192;
+
 /// A comparison that this node began.
 #[derive(Debug)]
 pub(in crate::node) struct Comparison {
     sid: u64,
+    /// A random choice of what was found to be missing here.
+    missing: Vec<Prefix>,
+    /// How much was found to be missing in all.
+    found: u64,
+    /// Something that it asked for was new here.
+    helped: bool,
     /// What the next answer is taken up by; absent while that is under way, and at the end.
     ours: Option<Ours>,
     rounds: u32,
@@ -44,6 +56,24 @@ pub(in crate::node) struct Comparison {
 /// Whether a node with so many items does better to read the book of one with `theirs` first.
 const fn has_next_to_nothing(ours: u64, theirs: u64) -> bool {
     theirs > MANY && ours < theirs / 4
+}
+
+impl Comparison {
+    /// Keeps a uniform random choice of all that was found to be missing (reservoir sampling).
+    fn choose(&mut self, need: &[Id], rng: &mut Rng) {
+        for id in need {
+            self.found += 1;
+            let prefix = prefix_of(id.as_bytes());
+            if self.missing.len() < ASKED_AT_ONCE {
+                self.missing.push(prefix);
+                continue;
+            }
+            let place = usize::try_from(rng.next() % self.found).unwrap_or(usize::MAX);
+            if let Some(chosen) = self.missing.get_mut(place) {
+                *chosen = prefix;
+            }
+        }
+    }
 }
 
 impl Node {
@@ -67,6 +97,9 @@ impl Node {
         let sid = self.rng.next() >> 11;
         let comparison = Comparison {
             sid,
+            missing: Vec::new(),
+            found: 0,
+            helped: false,
             ours: Some(negentropy),
             rounds: 0,
             asked: now.mono,
@@ -161,6 +194,8 @@ impl Node {
                 };
                 comparison.rounds += 1;
                 comparison.asked = now.mono;
+                comparison.choose(&need, &mut self.rng);
+                let answered = matches!(next, Ok(None));
                 match next {
                     Ok(None) => comparison.answered = true,
                     Ok(Some(data)) if comparison.rounds < ROUNDS => {
@@ -176,19 +211,29 @@ impl Node {
                 }
                 self.counters.add("recon_have", have.len() as u64);
                 self.counters.add("recon_need", need.len() as u64);
-                self.want_all(conn, &need);
+                if answered {
+                    self.want_chosen(conn);
+                }
                 self.announce_all(conn, &have, now);
             }
         }
     }
 
     /// Asks for what this node lacks, but for what came by gossip meanwhile.
-    fn want_all(&mut self, conn: ConnId, need: &[Id]) {
-        for id in need {
-            let prefix = prefix_of(id.as_bytes());
+    fn want_chosen(&mut self, conn: ConnId) {
+        let comparison = self.sync.comparisons.get_mut(&conn);
+        let missing = comparison.map(|it| std::mem::take(&mut it.missing));
+        for prefix in missing.unwrap_or_default() {
             if !self.has(&prefix) {
                 self.wanted.offer(conn, prefix, Found::Compared);
             }
+        }
+    }
+
+    /// Something came that a comparison had asked for, and it was new.
+    pub(in crate::node) fn comparison_helped(&mut self, conn: ConnId) {
+        if let Some(comparison) = self.sync.comparisons.get_mut(&conn) {
+            comparison.helped = true;
         }
     }
 
@@ -227,9 +272,14 @@ impl Node {
             .map(|(conn, _)| *conn)
             .collect();
         for conn in complete {
-            self.sync.comparisons.remove(&conn);
+            let comparison = self.sync.comparisons.remove(&conn);
             if self.wanted.take_given_up(conn) {
                 self.sync.due.insert(conn, now.mono + AFTER_LOSS);
+                continue;
+            }
+            if comparison.is_some_and(|it| it.helped && it.found > ASKED_AT_ONCE as u64) {
+                // There is more of use.
+                self.sync.due.insert(conn, now.mono);
                 continue;
             }
             self.counters.count("recon_complete");

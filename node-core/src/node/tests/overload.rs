@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::net::{Net, sell, signed, statements};
-use crate::ledger::Payload;
+use crate::ledger::limits::OWNERS;
+use crate::ledger::{Identity, Inventory, Ka, Payload, Place, PlaceTif, Statement};
 use crate::node::io::Input;
 use crate::node::{BanTarget, ConnId, Direction, Incoming, NodeConfig, PeerStatus};
 use crate::protocol::{Forward, ForwardBody, Message, PeerEntry, Recon, TakeAnswer};
@@ -167,7 +168,8 @@ fn stored_orders_are_bounded_and_who_brings_most_displaces_its_own() {
     let levels = net.nodes[0].order_book(10, net.now);
     let shown: usize = levels.bids.iter().map(|level| level.count).sum();
     assert_eq!(shown + 1, net.nodes[0].ledger().open_len());
-    assert!(net.counter(0, "orders_over_bound") > 200);
+    let refused = net.counter(0, "orders_over_bound") + net.counter(0, "unknown_owners_too_fast");
+    assert!(refused > 200);
     // Who brought little finds room for more, and who is known for what it places next.
     let more = [
         net.signed_order(91, 1, Side::Buy, "12"),
@@ -350,4 +352,208 @@ fn the_peers_that_were_dialed_first_are_the_first_after_a_restart() {
     assert!(kept[0].anchor && kept[1].anchor);
     let up = net.nodes[0].peers(net.now);
     assert!(up.iter().all(|peer| peer.status == PeerStatus::Connected));
+}
+
+/// A key for each number.
+fn key(number: u32) -> Identity {
+    let mut seed = [0xee; 32];
+    seed[..4].copy_from_slice(&number.to_be_bytes());
+    Identity::from_seed(seed)
+}
+
+/// An order of the key with this number.
+fn order_of(net: &Net, number: u32, price: &str) -> Statement {
+    let place = Place {
+        n: 1,
+        ts: net.now.wall,
+        pair: "BTC/USD".parse().unwrap(),
+        side: Side::Buy,
+        px: price.parse().unwrap(),
+        amt: "1".parse().unwrap(),
+        exp: net.now.wall + Millis::from_secs(3_600),
+        tif: PlaceTif::Gtc,
+        u: "alice".parse().unwrap(),
+        rest: true,
+        replaces: None,
+    };
+    let network = "local".parse().unwrap();
+    key(number).sign(&network, Payload::Place(place)).unwrap()
+}
+
+/// A keep-alive of the key with this number that claims so many orders.
+fn keep_alive_of(net: &Net, number: u32, count: usize) -> Statement {
+    let entries = (0..count).map(|id| (crate::types::OrderId([id as u8; 16]), 1));
+    let ka = Ka {
+        n: 2,
+        ts: net.now.wall,
+        live: true,
+        cnt: count as u64,
+        root: Inventory::new(entries.collect()).root,
+        addrs: Vec::new(),
+    };
+    let network = "local".parse().unwrap();
+    key(number).sign(&network, Payload::Ka(ka)).unwrap()
+}
+
+#[test]
+fn free_keys_that_send_keep_alives_displace_nothing() {
+    let mut net = Net::new(2);
+    net.connect(0, 1);
+    net.run();
+    let relay = net.stranger(0, 60, Direction::Inbound);
+    let honest: Vec<_> = (1..=20).map(|n| order_of(&net, n, "10")).collect();
+    net.says(0, relay, statements(&honest));
+    let rogue = net.stranger(0, 61, Direction::Inbound);
+    let delivered = net.delivered;
+    for number in 1_000..12_000 {
+        let count = number as usize % 2;
+        let ka = keep_alive_of(&net, number, count);
+        net.says(0, rogue, statements(&[ka]));
+    }
+    // Not one of them is stored, nor passed on.
+    for node in &net.nodes {
+        assert_eq!(node.ledger().stats().owners, 20);
+        assert_eq!(node.ledger().stats().heads, 0);
+        assert_eq!(node.ledger().open_len(), 20);
+    }
+    assert!(net.delivered - delivered < 3 * 64, "they are asked about");
+    // An honest newcomer's order comes at once, whatever brings it.
+    net.says(0, relay, statements(&[order_of(&net, 30, "11")]));
+    assert_eq!(net.nodes[1].ledger().open_len(), 21);
+}
+
+#[test]
+fn waiting_keep_alive_counts_once_its_owners_order_is_here() {
+    let mut net = Net::new(1);
+    let relay = net.stranger(0, 60, Direction::Inbound);
+    let order = order_of(&net, 1, "10");
+    let id = order.order_id().unwrap();
+    net.pass(50_000);
+    let ka = keep_alive_of(&net, 1, 1);
+    net.says(0, relay, statements(std::slice::from_ref(&ka)));
+    assert_eq!(net.counter(0, "keep_alive_waits"), 1);
+    assert_eq!(net.nodes[0].ledger().head(&ka.owner()), None);
+    net.says(0, relay, statements(&[order]));
+    assert_eq!(net.nodes[0].ledger().head(&ka.owner()), Some(&ka));
+    net.pass(50_000);
+    // By its order alone the owner would be silent by now.
+    assert!(!net.nodes[0].ledger().visible_open(&id).is_zero());
+}
+
+#[test]
+fn unknown_owners_come_so_fast_and_no_faster_by_one_peer() {
+    let mut net = Net::new(1);
+    let rogue = net.stranger(0, 61, Direction::Inbound);
+    let orders: Vec<_> = (0..1_000).map(|n| order_of(&net, n, "10")).collect();
+    net.says(0, rogue, statements(&orders));
+    assert_eq!(net.nodes[0].ledger().stats().owners, 100);
+    assert_eq!(net.counter(0, "unknown_owners_too_fast"), 900);
+    net.pass(1_000);
+    net.says(0, rogue, statements(&orders));
+    assert_eq!(net.nodes[0].ledger().stats().owners, 120);
+}
+
+#[test]
+fn inbound_strangers_together_leave_each_peer_its_guaranteed_share() {
+    let mut net = Net::new(1);
+    let relay = net.stranger(0, 60, Direction::Inbound);
+    net.pass(2_000);
+    let mut number = 0;
+    for seed in 70..90 {
+        let rogue = net.stranger(0, seed, Direction::Inbound);
+        let orders = (0..100).map(|_| {
+            number += 1;
+            order_of(&net, number, "1")
+        });
+        let orders: Vec<_> = orders.collect();
+        net.says(0, rogue, statements(&orders));
+    }
+    let known = net.nodes[0].ledger().stats().owners;
+    assert!((400..=440).contains(&known), "{known} owners are known");
+    let honest: Vec<_> = (50_000..50_003).map(|n| order_of(&net, n, "10")).collect();
+    net.says(0, relay, statements(&honest));
+    assert_eq!(net.nodes[0].ledger().stats().owners, known + 3);
+}
+
+#[test]
+fn full_table_of_owners_keeps_who_has_orders_and_refuses_the_fullest_share() {
+    let mut net = small(|_| {});
+    let honest = net.stranger(0, 60, Direction::Outbound);
+    let kept: Vec<_> = (1..=10).map(|n| order_of(&net, n, "10")).collect();
+    net.says(0, honest, statements(&kept));
+    let rogue = net.stranger(0, 61, Direction::Outbound);
+    let mut number = 1_000;
+    while net.nodes[0].ledger().stats().owners < OWNERS {
+        let orders = (0..200).map(|_| {
+            number += 1;
+            order_of(&net, number, "1")
+        });
+        let orders: Vec<_> = orders.collect();
+        net.says(0, rogue, statements(&orders));
+        net.pass(1_000);
+        assert!(number < 3 * OWNERS as u32);
+    }
+    let late: Vec<_> = (100..110).map(|n| order_of(&net, n, "11")).collect();
+    net.says(0, rogue, statements(&[order_of(&net, 900_000, "1")]));
+    assert_eq!(net.counter(0, "owners_over_bound"), 0);
+    assert!(net.counter(0, "too_many_owners") > 0);
+    net.says(0, honest, statements(&late));
+    let ledger = net.nodes[0].ledger();
+    assert_eq!(ledger.stats().owners, OWNERS);
+    for order in kept.iter().chain(&late) {
+        assert!(ledger.order(&order.order_id().unwrap()).is_some());
+    }
+}
+
+#[test]
+fn made_up_owners_delay_no_question_about_others() {
+    let mut net = Net::new(1);
+    let relay = net.stranger(0, 60, Direction::Inbound);
+    let rogue = net.stranger(0, 61, Direction::Inbound);
+    for number in 1_000..1_600 {
+        let ka = keep_alive_of(&net, number, 1);
+        net.says(0, rogue, statements(&[ka]));
+    }
+    let honest = keep_alive_of(&net, 1, 1);
+    net.says(0, relay, statements(std::slice::from_ref(&honest)));
+    net.take_heard(relay);
+    net.pass(3_000);
+    let asked = net
+        .take_heard(relay)
+        .into_iter()
+        .any(|message| matches!(message, Message::Get(get) if get.owner == honest.owner()));
+    assert!(asked, "the peer that brought it is not asked in its turn");
+}
+
+#[test]
+fn requests_for_unknown_orders_are_refused_and_not_remembered() {
+    let mut net = Net::new(1);
+    let taker = net.stranger(0, 61, Direction::Inbound);
+    net.take_heard(taker);
+    for n in 1..=50 {
+        let place = net.signed_order(61, 2 * n, Side::Buy, "10");
+        let req = crate::ledger::Req {
+            n: 2 * n + 1,
+            ts: net.now.wall,
+            until: net.now.wall + Millis::from_secs(5),
+            order: place.order_id().unwrap(),
+            at: crate::types::Amount::ZERO,
+            qty: "1".parse().unwrap(),
+            min: "1".parse().unwrap(),
+            lim: "10".parse().unwrap(),
+            maker: crate::types::OrderId([n as u8; 16]),
+            freed: Vec::new(),
+        };
+        let req = signed(61, Payload::Req(req));
+        let take = Incoming::Take {
+            route: None,
+            req,
+            place,
+        };
+        net.says(0, taker, take);
+    }
+    let heard = net.take_heard(taker);
+    let answers = heard.iter().filter(|m| matches!(m, Message::Answer(_)));
+    assert_eq!(answers.count(), 50);
+    assert_eq!(net.nodes[0].answers.len(), 0);
 }
