@@ -277,9 +277,12 @@ impl Node {
     /// Keeps a keep-alive until its owner is known, and looks whether its orders are missing.
     fn keep_waiting(&mut self, ka: &Statement, bringer: &Bringer, now: Now) {
         let heads = &mut self.admission.waiting_heads;
-        if heads.keep(ka, bringer.conn, bringer.share.clone(), now.mono) {
+        if let Some(kept) = heads.keep(ka, bringer.conn, bringer.share.clone(), now.mono) {
             self.counters.count("keep_alive_waits");
             self.check_owner(ka.owner(), now);
+            if let Some(dropped) = kept.dropped {
+                self.forget_check(&dropped);
+            }
         }
     }
 

@@ -95,6 +95,7 @@ impl Node {
             return;
         }
         self.admission.origins.forget(owner);
+        self.forget_check(owner);
         let forgotten = self.market.forget_owner(*owner, now);
         self.counters.count("owners_over_bound");
         self.counters.add("orders_over_bound", forgotten as u64);

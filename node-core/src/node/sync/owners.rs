@@ -64,6 +64,16 @@ impl Node {
         self.hurry(due);
     }
 
+    #[cfg(test)]
+    pub(in crate::node) fn owners_to_check(&self) -> usize {
+        self.sync.checks.owners.len()
+    }
+
+    /// Asks nothing more about an owner that is not known any more.
+    pub(in crate::node) fn forget_check(&mut self, owner: &NodeId) {
+        self.sync.checks.owners.remove(owner);
+    }
+
     /// Whether something of an owner is missing, so that this node may have asked about it.
     pub(in crate::node) fn asks_about(&self, owner: &NodeId) -> bool {
         self.sync.checks.owners.contains_key(owner)

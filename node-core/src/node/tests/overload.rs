@@ -417,6 +417,7 @@ fn free_keys_that_send_keep_alives_displace_nothing() {
         assert_eq!(node.ledger().open_len(), 20);
     }
     assert!(net.delivered - delivered < 3 * 64, "they are asked about");
+    assert!(net.nodes[0].owners_to_check() <= 1_024);
     // An honest newcomer's order comes at once, whatever brings it.
     net.says(0, relay, statements(&[order_of(&net, 30, "11")]));
     assert_eq!(net.nodes[1].ledger().open_len(), 21);
