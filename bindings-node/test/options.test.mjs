@@ -115,7 +115,7 @@ const VARIABLES = {
   DISCOVERY_PEER_EXCHANGE: ['FALSE', 'f'],
   BOOTSTRAP_PEERS: ['a:1,b:2', 'a'],
   USE_WELL_KNOWN_NODES: ['1', '-1'],
-  NETWORK: ['mainnet', 'home'],
+  NETWORK: ['local:acme', 'home'],
   PEER_STORAGE_PATH: ['peers.json', 'a\0b'],
   P2P_ENABLED: ['True', 'ja'],
   MAX_PEERS: ['7', '0'],

@@ -11,7 +11,10 @@ import { type OrderText, type TradeText, toOrder, toPlaced, toTrade } from './va
 export interface ExchangeClientOptions {
   /** What is traded. `BTC/USD` if absent. */
   pair?: string | undefined;
-  /** `local` (if absent), `testnet` or `mainnet`; nodes of different networks refuse each other. */
+  /**
+   * `local` (if absent), `testnet`, `mainnet`, or `local:NAME` for a private network; nodes of different
+   * networks refuse each other.
+   */
   network?: string | undefined;
   /** The name that this node's orders carry, 3 to 50 characters of `A-Z a-z 0-9 . _ -`. A random UUID if absent. */
   userId?: string | undefined;

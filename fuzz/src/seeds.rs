@@ -289,7 +289,6 @@ fn secured_messages() -> Vec<Message> {
     };
     let forward = Message::Forward(Forward {
         to: identity(1).node_id(),
-        from: owner,
         id: "00112233445566778899aabbccddeeff".into(),
         hops: 3,
         body: ForwardBody::Take(take.clone()),

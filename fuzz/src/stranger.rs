@@ -77,6 +77,7 @@ impl Strange {
             version: "1.0.0".to_owned(),
             port: 3000,
             capabilities: names.map(str::to_owned).to_vec(),
+            clock_offset: None,
         };
         let remote = format!("10.0.{seed}.1:3000").parse().expect("an address");
         self.handle(Input::Connected {

@@ -12,6 +12,8 @@ pub enum Mutation {
     NoBootBarrier,
     /// A request does not show the refusals that freed its piece.
     NothingFreed,
+    /// Peers that dialed this node vote on what time it is.
+    AnybodyVotesOnTime,
     /// The filled amount is the sum of the burned pieces, not the measure of their union.
     PiecesAddUp,
 }

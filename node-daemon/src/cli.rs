@@ -215,7 +215,7 @@ pub(crate) struct RunArgs {
     /// The user of orders that name none [env: USER_ID] [default: a random UUID]
     #[arg(long)]
     pub(crate) user: Option<String>,
-    /// local, testnet or mainnet [env: NETWORK] [default: local]
+    /// local, testnet, mainnet, or local:NAME for a private network [env: NETWORK] [default: local]
     #[arg(long)]
     pub(crate) network: Option<String>,
     /// What becomes of plain peers: off, observe or match [env: P2P_LEGACY] [default: observe]

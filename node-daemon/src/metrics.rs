@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use meshbook::client::ExchangeClient;
-use meshbook::node::{BookSnapshot, Level, P2pStats};
+use meshbook::node::{BookSnapshot, ClockState, ClockView, Level, P2pStats};
 use tokio::net::TcpListener;
 
 use crate::http::{self, Stop};
@@ -49,6 +49,7 @@ async fn metrics(State(observed): State<Observed>) -> Response {
     let client = &observed.client;
     let mut page = Page::default();
     page.peers(&client.p2p_stats());
+    page.clock(&client.clock());
     page.book(&client.order_book(DEPTH));
     for (name, value) in client.counters() {
         page.sample(
@@ -169,6 +170,21 @@ impl Page {
         }
     }
 
+    fn clock(&mut self, clock: &ClockView) {
+        let help = "Dialed peers whose clocks count against this node's.";
+        self.sample("meshbook_clock_votes", "gauge", help, &[], clock.votes);
+        let help = "Whether this node's clock is so wrong that it places and takes nothing.";
+        let stopped = u8::from(clock.state == ClockState::Stopped);
+        self.sample("meshbook_clock_stopped", "gauge", help, &[], stopped);
+        // Without a vote nothing is known, and so there is no sample.
+        if let Some(offset) = clock.offset_ms {
+            let (sign, off) = (if offset < 0 { "-" } else { "" }, offset.unsigned_abs());
+            let seconds = format!("{sign}{}.{:03}", off / 1000, off % 1000);
+            let help = "The median of dialed peers' clocks minus this node's.";
+            self.sample("meshbook_clock_offset_seconds", "gauge", help, &[], seconds);
+        }
+    }
+
     fn book(&mut self, book: &BookSnapshot) {
         let pair = book.pair.as_str();
         let sides = [("buy", &book.bids), ("sell", &book.asks)];
@@ -207,6 +223,32 @@ mod tests {
         let expected = "# HELP x_total Help.\n# TYPE x_total counter\n\
                         x_total{l=\"a\"} 1\nx_total{l=\"q\\\"\\\\\\n\"} 1\n";
         assert_eq!(page.text, expected);
+    }
+
+    #[test]
+    fn the_clock_is_shown_in_seconds_and_with_its_votes() {
+        let shown = |state, offset_ms, votes| {
+            let mut page = Page::default();
+            page.clock(&ClockView {
+                state,
+                offset_ms,
+                votes,
+            });
+            let lines = page.text.lines().filter(|line| !line.starts_with('#'));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            shown(ClockState::Stopped, Some(-14_007), 2),
+            [
+                "meshbook_clock_votes 2",
+                "meshbook_clock_stopped 1",
+                "meshbook_clock_offset_seconds -14.007"
+            ]
+        );
+        assert_eq!(
+            shown(ClockState::Unmeasured, None, 0),
+            ["meshbook_clock_votes 0", "meshbook_clock_stopped 0"]
+        );
     }
 
     #[test]

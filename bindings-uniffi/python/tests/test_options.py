@@ -33,7 +33,7 @@ def test_an_option_outranks_the_environment_which_outranks_the_default(
 VALUES: dict[str, Any] = {
     "pair": ("ETH/USD", "ETH/USD"),
     "user_id": ("ann", "ann"),
-    "network": ("testnet", "testnet"),
+    "network": ("local:acme", "local:acme"),
     "data_dir": (Path("here"), "here"),
     "journal_sync": ("off", "off"),
     "host": ("127.0.0.1", "127.0.0.1"),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::config::{Config, networks};
+use super::config::Config;
 use super::error::StartError;
 use super::history::History;
 use crate::ledger::{Identity, RawStatement, RawTrade, Verifier};
-use crate::node::{Entry, Node, Order, Table};
+use crate::node::{Entry, Node, Order, Table, read_network};
 use crate::runtime::{Clock, entropy};
 use crate::storage::{DataDir, JOURNAL_FOLDER, Journal, JournalReader, JournalSync, StorageError};
 use crate::types::NetworkId;
@@ -93,14 +93,20 @@ impl Archive {
     }
 }
 
-/// The network for which the journal's statements were signed: it is nowhere written down, but
-/// every id binds it. Any will do where nothing was signed.
+/// The network for which the journal's statements were signed. Where the journal doesn't say it,
+/// every id binds it; any will do where nothing was signed.
 fn network_of(reader: &JournalReader) -> Result<NetworkId, StorageError> {
+    for entry in reader.entries(Table::Meta, Bytes::new()) {
+        if let Some(network) = read_network(&entry?) {
+            return network.map_err(|error| reader.damaged(error.to_string()));
+        }
+    }
     let first = |table| -> Result<Option<Entry>, StorageError> {
         reader.entries(table, Bytes::new()).next().transpose()
     };
     let (trade, order) = (first(Table::Trades)?, first(Table::Orders)?);
-    for network in networks() {
+    let common = NetworkId::COMMON.iter();
+    for network in common.filter_map(|name| name.parse::<NetworkId>().ok()) {
         let verifier = Verifier::new(network.clone());
         let trade = trade
             .as_ref()

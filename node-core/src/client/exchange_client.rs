@@ -20,9 +20,9 @@ use super::shared::Shared;
 use super::start::{self, OpenStore, Plan};
 use crate::discovery::Health;
 use crate::node::{
-    Ban, BanTarget, BookSize, BookSnapshot, CancelError, DirectConnectionStats, DiscoveryStats,
-    DiscoveryStrategies, NewOrder, NodeConfig, Order, OrderError, OrderResult, P2pStats,
-    PeerSource, PeerStats, PeerView, RouterStats, Trade, UnsignedView,
+    Ban, BanTarget, BookSize, BookSnapshot, CancelError, ClockView, DirectConnectionStats,
+    DiscoveryStats, DiscoveryStrategies, NewOrder, NodeConfig, Order, OrderError, OrderResult,
+    P2pStats, PeerSource, PeerStats, PeerView, RouterStats, Trade, UnsignedView,
 };
 use crate::runtime::Clock;
 use crate::storage::JournalReader;
@@ -396,6 +396,12 @@ impl ExchangeClient {
             shared.node().discover(shared.clock.now());
             shared.wake.notify_one();
         }
+    }
+
+    /// How this node's clock compares with those of the peers that it dialed.
+    #[must_use]
+    pub fn clock(&self) -> ClockView {
+        self.read(|shared| shared.node().clock())
     }
 
     /// Why things were refused, ignored or dropped: one number a reason.

@@ -16,9 +16,10 @@ use super::shared::Shared;
 use super::turns::Turn;
 use super::usage::{LIGHT_BATCH, Standing, Usage, cost};
 use crate::node::{ConnId, Direction, Incoming, Input, verify_messages};
-use crate::protocol::{FrameTooLarge, Message, SessionError, SessionReader};
+use crate::protocol::{
+    ForwardBody, FrameTooLarge, Message, SessionError, SessionReader, TakeAnswer, TakeRequest,
+};
 use crate::transport::{FrameSource, TransportError};
-use crate::types::NodeId;
 
 /// Messages of one peer that are verified together, about.
 pub const READ_BATCH: usize = 64;
@@ -65,9 +66,9 @@ struct Batch {
 }
 
 impl Batch {
-    /// Adds a message that the node `me` got.
-    fn push(&mut self, message: Message, bytes: usize, me: NodeId) {
-        self.cost += cost(&message, bytes, signatures(&message, me));
+    /// Adds a message.
+    fn push(&mut self, message: Message, bytes: usize) {
+        self.cost += cost(&message, bytes, signatures(&message));
         self.messages.push_back((message, bytes));
     }
 }
@@ -128,7 +129,7 @@ impl<'a> Reading<'a> {
         source.set_limit(self.reader.frame_limit());
         let mut batch = Batch::default();
         for message in early {
-            batch.push(message, 0, self.shared.node_id);
+            batch.push(message, 0);
         }
         self.usage.note(batch.cost);
         loop {
@@ -239,7 +240,7 @@ impl<'a> Reading<'a> {
         }
         for message in self.fresh.drain(..) {
             let bytes = std::mem::take(&mut batch.carried);
-            batch.push(message, bytes, self.shared.node_id);
+            batch.push(message, bytes);
         }
     }
 
@@ -253,7 +254,7 @@ impl<'a> Reading<'a> {
             if let Some(rest) = rest {
                 batch.messages.push_front((rest, 0));
             }
-            part.signatures += signatures(&message, self.shared.node_id);
+            part.signatures += signatures(&message);
             part.sizes.push(bytes);
             part.messages.push(message);
             if part.signatures >= self.signatures_at_once {
@@ -325,17 +326,34 @@ fn cut(message: Message, signatures: usize) -> (Message, Option<Message>) {
     }
 }
 
-/// How many signatures the node `me` has to look at for a message.
-fn signatures(message: &Message, me: NodeId) -> usize {
+/// How many signatures have to be looked at for a message.
+fn signatures(message: &Message) -> usize {
     match message {
         Message::Statements(raw) => raw.len(),
         Message::Trades(raw) => 4 * raw.len(),
         Message::Proofs(raw) => 2 * raw.len(),
-        Message::Take(_) | Message::Answer(_) => 2,
-        Message::Forward(forward) if forward.to == me => 2,
+        Message::Take(take) => of_take(take),
+        Message::Answer(answer) => of_answer(answer),
+        Message::Forward(forward) => match &forward.body {
+            ForwardBody::Take(take) => of_take(take),
+            ForwardBody::Answer(answer) => of_answer(answer),
+        },
         _ => 0,
     }
 }
+
+/// The signatures of a take: its two statements', and those of the refusals that it may embed, as
+/// far as their length tells before they are read.
+fn of_take(take: &TakeRequest) -> usize {
+    2 + take.req.p.len() / SHORTEST_REFUSAL
+}
+
+fn of_answer(answer: &TakeAnswer) -> usize {
+    1 + answer.answer.p.len() / SHORTEST_REFUSAL
+}
+
+/// Bytes of the shortest refusal that a statement can embed: its key and its signature alone.
+const SHORTEST_REFUSAL: usize = 256;
 
 /// Whether something did not hold that the peer itself should have checked.
 fn is_the_peers_fault(message: &Incoming) -> bool {
@@ -343,7 +361,7 @@ fn is_the_peers_fault(message: &Incoming) -> bool {
         Incoming::Statements { refused, .. }
         | Incoming::Trades { refused, .. }
         | Incoming::Proofs { refused, .. } => !refused.is_empty(),
-        Incoming::Invalid { relayed, .. } => !relayed,
+        Incoming::Invalid { .. } => true,
         Incoming::Plain(_)
         | Incoming::Take { .. }
         | Incoming::Answer { .. }

@@ -97,6 +97,7 @@ pub(super) async fn tell(shared: &Arc<Shared>, address: PeerAddress, peer: Socke
         version: String::new(),
         port: 0,
         capabilities: vec!["order".to_owned(), "trade".to_owned()],
+        clock_offset: None,
     };
     let connected = Input::Connected {
         conn,

@@ -47,7 +47,7 @@ impl Node {
             Applied::New { .. } => {
                 self.note_helpful(from, found);
                 if let Some(conn) = from {
-                    self.router.learn_path(owner, conn);
+                    self.router.learn_path(owner, conn, statement.ts());
                     self.deliver_waiting(owner, now);
                 }
                 if statement.as_ka().is_some() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::admission::Admission;
 use super::answers::Answers;
+use super::clock::ClockState;
 use super::config::NodeConfig;
 use super::counters::Counters;
 use super::gossip::Gossip;
@@ -13,7 +14,7 @@ use super::keep_alive::KeepAlive;
 use super::maker::Postponed;
 use super::market::Market;
 use super::own::OwnOrders;
-use super::peers::{PeerManager, PersistedPeer};
+use super::peers::{PeerManager, PersistedPeer, Scope, scope};
 use super::persist::FreshTrade;
 use super::rate::RateLimit;
 use super::restore::Boot;
@@ -61,8 +62,8 @@ pub struct Node {
     pub(super) counters: Counters,
     pub(super) outputs: Vec<Output>,
     pub(super) phase: Phase,
-    /// The user knows that the clock is off.
-    pub(super) clock_warned: bool,
+    /// What the user was told of the clock last.
+    pub(super) clock_told: ClockState,
     /// Why the store fails at present, if it does.
     pub(super) store_failure: Option<String>,
     /// What there is to mind after a start from a store; none without a store.
@@ -77,6 +78,8 @@ pub struct Node {
     pub(super) uncommitted: [Vec<TradeRecord>; 2],
     /// The same for trades of own orders with unsigned ones.
     pub(super) uncommitted_unsigned: [Vec<(OrderId, Trade)>; 2],
+    /// The store doesn't say yet which network it is of.
+    pub(super) network_unsaved: bool,
     chores_due: Millis,
 }
 
@@ -113,7 +116,7 @@ impl Node {
             counters: Counters::default(),
             outputs: Vec::new(),
             phase: Phase::New,
-            clock_warned: false,
+            clock_told: ClockState::default(),
             store_failure: None,
             boot: None,
             matching: None,
@@ -121,6 +124,7 @@ impl Node {
             fresh_proofs: Vec::new(),
             uncommitted: Default::default(),
             uncommitted_unsigned: Default::default(),
+            network_unsaved: true,
             chores_due: now.mono,
             rng,
             config,
@@ -135,12 +139,20 @@ impl Node {
             return;
         }
         self.phase = Phase::Running;
+        let mut known = known;
+        // What a name leads to may have changed: only one that the user names now is dialed.
+        let chosen = &self.config.bootstrap_peers;
+        known.retain(|peer| peer.address.ip().is_some() || chosen.contains(&peer.address));
         self.peers.load_persisted_peers(known, now);
         for address in &self.config.bootstrap_peers {
             self.peers.learn(address, PeerSource::Bootstrap, now);
         }
         if let Some(listen) = listen {
-            self.peers.never_dial(&PeerAddress::from(listen), now);
+            let listen = PeerAddress::from(listen);
+            self.peers.never_dial(&listen, now);
+            if scope(&listen) == Some(Scope::Public) {
+                self.keep_alive.addrs = vec![listen];
+            }
         }
         self.close_left_behind(now);
         self.tick(now);

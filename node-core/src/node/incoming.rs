@@ -1,9 +1,10 @@
 //! Checks the signatures of messages outside the state machine, on the connection's own task.
 
-use super::io::{Incoming, Route};
+use super::io::Incoming;
+use super::relay::{Carried, Relayed};
 use crate::ledger::{RawStatement, Statement, Verifier};
 use crate::protocol::{Forward, ForwardBody, Message, TakeAnswer, TakeRequest};
-use crate::types::NodeId;
+use crate::types::{NodeId, OrderId};
 
 /// Verifies what `message` carries. See [`verify_messages`].
 #[must_use]
@@ -26,19 +27,9 @@ pub fn verify_message(message: Message, me: NodeId, verifier: &Verifier) -> Inco
                 refused,
             })
         }
-        Message::Take(take) => verify_take(take, None, verifier),
-        Message::Answer(answer) => verify_answer(answer, None, verifier),
-        Message::Forward(forward) if forward.to == me => {
-            let route = Some(Route {
-                from: forward.from,
-                id: forward.id,
-            });
-            match forward.body {
-                ForwardBody::Take(take) => verify_take(take, route, verifier),
-                ForwardBody::Answer(answer) => verify_answer(answer, route, verifier),
-            }
-        }
-        message @ Message::Forward(Forward { .. }) => Incoming::Forward(message),
+        Message::Take(take) => verified(verify_take(take, verifier)),
+        Message::Answer(answer) => verified(verify_answer(answer, verifier)),
+        Message::Forward(forward) => verify_forward(forward, me, verifier),
         message => Incoming::Plain(message),
     }
 }
@@ -91,32 +82,67 @@ fn split<T, E: Refusal, R>(
     make(valid, refused)
 }
 
-fn verify_take(take: TakeRequest, route: Option<Route>, verifier: &Verifier) -> Incoming {
+/// Verifies a forwarded message, whoever it is for: a relay that passed on what does not hold would
+/// be blamed for it.
+fn verify_forward(forward: Forward, me: NodeId, verifier: &Verifier) -> Incoming {
+    let Forward { to, id, hops, body } = forward;
+    let Ok(id) = u128::from_str_radix(&id, 16) else {
+        return Incoming::Invalid {
+            reason: "malformed",
+        };
+    };
+    let body = match body {
+        ForwardBody::Take(take) => verify_take(take, verifier),
+        ForwardBody::Answer(answer) => verify_answer(answer, verifier),
+    };
+    match body {
+        Ok(body) => {
+            let relayed = Relayed { to, id, hops, body };
+            match to == me {
+                true => relayed.arrived(),
+                false => Incoming::Forward(relayed),
+            }
+        }
+        Err(reason) => Incoming::Invalid { reason },
+    }
+}
+
+/// A message that is for the node at the other end of the connection.
+fn verified(body: Result<Carried, &'static str>) -> Incoming {
+    let route = None;
+    match body {
+        Ok(Carried::Take { req, place }) => Incoming::Take { route, req, place },
+        Ok(Carried::Answer(answer)) => Incoming::Answer { route, answer },
+        Err(reason) => Incoming::Invalid { reason },
+    }
+}
+
+fn verify_take(take: TakeRequest, verifier: &Verifier) -> Result<Carried, &'static str> {
     let checked: Result<Vec<Statement>, _> = verifier
         .verify_batch(vec![take.req, take.place])
         .into_iter()
         .collect();
-    let relayed = route.is_some();
-    match checked.map(<[Statement; 2]>::try_from) {
-        Ok(Ok([req, place])) => Incoming::Take { route, req, place },
-        Ok(Err(_)) => Incoming::Invalid {
-            reason: "malformed",
-            relayed,
-        },
-        Err(error) => Incoming::Invalid {
-            reason: error.label(),
-            relayed,
-        },
+    let checked = checked.map_err(|error| error.label())?;
+    let Ok([req, place]) = <[Statement; 2]>::try_from(checked) else {
+        return Err("malformed");
+    };
+    let names_its_order = req
+        .as_req()
+        .is_some_and(|asked| asked.order == OrderId::from(place.hash()));
+    let fits = names_its_order && place.as_place().is_some() && place.owner() == req.owner();
+    match fits {
+        true => Ok(Carried::Take { req, place }),
+        false => Err("take_malformed"),
     }
 }
 
-fn verify_answer(answer: TakeAnswer, route: Option<Route>, verifier: &Verifier) -> Incoming {
-    match verifier.verify(answer.answer) {
-        Ok(answer) => Incoming::Answer { route, answer },
-        Err(error) => Incoming::Invalid {
-            reason: error.label(),
-            relayed: route.is_some(),
-        },
+fn verify_answer(answer: TakeAnswer, verifier: &Verifier) -> Result<Carried, &'static str> {
+    let answer = verifier
+        .verify(answer.answer)
+        .map_err(|error| error.label())?;
+    match answer.as_fill().is_some() || answer.as_rej().is_some() {
+        true => Ok(Carried::Answer(answer)),
+        false => Err("answer_malformed"),
     }
 }
 

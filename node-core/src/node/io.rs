@@ -6,6 +6,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::durable::Write;
+use super::relay::Relayed;
 use super::sync::{Computation, Computed};
 use super::view::{Direction, Order, OrderResult, PeerSource, Trade};
 use crate::ledger::{Proof, ProofKind, Statement, TradeRecord};
@@ -156,24 +157,25 @@ pub enum Incoming {
         /// The statement.
         answer: Statement,
     },
-    /// A forwarded message for somebody else, which is passed on unread.
-    Forward(Message),
-    /// The whole message did not hold.
+    /// A forwarded message for another node, to be passed on.
+    Forward(Relayed),
+    /// The whole message did not hold. Relays verify what they pass on, so whoever sent it is to
+    /// blame, whether it comes from there or only through there.
     Invalid {
         /// The label that is counted.
         reason: &'static str,
-        /// Whether a relay passed it on, which can't know what it carries.
-        relayed: bool,
     },
 }
 
-/// The way of a forwarded message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One sending of a forwarded message that is for this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Who sent it first, by its own word: the statements inside prove who may say what.
-    pub from: NodeId,
-    /// The message's own id, by which it is taken once.
-    pub id: String,
+    /// The number that its sender drew.
+    pub id: u128,
+    /// The beginning of the hash of what is signed; together they are taken once.
+    pub mark: [u8; 16],
+    /// How many more nodes could have passed it on.
+    pub hops: u8,
 }
 
 /// What the driver must do, in this order.

@@ -5,13 +5,15 @@ use super::own::Stage;
 use super::rng::Rng;
 use crate::ledger::limits::KEEP_ALIVE;
 use crate::ledger::{Ka, Payload};
-use crate::types::{Millis, Now};
+use crate::types::{Millis, Now, PeerAddress};
 
 /// When the next keep-alive is due (monotonic); none is while nothing was published since the
 /// last one that named no orders.
 #[derive(Debug, Default)]
 pub(super) struct KeepAlive {
     due: Option<Millis>,
+    /// Where this node can be dialed from anywhere, if it listens at such an address.
+    pub(super) addrs: Vec<PeerAddress>,
 }
 
 impl Node {
@@ -58,7 +60,7 @@ impl Node {
             live,
             cnt: inventory.entries.len() as u64,
             root: inventory.root,
-            addrs: Vec::new(),
+            addrs: self.keep_alive.addrs.clone(),
         };
         match self.sign(Payload::Ka(ka)) {
             Ok(ka) => {

@@ -24,7 +24,9 @@ const FILLS_PER_ORDER: usize = 256;
 impl Node {
     /// What somebody without a session told by Grenache's RPC.
     pub(super) fn on_told(&mut self, from: &PeerId, message: Message, now: Now) {
-        if !self.config.legacy.takes_plain_peers() {
+        // They can't say which network they are of, so they are of no private one.
+        let private = self.config.network.private_name().is_some();
+        if private || !self.config.legacy.takes_plain_peers() {
             self.counters.count("legacy_refused");
             return;
         }

@@ -4,11 +4,12 @@
 //! decided, after everything else of the batch was applied.
 
 use super::core::Node;
+use super::deliver::Detour;
 use super::own::Stage;
 use super::peers::Share;
+use super::relay::Carried;
 use crate::ledger::limits::{SKEW, VALID};
 use crate::ledger::{Fill, Payload, Piece, Place, Rej, RejWhy, Req, Statement, TradeRecord};
-use crate::protocol::{ForwardBody, TakeAnswer};
 use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};
 
 /// Requests that wait until a request of this node to the same order is answered.
@@ -90,11 +91,6 @@ impl Node {
             self.answer(taker, &answer, now);
             return;
         }
-        if self.check_clock(now).is_err() {
-            // This node would set its own fill aside as too early, and sell the piece once more.
-            self.counters.count("clock_off");
-            return;
-        }
         let (Some(asked), Some(taking)) = (req.as_req(), place.as_place()) else {
             self.counters.count("take_malformed");
             return;
@@ -172,6 +168,10 @@ impl Node {
         if asked.until + SKEW < now.wall {
             return refuse(RejWhy::Expired);
         }
+        if self.is_behind_itself(now) {
+            // This node would set its own fill aside as too early, and sell the piece once more.
+            return refuse(RejWhy::Busy);
+        }
         let crosses = match own.place.side {
             crate::types::Side::Buy => asked.lim <= own.place.px,
             crate::types::Side::Sell => asked.lim >= own.place.px,
@@ -220,7 +220,7 @@ impl Node {
         qty: Amount,
         now: Now,
     ) -> Option<TradeRecord> {
-        let maker = req.as_req()?.maker;
+        let (maker, until) = req.as_req().map(|asked| (asked.maker, asked.until))?;
         let own = self.own.get(&maker)?;
         let state = self.market.ledger().order(&maker)?;
         let (statement, price) = (own.statement.clone(), own.place.px);
@@ -228,7 +228,9 @@ impl Node {
         let burned = Piece::at(gap.start(), qty).ok()?;
         let freed = own.freed_for(&burned);
         let freed = freed.iter().map(Statement::raw).collect();
-        let (n, ts) = self.sequence.next(now);
+        // Dated within the request's own time, so that it counts at once though this clock is ahead.
+        let wall = now.wall.min(until);
+        let (n, ts) = self.sequence.next(Now { wall, ..now });
         let fill = Fill {
             n,
             ts,
@@ -284,10 +286,7 @@ impl Node {
     }
 
     fn answer(&mut self, taker: NodeId, answer: &Statement, now: Now) {
-        let body = ForwardBody::Answer(TakeAnswer {
-            answer: answer.raw(),
-        });
-        self.deliver(taker, body, false, now);
+        self.deliver(taker, Carried::Answer(answer.clone()), Detour::None, now);
     }
 
     /// Answers the requests that waited for an answer to this node's own, where it has come.

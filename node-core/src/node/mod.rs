@@ -34,6 +34,7 @@ mod rate;
 mod reads;
 mod receive;
 mod recent;
+mod relay;
 mod restore;
 mod rng;
 mod router;
@@ -51,6 +52,7 @@ mod wanted;
 
 pub use self::core::Node;
 
+pub use clock::{ClockState, ClockView};
 pub use config::{NodeConfig, OrderRate, Ways};
 pub use durable::{Entry, Table, Write};
 pub use incoming::{verify_message, verify_messages};
@@ -64,6 +66,9 @@ pub use order_text::OrderText;
 pub use peers::{Ban, BanTarget, PersistedPeer};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use peers::{Scope, may_pass, scope};
+pub use relay::{Carried, Relayed};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use stored::read_network;
 pub use sync::{Computation, Computed};
 pub use view::{
     BookSize, BookSnapshot, DirectConnectionStats, Direction, DiscoveryStats, DiscoveryStrategies,

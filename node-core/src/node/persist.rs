@@ -129,6 +129,10 @@ impl Node {
         if let Some(ts) = self.answers.take_forgotten() {
             writes.push(stored::write_forgotten(ts));
         }
+        if self.network_unsaved && !writes.is_empty() {
+            self.network_unsaved = false;
+            writes.push(stored::write_network(&self.config.network));
+        }
         self.outputs.extend(writes.into_iter().map(Output::Persist));
     }
 

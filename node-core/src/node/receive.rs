@@ -4,8 +4,9 @@ use super::core::Node;
 use super::io::{Class, ConnId, Incoming, Output, Route};
 use super::peers::policy::Merit;
 use super::peers::{PeerSession, Toll};
+use crate::ledger::Statement;
 use crate::protocol::{Dialect, ErrorCode, Message, PLAIN_PEERS};
-use crate::types::{Now, PeerId};
+use crate::types::{Now, PeerId, TakeId};
 
 impl Node {
     pub(super) fn on_message(&mut self, conn: ConnId, bytes: usize, message: Incoming, now: Now) {
@@ -42,32 +43,24 @@ impl Node {
                 self.refused(conn, &refused, now);
             }
             Incoming::Take { route, req, place } => {
-                if self.is_first(route.as_ref()) {
-                    if let Some(route) = &route {
-                        self.router.learn_path(route.from, conn);
+                if self.is_first(route) {
+                    if route.is_some() {
+                        self.router.note_take(TakeId::from(req.hash()), conn);
                     }
                     let share = self.peers.get(conn).and_then(PeerSession::share);
                     self.on_take(req, place, share, now);
                 }
             }
             Incoming::Answer { route, answer } => {
-                if self.is_first(route.as_ref()) {
+                if self.is_first(route) {
+                    self.learn_from_answer(&answer, conn);
                     // Who only passed it on keeps nothing of it, and is told of the trade.
                     let from = route.is_none().then_some(conn);
                     self.on_answer(answer, from, now);
                 }
             }
-            Incoming::Forward(Message::Forward(forward)) => self.pass_on(conn, forward, now),
-            Incoming::Forward(_) => self.counters.count("unexpected_message"),
-            Incoming::Invalid {
-                reason,
-                relayed: false,
-            } => self.refused(conn, &[reason], now),
-            // Whoever made it can be any node, so nobody is blamed; the relay only pays for it.
-            Incoming::Invalid { reason, .. } => {
-                self.counters.count(reason);
-                self.peers.in_vain(conn, 1, now);
-            }
+            Incoming::Forward(relayed) => self.pass_on(conn, relayed, now),
+            Incoming::Invalid { reason } => self.refused(conn, &[reason], now),
         }
     }
 
@@ -183,9 +176,20 @@ impl Node {
         }
     }
 
+    /// The way by which the answer to a take of this node came leads to its maker.
+    fn learn_from_answer(&mut self, answer: &Statement, conn: ConnId) {
+        let maker = answer.owner();
+        let fill = answer.as_fill().map(|fill| fill.take);
+        let take = fill.or_else(|| answer.as_rej().map(|rej| rej.take));
+        let take = take.and_then(|take| self.takes.get(&take));
+        if take.is_some_and(|take| take.owner == maker) {
+            self.router.learn_path(maker, conn, answer.ts());
+        }
+    }
+
     /// Whether a forwarded message is seen for the first time; others always are.
-    fn is_first(&mut self, route: Option<&Route>) -> bool {
-        route.is_none_or(|route| self.router.first_sight(&route.id))
+    fn is_first(&mut self, route: Option<Route>) -> bool {
+        route.is_none_or(|Route { id, mark, hops }| self.router.first_sight((id, mark), hops))
     }
 }
 
@@ -195,9 +199,11 @@ fn signatures(message: &Incoming) -> usize {
         Incoming::Statements { valid, refused } => valid.len() + refused.len(),
         Incoming::Trades { valid, refused } => 4 * (valid.len() + refused.len()),
         Incoming::Proofs { valid, refused } => 2 * (valid.len() + refused.len()),
-        Incoming::Take { .. } => 2,
-        Incoming::Answer { .. } | Incoming::Invalid { .. } => 1,
-        Incoming::Plain(_) | Incoming::Forward(_) => 0,
+        Incoming::Take { req, .. } => 2 + req.freed().len(),
+        Incoming::Answer { answer, .. } => 1 + answer.freed().len(),
+        Incoming::Forward(relayed) => relayed.body.signatures(),
+        Incoming::Invalid { .. } => 2,
+        Incoming::Plain(_) => 0,
     }
 }
 

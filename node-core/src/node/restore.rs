@@ -16,7 +16,7 @@ use crate::collections::{BTreeMap, BTreeSet};
 use crate::ledger::limits::SKEW;
 use crate::ledger::{OrdWhy, Req, Statement, TradeRecord, Verifier};
 use crate::mutations::Mutation;
-use crate::types::{InvalidValue, Millis, NodeId, Now, OrderId, TradeId};
+use crate::types::{InvalidValue, Millis, NetworkId, NodeId, Now, OrderId, TradeId};
 
 /// So many peers are asked what this node signed last, or as many as there are.
 const PEERS_TO_ASK: usize = 3;
@@ -88,7 +88,11 @@ impl Node {
                 Table::Meta if entry.key == stored::FORGOTTEN => {
                     self.answers.forget_until(stored::read_forgotten(&entry)?);
                 }
-                Table::Meta => {}
+                Table::Meta => {
+                    if let Some(network) = stored::read_network(&entry) {
+                        self.check_store_of(&network?)?;
+                    }
+                }
                 Table::Proofs => {
                     let proof = stored::read_proof(&entry, &verifier)?;
                     self.market.apply_proof(proof, |_| false, now);
@@ -109,6 +113,17 @@ impl Node {
         self.restore_trades(trades.into_values(), now);
         self.restore_takes(takes, now);
         self.boot = Some(boot);
+        Ok(())
+    }
+
+    /// What was signed for one network means nothing in another.
+    fn check_store_of(&mut self, network: &NetworkId) -> Result<(), InvalidValue> {
+        if *network != self.config.network {
+            let allowed = format!("{network}, of which the store is");
+            let value = self.config.network.as_str();
+            return Err(InvalidValue::new("network", value, allowed));
+        }
+        self.network_unsaved = false;
         Ok(())
     }
 

@@ -1,17 +1,17 @@
-//! The message router: how a message reaches one node.
+//! The message router: the ways by which a message reaches one node.
 //!
-//! Directly where there is a session; else along the reverse path, through the neighbour that
-//! first brought news of that node; else it waits, within a bound and a time limit, for a way to
-//! appear; else its sender is told that there is none. Forwarded messages are taken once. A way
-//! that leads nowhere shows in requests along it that nobody answers: then all are asked.
+//! A way to a node is learned from the newest verified statement of that node, and leads through
+//! the neighbour that delivered it first. The way back to a taker is learned from its verified
+//! `req`, for the answer to that take alone. Nothing that is not signed teaches a way. A known way
+//! may still lead through a node that swallows messages, so each further sending of a take also
+//! goes through other neighbours. A message without a way waits, within a bound and a time limit.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
 
 use super::io::ConnId;
+use super::relay::Carried;
 use crate::collections::BTreeMap;
-use crate::protocol::ForwardBody;
-use crate::types::{Millis, NodeId, Now};
+use crate::types::{Millis, NodeId, Now, TakeId};
 
 /// Messages that may wait for a way.
 pub(super) const QUEUE_LIMIT: usize = 256;
@@ -21,38 +21,51 @@ const QUEUE_TIME: Millis = Millis::from_secs(60);
 const SEEN_LIMIT: usize = 100_000;
 /// Nodes to which a way is remembered.
 const PATHS_LIMIT: usize = 10_000;
-/// A request passed on along a known way has an answer within this time, or others are asked as
-/// well: once, and again after as long.
-const ANSWER_TIME: Millis = Millis::from_secs(4);
-/// A forwarded message is passed on so often at most.
-pub(super) const MAX_HOPS: u8 = 16;
-/// Where no way is known and all neighbours are asked, it goes only so much further.
-pub(super) const FLOOD_HOPS: u8 = 6;
+/// Takes whose way back is remembered.
+const TAKES_LIMIT: usize = 10_000;
+/// Neighbours remembered as a take's way back: the first, and the latest ones.
+const BACK_WAYS: usize = 4;
 
-/// The way to a node: through the neighbour that first brought the newest news of it.
+/// The way to a node.
 #[derive(Clone, Copy, Debug)]
 struct Path {
     via: ConnId,
-    /// Since when a request that went this way has no answer.
-    asked: Option<Millis>,
+    /// When the statement that showed it was signed.
+    ts: Millis,
+}
+
+/// A take that passed through here, or arrived here.
+#[derive(Debug, Default)]
+struct Passed {
+    /// The neighbours that brought it, the first one first.
+    from: Vec<ConnId>,
+    /// How often it came.
+    sendings: u32,
 }
 
 /// A message for one node that waits for a way.
 #[derive(Debug)]
 struct Waiting {
     to: NodeId,
-    body: ForwardBody,
+    body: Carried,
     until: Millis,
 }
+
+/// One sending of a forwarded message: the number that its sender drew, and a hash of the signed
+/// body. So nobody can use up the number of a message that it can't repeat.
+pub(super) type Sighting = (u128, [u8; 16]);
 
 /// The seed's `MessageRouter`.
 #[derive(Debug, Default)]
 pub(super) struct MessageRouter {
     paths: BTreeMap<NodeId, Path>,
     path_order: VecDeque<NodeId>,
+    takes: BTreeMap<TakeId, Passed>,
+    take_order: VecDeque<TakeId>,
     waiting: VecDeque<Waiting>,
-    seen: HashSet<Arc<str>>,
-    seen_order: VecDeque<Arc<str>>,
+    /// The most hops that each sending came with.
+    seen: HashMap<Sighting, u8>,
+    seen_order: VecDeque<Sighting>,
 }
 
 /// No way to a node, and no room to wait.
@@ -60,36 +73,59 @@ pub(super) struct MessageRouter {
 pub(super) struct QueueFull;
 
 impl MessageRouter {
-    /// Remembers that news of `node` came first by `conn`.
-    pub(super) fn learn_path(&mut self, node: NodeId, conn: ConnId) {
-        let path = Path {
-            via: conn,
-            asked: None,
-        };
-        if self.paths.insert(node, path).is_none() {
-            self.path_order.push_back(node);
-            if self.path_order.len() > PATHS_LIMIT
-                && let Some(oldest) = self.path_order.pop_front()
-            {
-                self.paths.remove(&oldest);
+    /// Notes that `conn` was the first to bring a statement of `node`, verified and signed at
+    /// `ts`. Older ones than the one that showed the present way change nothing: anybody can
+    /// repeat those.
+    pub(super) fn learn_path(&mut self, node: NodeId, conn: ConnId, ts: Millis) {
+        let path = Path { via: conn, ts };
+        if let Some(known) = self.paths.get_mut(&node) {
+            if ts > known.ts {
+                *known = path;
             }
+            return;
+        }
+        self.paths.insert(node, path);
+        self.path_order.push_back(node);
+        if self.path_order.len() > PATHS_LIMIT
+            && let Some(oldest) = self.path_order.pop_front()
+        {
+            self.paths.remove(&oldest);
         }
     }
 
+    /// The neighbour through which a node is reached.
     pub(super) fn path(&self, node: NodeId) -> Option<ConnId> {
         self.paths.get(&node).map(|path| path.via)
     }
 
-    /// The way for a request that is passed on; none when an earlier one has waited too long for
-    /// its answer.
-    pub(super) fn path_of_request(&mut self, node: NodeId, now: Now) -> Option<ConnId> {
-        let path = self.paths.get_mut(&node)?;
-        let asked = *path.asked.get_or_insert(now.mono);
-        if now.mono.since(asked) < ANSWER_TIME {
-            return Some(path.via);
+    /// Notes that `conn` brought a verified `req`: the answer goes back there. Returns how often
+    /// it came before.
+    pub(super) fn note_take(&mut self, take: TakeId, conn: ConnId) -> u32 {
+        let known = self.takes.contains_key(&take);
+        let passed = self.takes.entry(take).or_default();
+        if !passed.from.contains(&conn) {
+            if passed.from.len() >= BACK_WAYS {
+                // Whoever repeats a take can't displace the first one's way.
+                passed.from.remove(1);
+            }
+            passed.from.push(conn);
         }
-        path.asked = Some(now.mono);
-        None
+        let before = passed.sendings;
+        passed.sendings = before.saturating_add(1);
+        if !known {
+            self.take_order.push_back(take);
+            if self.take_order.len() > TAKES_LIMIT
+                && let Some(oldest) = self.take_order.pop_front()
+            {
+                self.takes.remove(&oldest);
+            }
+        }
+        before
+    }
+
+    /// The neighbours through which the answer to a take goes back.
+    pub(super) fn ways_back(&self, take: &TakeId) -> &[ConnId] {
+        self.takes.get(take).map_or(&[], |passed| &passed.from)
     }
 
     /// Forgets the ways through a connection that is gone.
@@ -97,15 +133,13 @@ impl MessageRouter {
         self.paths.retain(|_, path| path.via != conn);
         let paths = &self.paths;
         self.path_order.retain(|node| paths.contains_key(node));
+        for passed in self.takes.values_mut() {
+            passed.from.retain(|from| *from != conn);
+        }
     }
 
     /// Keeps a message until a way to `to` appears.
-    pub(super) fn wait(
-        &mut self,
-        to: NodeId,
-        body: ForwardBody,
-        now: Now,
-    ) -> Result<(), QueueFull> {
+    pub(super) fn wait(&mut self, to: NodeId, body: Carried, now: Now) -> Result<(), QueueFull> {
         self.expire(now);
         if self.waiting.len() >= QUEUE_LIMIT {
             return Err(QueueFull);
@@ -116,7 +150,7 @@ impl MessageRouter {
     }
 
     /// The messages that waited for `to`, oldest first.
-    pub(super) fn take_waiting(&mut self, to: NodeId, now: Now) -> Vec<ForwardBody> {
+    pub(super) fn take_waiting(&mut self, to: NodeId, now: Now) -> Vec<Carried> {
         self.expire(now);
         let (found, rest): (VecDeque<_>, VecDeque<_>) =
             self.waiting.drain(..).partition(|message| message.to == to);
@@ -131,14 +165,16 @@ impl MessageRouter {
         (before - self.waiting.len()) as u64
     }
 
-    /// Whether this forwarded message is new; it is not from now on.
-    pub(super) fn first_sight(&mut self, id: &str) -> bool {
-        if self.seen.contains(id) {
-            return false;
+    /// Whether this sending of a forwarded message is new, or may go further than it did: a
+    /// neighbour can't stop a message by passing it on with no hops left.
+    pub(super) fn first_sight(&mut self, sighting: Sighting, hops: u8) -> bool {
+        if let Some(most) = self.seen.get_mut(&sighting) {
+            let further = hops > *most;
+            *most = hops.max(*most);
+            return further;
         }
-        let id: Arc<str> = id.into();
-        self.seen.insert(id.clone());
-        self.seen_order.push_back(id);
+        self.seen.insert(sighting, hops);
+        self.seen_order.push_back(sighting);
         if self.seen_order.len() > SEEN_LIMIT
             && let Some(oldest) = self.seen_order.pop_front()
         {
@@ -147,11 +183,76 @@ impl MessageRouter {
         true
     }
 
+    /// Takes a sending for unseen again, as it was not passed on.
+    pub(super) fn forget_sight(&mut self, sighting: &Sighting) {
+        self.seen.remove(sighting);
+    }
+
     pub(super) fn queue_len(&self) -> usize {
         self.waiting.len()
     }
 
     pub(super) fn seen_len(&self) -> usize {
         self.seen.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NODE: NodeId = NodeId([1; 32]);
+
+    #[test]
+    fn only_a_newer_statement_changes_a_way() {
+        let mut router = MessageRouter::default();
+        router.learn_path(NODE, ConnId(1), Millis(10));
+        router.learn_path(NODE, ConnId(2), Millis(10));
+        router.learn_path(NODE, ConnId(3), Millis(9));
+        assert_eq!(router.path(NODE), Some(ConnId(1)));
+        router.learn_path(NODE, ConnId(2), Millis(11));
+        assert_eq!(router.path(NODE), Some(ConnId(2)));
+        router.forget_conn(ConnId(2));
+        assert_eq!(router.path(NODE), None);
+    }
+
+    #[test]
+    fn repeats_of_a_take_do_not_displace_its_first_way_back() {
+        let mut router = MessageRouter::default();
+        let take = TakeId([1; 32]);
+        for before in 0..10 {
+            let conn = ConnId(u64::from(before) + 1);
+            assert_eq!(router.note_take(take, conn), before);
+        }
+        let back = [1, 8, 9, 10].map(ConnId);
+        assert_eq!(router.ways_back(&take), back);
+        router.forget_conn(ConnId(9));
+        assert_eq!(router.ways_back(&take), [1, 8, 10].map(ConnId));
+    }
+
+    #[test]
+    fn ways_and_sightings_are_bounded() {
+        let mut router = MessageRouter::default();
+        for number in 0..SEEN_LIMIT as u64 + 10 {
+            let mut key = [0; 32];
+            key[..8].copy_from_slice(&number.to_be_bytes());
+            router.learn_path(NodeId(key), ConnId(1), Millis(1));
+            router.note_take(TakeId(key), ConnId(1));
+            assert!(router.first_sight((number.into(), [0; 16]), 4));
+        }
+        assert_eq!(router.paths.len(), PATHS_LIMIT);
+        assert_eq!(router.takes.len(), TAKES_LIMIT);
+        assert_eq!(router.seen_len(), SEEN_LIMIT);
+    }
+
+    #[test]
+    fn a_sending_is_taken_again_only_where_it_may_go_further() {
+        let mut router = MessageRouter::default();
+        let sending = (7, [1; 16]);
+        assert!(router.first_sight(sending, 0));
+        assert!(!router.first_sight(sending, 0));
+        assert!(router.first_sight(sending, 4));
+        assert!(!router.first_sight(sending, 3));
+        assert!(router.first_sight((7, [2; 16]), 0), "another body");
     }
 }

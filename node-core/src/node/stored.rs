@@ -15,10 +15,12 @@ use crate::ledger::Verifier;
 use crate::ledger::{
     OrderState, Piece, Pieces, Proof, RawProof, RawStatement, RawTrade, Statement, TradeRecord,
 };
-use crate::types::{Amount, InvalidValue, Millis, Now, OrderId, TakeId};
+use crate::types::{Amount, InvalidValue, Millis, NetworkId, Now, OrderId, TakeId};
 
 /// The key of the last sequence number in [`Table::Meta`]; its value is `[n, ts]`.
 pub(super) const SEQUENCE: &[u8] = b"sequence";
+/// The key in [`Table::Meta`] of the network that everything is signed for; its value is its name.
+pub(super) const NETWORK: &[u8] = b"network";
 /// The key in [`Table::Meta`] of the time up to which answers may be forgotten.
 pub(super) const FORGOTTEN: &[u8] = b"forgotten";
 
@@ -102,6 +104,29 @@ pub(super) fn write_sequence(n: u64, ts: Millis) -> Write {
 pub(super) fn read_sequence(entry: &Entry) -> Result<(u64, Millis), InvalidValue> {
     let (n, ts): (u64, u64) = parse(entry)?;
     Ok((n, Millis(ts)))
+}
+
+/// The network that everything is signed for.
+pub(super) fn write_network(network: &NetworkId) -> Write {
+    Write {
+        table: Table::Meta,
+        key: Bytes::from_static(NETWORK),
+        value: Some(format!("\"{network}\"").into()),
+        lazy: false,
+    }
+}
+
+/// The network that a store is of, where this entry says it.
+///
+/// # Errors
+/// What it says is no network's name.
+pub(crate) fn read_network(entry: &Entry) -> Option<Result<NetworkId, InvalidValue>> {
+    let says_it = entry.table == Table::Meta && entry.key == NETWORK;
+    says_it.then(|| {
+        let name: String = parse(entry)?;
+        name.parse()
+            .map_err(|error: InvalidValue| damaged(entry, &error))
+    })
 }
 
 /// Answers that were signed up to `ts` may be forgotten.

@@ -1,15 +1,16 @@
 //! The taker's side: which orders an own order takes from, and what becomes of its requests.
 
 use super::core::Node;
+use super::deliver::Detour;
 use super::io::{ConnId, TimeInForce};
 use super::market::UNSIGNED;
 use super::own::{OwnOrder, REJECTED_LIMIT, Stage};
+use super::relay::Carried;
 use super::takes::{FAILED_AFTER, IN_FLIGHT_LIMIT, Take, doubled};
 use crate::ledger::limits::VALID;
 use crate::ledger::{OrdWhy, Payload, Piece, Req, Statement, TradeRecord};
 use crate::mutations::Mutation;
 use crate::orderbook::{OrderRef, SelfTrade};
-use crate::protocol::{ForwardBody, TakeRequest};
 use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};
 
 /// The owner of the newer of two crossing orders has so long to act before the older's may.
@@ -207,7 +208,7 @@ impl Node {
         take.schedule(now);
         self.hurry(take.resend_at);
         self.takes.insert(take_id, take);
-        self.send_take(&take_id, false, now);
+        self.send_take(&take_id, Detour::None, now);
         true
     }
 
@@ -244,29 +245,29 @@ impl Node {
     }
 
     /// Sends a request's bytes, the same each time.
-    fn send_take(&mut self, take_id: &TakeId, everywhere: bool, now: Now) {
+    fn send_take(&mut self, take_id: &TakeId, detour: Detour, now: Now) {
         let Some(take) = self.takes.get(take_id) else {
             return;
         };
         let Some(own) = self.own.get(&take.order) else {
             return;
         };
-        let body = ForwardBody::Take(TakeRequest {
-            req: take.req.raw(),
-            place: own.statement.raw(),
-        });
+        let body = Carried::Take {
+            req: take.req.clone(),
+            place: own.statement.clone(),
+        };
         let owner = take.owner;
-        self.deliver(owner, body, everywhere, now);
+        self.deliver(owner, body, detour, now);
     }
 
     /// Sends again what waits for the answer of a node that has just (re)appeared.
     pub(super) fn resend_takes_of(&mut self, owner: NodeId, now: Now) {
         for take_id in self.takes.to_resend(Some(owner), now) {
-            self.send_take(&take_id, false, now);
+            self.send_take(&take_id, Detour::None, now);
         }
     }
 
-    /// Sends again what is due; from the second time on by every way there is.
+    /// Sends again what is due, each time by other ways as well.
     pub(super) fn resend_due_takes(&mut self, now: Now) {
         for take_id in self.takes.to_resend(None, now) {
             let Some(take) = self.takes.get_mut(&take_id) else {
@@ -274,7 +275,7 @@ impl Node {
             };
             take.schedule(now);
             let (attempt, owner, order) = (take.attempt, take.owner, take.order);
-            self.send_take(&take_id, attempt > 2, now);
+            self.send_take(&take_id, Detour::of_sending(attempt), now);
             if attempt == FAILED_AFTER {
                 self.counters.count("take_unanswered");
                 self.takes.failed(owner, now);

@@ -108,7 +108,6 @@ fn secured_messages() -> Vec<Message> {
     let forward = |body| {
         Message::Forward(Forward {
             to: NodeId([1; 32]),
-            from: NodeId([2; 32]),
             id: "00112233445566778899aabbccddeeff".into(),
             hops: 16,
             body,

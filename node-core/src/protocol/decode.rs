@@ -317,13 +317,7 @@ impl<'a> Incoming<'a> {
     }
 
     fn forward(&self) -> Result<Message, DecodeError> {
-        let ForwardFields {
-            to,
-            from,
-            id,
-            hops,
-            body,
-        } = self.body()?;
+        let ForwardFields { to, id, hops, body } = self.body()?;
         let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         if !(16..=32).contains(&id.len()) || !id.bytes().all(digit) {
             let text = "the id of an x_fwd is 16 to 32 lower-case hex digits";
@@ -333,13 +327,7 @@ impl<'a> Incoming<'a> {
             ForwardBody::Take(take) => check_sizes([&take.req, &take.place])?,
             ForwardBody::Answer(answer) => check_sizes([&answer.answer])?,
         }
-        Ok(Message::Forward(Forward {
-            to,
-            from,
-            id,
-            hops,
-            body,
-        }))
+        Ok(Message::Forward(Forward { to, id, hops, body }))
     }
 }
 
@@ -531,7 +519,6 @@ struct OrdersBody {
 #[derive(Deserialize)]
 struct ForwardFields {
     to: NodeId,
-    from: NodeId,
     id: String,
     hops: u8,
     body: ForwardBody,

@@ -296,7 +296,6 @@ fn write_handshake<M: SerializeMap>(handshake: &Handshake, map: &mut M) -> Resul
 
 fn write_forward<M: SerializeMap>(forward: &Forward, map: &mut M) -> Result<(), M::Error> {
     map.serialize_entry("to", &forward.to)?;
-    map.serialize_entry("from", &forward.from)?;
     map.serialize_entry("id", &forward.id)?;
     map.serialize_entry("hops", &forward.hops)?;
     map.serialize_entry("body", &forward.body)

@@ -18,7 +18,9 @@ use super::frame::{FrameTooLarge, HANDSHAKE_FRAME_LIMIT};
 use super::legacy::PLAIN_PEERS;
 use super::message::{CAPABILITY_X1, Capabilities, Dialect, Handshake, Message, PROTOCOL_VERSION};
 use super::noise::{NoiseError, NoiseHandshake, Proved, SESSION_VERSION};
-use super::session::{Established, PeerInfo, SessionConfig, SessionReader, SessionWriter};
+use super::session::{
+    Established, PeerInfo, SessionConfig, SessionReader, SessionWriter, clock_offset,
+};
 use super::session_error::SessionError;
 use crate::types::{Millis, NodeId, Now, PeerId};
 
@@ -59,6 +61,8 @@ pub struct Handshaking {
     state: State,
     outgoing: Vec<Bytes>,
     deadline: Millis,
+    /// When a dialer sent its handshake, which the peer answers at once by its own.
+    asked: Option<Now>,
 }
 
 #[derive(Debug)]
@@ -99,6 +103,7 @@ impl Handshaking {
             state: State::Over,
             outgoing: Vec::new(),
             deadline: now.mono + HANDSHAKE_TIMEOUT,
+            asked: None,
         };
         new.state = match opening {
             Opening::Accept => State::AwaitFirst(Entropy(entropy.into())),
@@ -245,6 +250,7 @@ impl Handshaking {
         let finished = noise.finish_dial(node, self.config.max_message);
         let (third, proved) = finished.map_err(|e| self.noise_error(e))?;
         self.outgoing.push(third);
+        self.asked = Some(now);
         self.await_secured(proved, now)
     }
 
@@ -306,7 +312,14 @@ impl Handshaking {
             reader, mut writer, ..
         } = *proved;
         writer.write(&ack, &mut self.outgoing)?;
-        let peer = peer_info(PeerId::Node(node), Dialect::Secured, handshake);
+        let clock_offset = self.asked.and_then(|asked| {
+            let round_trip = now.mono.since(asked.mono);
+            clock_offset(handshake.timestamp, asked.wall, round_trip)
+        });
+        let peer = PeerInfo {
+            clock_offset,
+            ..peer_info(PeerId::Node(node), Dialect::Secured, handshake)
+        };
         let max_message = self.config.max_message;
         Ok(Step::Ready(Box::new(Established {
             peer,
@@ -408,7 +421,12 @@ impl Handshaking {
                 let ours = ours.clone();
                 Err(SessionError::WrongNetwork { ours, theirs })
             }
-            // A name that no network can have is a legacy peer's own use of the field.
+            Some(Ok(_)) => Ok(()),
+            // Without a name, or with one that no network can have, it is a legacy peer. In a
+            // private network that is not enough.
+            _ if ours.private_name().is_some() => {
+                Err(SessionError::NoNetwork { ours: ours.clone() })
+            }
             _ => Ok(()),
         }
     }
@@ -516,7 +534,9 @@ impl Handshaking {
             return;
         };
         let network = match error {
-            SessionError::WrongNetwork { ours, .. } => Some(ours.as_str()),
+            SessionError::WrongNetwork { ours, .. } | SessionError::NoNetwork { ours } => {
+                Some(ours.as_str())
+            }
             _ => None,
         };
         let refusal = Refusal {
@@ -560,5 +580,6 @@ fn peer_info(id: PeerId, dialect: Dialect, handshake: Handshake) -> PeerInfo {
         version: handshake.version,
         port: handshake.port,
         capabilities: handshake.capabilities.names(),
+        clock_offset: None,
     }
 }

@@ -288,15 +288,14 @@ pub struct TakeAnswer {
     pub answer: RawStatement,
 }
 
-/// A take or an answer on its way through nodes between the two owners. Relays can drop it,
-/// and can't alter what it carries.
+/// A take or an answer on its way through nodes between the two owners. Relays verify it before
+/// they pass it on; they can drop it, and can't alter what it carries.
 #[derive(Clone, Debug)]
 pub struct Forward {
     /// Who it is for.
     pub to: NodeId,
-    /// Who sent it first.
-    pub from: NodeId,
-    /// Its own id, by which a relay knows it again: 16 to 32 lower-case hex digits.
+    /// The number of this sending: 16 to 32 lower-case hex digits. With what is carried, a relay
+    /// knows it again by that.
     pub id: String,
     /// How many more nodes may pass it on.
     pub hops: u8,

@@ -44,6 +44,7 @@ pub use message::{
 pub use noise::{
     MAX_SECURED_FRAME, SESSION_VERSION, SecureReader, SecureWriter, Signer, TransportError,
 };
+pub(crate) use session::clock_offset;
 pub use session::{Established, PeerInfo, SessionConfig, SessionReader, SessionWriter};
 pub use session_error::SessionError;
 pub use sniff::{HttpHead, HttpHeadError, MAX_HTTP_HEAD, SNIFF_BYTES, Sniffed, http_head, sniff};

@@ -10,7 +10,7 @@ use super::legacy::LegacyPolicy;
 use super::message::{CAPABILITY_X1, Dialect, Message};
 use super::noise::{MAX_SECURED_FRAME, SecureReader, SecureWriter, Signer};
 use super::session_error::SessionError;
-use crate::types::{NetworkId, PeerId};
+use crate::types::{Millis, NetworkId, PeerId};
 
 /// What all sessions of a node have in common.
 #[derive(Clone, Debug)]
@@ -52,6 +52,22 @@ pub struct PeerInfo {
     pub port: u16,
     /// What it says that it can do.
     pub capabilities: Vec<String>,
+    /// Its clock minus this node's, in milliseconds, as its handshake told. Only where this node
+    /// dialed, and the answer came soon enough to tell.
+    pub clock_offset: Option<i64>,
+}
+
+/// The slowest answer by which a clock is measured: the error is at most half of it.
+const CLOCK_ROUND_TRIP: Millis = Millis::from_secs(4);
+
+/// What another clock shows more than this one's, in milliseconds: it showed `theirs` within
+/// `round_trip` after this one showed `asked`. `None` where that took too long to tell.
+pub(crate) fn clock_offset(theirs: Millis, asked: Millis, round_trip: Millis) -> Option<i64> {
+    if round_trip > CLOCK_ROUND_TRIP {
+        return None;
+    }
+    let half_way = i128::from(asked.0) + i128::from(round_trip.0 / 2);
+    i64::try_from(i128::from(theirs.0) - half_way).ok()
 }
 
 impl PeerInfo {

@@ -21,6 +21,12 @@ pub enum SessionError {
         /// What the peer says.
         theirs: NetworkId,
     },
+    /// A plain peer that names no network, where this node's is a private one.
+    #[error("this node is of the private network {ours}, and the peer names none")]
+    NoNetwork {
+        /// Our network.
+        ours: NetworkId,
+    },
     /// The dialer expected a certain node and found another, or none that has a key.
     #[error("expected the node {expected}, found another")]
     WrongKey {
@@ -102,6 +108,7 @@ impl SessionError {
     pub const fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::WrongNetwork { .. }
+            | Self::NoNetwork { .. }
             | Self::WrongKey { .. }
             | Self::BadProof
             | Self::SelfConnection
@@ -127,7 +134,7 @@ impl SessionError {
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
-            Self::WrongNetwork { .. } => "wrong_network",
+            Self::WrongNetwork { .. } | Self::NoNetwork { .. } => "wrong_network",
             Self::WrongKey { .. } => "wrong_key",
             Self::BadProof => "bad_proof",
             Self::SelfConnection => "self_connection",

@@ -330,6 +330,103 @@ fn nodes_of_two_networks_part_with_both_names_on_both_sides() {
 }
 
 #[test]
+fn private_networks_share_nothing() {
+    let of = |seed, name: &str| SessionConfig {
+        network: network(name),
+        ..config(seed)
+    };
+    for (ours, theirs) in [
+        ("local:acme", "local:acne"),
+        ("local:acme", "local"),
+        ("local", "local:acme"),
+        ("local:a", "local:aa"),
+    ] {
+        let (a, b) = run(
+            open(of(1, ours), SECURED),
+            open(of(2, theirs), Opening::Accept),
+        );
+        assert_eq!(a.error().reason(), "wrong_network", "{ours} and {theirs}");
+        assert_eq!(b.error().reason(), "wrong_network", "{ours} and {theirs}");
+        // Neither does anything that was signed for one hold in the other.
+        let ka = crate::ledger::Ka {
+            n: 1,
+            ts: NOW.wall,
+            live: true,
+            cnt: 0,
+            root: [0; 32],
+            addrs: Vec::new(),
+        };
+        let payload = crate::ledger::Payload::Ka(ka);
+        let signed = Identity::from_seed([1; 32]).sign(&network(ours), payload);
+        let raw = signed.unwrap().raw();
+        let verify = |name| crate::ledger::Verifier::new(network(name)).verify(raw.clone());
+        verify(ours).unwrap();
+        assert_eq!(verify(theirs).unwrap_err().reason(), "bad_signature");
+    }
+    let (mut a, mut b) = run(
+        open(of(1, "local:acme"), SECURED),
+        open(of(2, "local:acme"), Opening::Accept),
+    );
+    assert_eq!(a.ready().peer.id, PeerId::Node(node(2)));
+    assert_eq!(b.ready().peer.id, PeerId::Node(node(1)));
+}
+
+#[test]
+fn a_plain_peer_that_names_no_network_is_none_of_a_private_one() {
+    for name in ["local", "local:acme"] {
+        let config = SessionConfig {
+            network: network(name),
+            ..config(1)
+        };
+        let mut side = Side::new(open(config, Opening::Accept));
+        side.feed(SEED_HANDSHAKE.as_bytes());
+        let refused =
+            matches!(&side.outcome, Some(Err(error)) if error.reason() == "wrong_network");
+        assert_eq!(refused, name != "local", "{name}");
+    }
+}
+
+#[test]
+fn a_dialer_measures_the_peers_clock_by_its_handshake() {
+    // The listener's clock is 20 s ahead, and its answers take 1 s or 5 s.
+    for (way, expected) in [(500, Some(20_000)), (2_500, None)] {
+        let ahead = Now {
+            wall: NOW.wall + Millis(20_000),
+            ..NOW
+        };
+        let later = |now: Now, by: u64| Now {
+            mono: now.mono + Millis(by),
+            wall: now.wall + Millis(by),
+        };
+        let mut a = dial(1);
+        let mut b = accept(2);
+        let mut ready = [None, None];
+        // Each turn carries what one side said to the other, which takes its time.
+        for turn in 0..6u64 {
+            let at = turn * way;
+            let (from, to, now, side) = match turn % 2 {
+                0 => (&mut a, &mut b, later(ahead, at + way), 1),
+                _ => (&mut b, &mut a, later(NOW, at + way), 0),
+            };
+            for frame in from.outgoing() {
+                if ready[side].is_some() {
+                    continue;
+                }
+                if let Step::Ready(session) = to.on_frame(&frame, now).unwrap() {
+                    ready[side] = Some(session.peer);
+                }
+            }
+        }
+        let [dialer, listener] = ready.map(Option::unwrap);
+        assert_eq!(dialer.clock_offset, expected);
+        assert_eq!(
+            listener.clock_offset, None,
+            "who is dialed measures nothing"
+        );
+    }
+}
+
+#[test]
 fn a_dialer_that_finds_another_node_leaves_without_showing_its_own_key() {
     let expect = Opening::Dial {
         expect: Some(node(3)),

@@ -7,6 +7,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::connection::TransportError;
+use crate::node::scope;
 use crate::types::PeerAddress;
 
 /// How many addresses of one name are tried.
@@ -23,7 +24,10 @@ pub(super) async fn connect(address: &PeerAddress) -> Result<TcpStream, Transpor
         .await
         .map_err(|_| unresolved())?;
     let mut error = unresolved();
-    for candidate in addresses.take(MAX_ATTEMPTS) {
+    // Only its user gives a node names, so they may lead into private networks; but never to
+    // everybody or nobody.
+    let somebody = addresses.filter(|candidate| scope(&PeerAddress::from(*candidate)).is_some());
+    for candidate in somebody.take(MAX_ATTEMPTS) {
         match timeout(ATTEMPT_TIME, TcpStream::connect(candidate)).await {
             Ok(Ok(stream)) => {
                 stream.set_nodelay(true)?;

@@ -9,16 +9,35 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{InvalidValue, NodeId};
 
-/// Which network a node belongs to. Nodes of different networks refuse each other, and a
-/// statement signed for one means nothing in another. Cheap to clone.
+/// Which network a node belongs to: `local`, `testnet`, `mainnet`, or a private network under a name
+/// of its users' choice, `local:NAME`. Nodes of different networks refuse each other, and a statement
+/// signed for one means nothing in another. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NetworkId(Arc<str>);
 
 impl NetworkId {
-    /// The name itself.
+    /// The networks that every node knows. A private network has a name besides.
+    pub const COMMON: [&str; 3] = ["local", "testnet", "mainnet"];
+
+    /// The longest name of a private network, in bytes.
+    pub const MAX_NAME: usize = 32;
+
+    /// The whole name, as it is signed: `local:acme`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name of a private network: `acme` of `local:acme`.
+    #[must_use]
+    pub fn private_name(&self) -> Option<&str> {
+        self.0.strip_prefix("local:")
+    }
+
+    /// Whether its nodes may be expected on this machine: `local` or a private network.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        &*self.0 == "local" || self.private_name().is_some()
     }
 }
 
@@ -26,14 +45,18 @@ impl FromStr for NetworkId {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let fits = (1..=32).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if fits {
+        let may_be_named = |name: &str| {
+            (1..=Self::MAX_NAME).contains(&name.len())
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        let private = text.strip_prefix("local:");
+        if Self::COMMON.contains(&text) || private.is_some_and(may_be_named) {
             Ok(Self(text.into()))
         } else {
-            let allowed = "1 to 32 characters of a-z 0-9 -, like local, testnet or mainnet";
+            let allowed = "local, testnet, mainnet, or local:NAME with a name of 1 to 32 characters \
+                           of a-z 0-9 -";
             Err(InvalidValue::new("network", text, allowed))
         }
     }
@@ -186,6 +209,43 @@ impl Serialize for PeerId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_is_common_or_private_under_a_name() {
+        let longest = format!("local:{}", "a".repeat(NetworkId::MAX_NAME));
+        for good in [
+            "local",
+            "testnet",
+            "mainnet",
+            "local:acme",
+            "local:0-a",
+            &longest,
+        ] {
+            let network: NetworkId = good.parse().unwrap();
+            assert_eq!(network.as_str(), good);
+            assert_eq!(network.private_name(), good.strip_prefix("local:"));
+        }
+        let too_long = format!("{longest}a");
+        for bad in [
+            "",
+            "bridge",
+            "local:",
+            "local:Acme",
+            "local:a b",
+            "local:a:b",
+            "local:a_b",
+            "testnet:a",
+            "Local",
+            " local",
+            "local:\u{e4}",
+            "acme",
+            &too_long,
+        ] {
+            let error = bad.parse::<NetworkId>().unwrap_err();
+            assert_eq!(error.field, "network", "{bad}");
+            assert!(error.allowed.contains("local:NAME"), "{error}");
+        }
+    }
 
     #[test]
     fn a_peer_address_is_host_and_port() {

@@ -197,6 +197,7 @@ async fn status(State(context): Ctx) -> Json<StatusView> {
         p2p_address: client.p2p_address().map(|address| address.to_string()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_seconds: shared.started.elapsed().as_secs(),
+        clock: client.clock(),
         stats: client.p2p_stats(),
     })
 }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use meshbook::node::{BanTarget, NewOrder, OrderText, P2pStats};
+use meshbook::node::{BanTarget, ClockView, NewOrder, OrderText, P2pStats};
 use meshbook::types::{InvalidValue, Millis, OrderId, Pair, Side, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -194,6 +194,8 @@ pub(crate) struct StatusView {
     pub(crate) version: String,
     /// Since its start.
     pub(crate) uptime_seconds: u64,
+    /// Its clock, against those of the peers that it dialed.
+    pub(crate) clock: ClockView,
     #[serde(flatten)]
     pub(crate) stats: P2pStats,
 }

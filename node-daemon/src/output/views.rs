@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use meshbook::node::{Ban, BookSnapshot, Level, Order, OrderResult, PeerView, Trade, UnsignedView};
+use meshbook::node::{
+    Ban, BookSnapshot, ClockState, ClockView, Level, Order, OrderResult, PeerView, Trade,
+    UnsignedView,
+};
 use meshbook::types::{Millis, Side};
 use serde::Serialize;
 
@@ -108,11 +111,33 @@ pub(crate) fn status(view: &StatusView) -> String {
             stats.router.queue_size, stats.router.max_queue_size
         ),
     );
+    line("clock", clock(&view.clock));
     line(
         "version",
         format!("{}, up for {} s", view.version, view.uptime_seconds),
     );
     text
+}
+
+/// How far the clock is off, by whom, and what follows.
+fn clock(view: &ClockView) -> String {
+    let Some(offset) = view.offset_ms else {
+        return "not measured: no dialed peer has told its time".to_owned();
+    };
+    let peers = match view.votes {
+        1 => "1 dialed peer".to_owned(),
+        votes => format!("{votes} dialed peers"),
+    };
+    let follows = match view.state {
+        ClockState::Stopped => "; nothing is placed or taken until it is set",
+        ClockState::Off => "; check it",
+        ClockState::Right | ClockState::Unmeasured => "",
+    };
+    let offset = i128::from(offset);
+    match offset {
+        0.. => format!("{offset} ms behind {peers}{follows}"),
+        _ => format!("{} ms ahead of {peers}{follows}", -offset),
+    }
 }
 
 /// Connected and known peers.

@@ -59,11 +59,10 @@ impl World {
             }
             Incoming::Take { req, .. } => format!("take {}", self.show_statement(req)),
             Incoming::Answer { answer, .. } => format!("answer {}", self.show_statement(answer)),
-            Incoming::Forward(Message::Forward(forward)) => {
-                let to = self.name_of(forward.to);
+            Incoming::Forward(relayed) => {
+                let to = self.name_of(relayed.to);
                 format!("something for {to}, to be passed on")
             }
-            Incoming::Forward(message) => message.kind().to_owned(),
             Incoming::Invalid { reason, .. } => format!("nonsense: {reason}"),
         }
     }

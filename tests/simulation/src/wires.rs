@@ -6,8 +6,9 @@ use std::rc::Rc;
 use bytes::Bytes;
 use meshbook::node::{Class, ConnId, Direction, Incoming, Input, verify_message};
 use meshbook::protocol::{Dialect, ErrorCode, Message, PeerInfo, SessionConfig, decode, encode};
-use meshbook::types::{NodeId, PeerAddress, PeerId};
+use meshbook::types::{Millis, NodeId, PeerAddress, PeerId};
 
+use crate::clock::truth;
 use crate::judge::rules;
 use crate::network::{Cargo, End, Packet, Quality, Sent};
 use crate::scenario::Fault;
@@ -36,6 +37,14 @@ impl World {
         }
     }
 
+    /// What a party's clock shows.
+    fn wall_of(&self, party: usize) -> Millis {
+        match self.rogue_of(party) {
+            Some(_) => truth(self.now),
+            None => self.hosts[party].clock.now(self.now).wall,
+        }
+    }
+
     /// The rogue that a party is, if it is one.
     pub(crate) fn rogue_of(&self, party: usize) -> Option<usize> {
         party.checked_sub(self.hosts.len())
@@ -53,6 +62,7 @@ impl World {
             version: "1.0.0".to_owned(),
             port: PORT,
             capabilities: SessionConfig::default_capabilities(),
+            clock_offset: None,
         }
     }
 
@@ -79,11 +89,7 @@ impl World {
             };
             let message = match message {
                 // What it carries is read as its receiver will.
-                Incoming::Forward(Message::Forward(forward)) => {
-                    let to = forward.to;
-                    let message = Message::Forward(forward);
-                    verify_message(message, to, &self.verifier)
-                }
+                Incoming::Forward(relayed) => relayed.arrived(),
                 message => message,
             };
             // Whether or not it ever arrives: what is said of a piece counts.
@@ -160,9 +166,7 @@ impl World {
             return;
         };
         let message = match incoming {
-            Incoming::Forward(message) => {
-                verify_message(message, self.id_of(party), &self.verifier)
-            }
+            Incoming::Forward(relayed) if relayed.to == self.id_of(party) => relayed.arrived(),
             incoming => incoming,
         };
         let message = match self.rogue_of(party) {
@@ -381,9 +385,15 @@ impl World {
         if self.rogue_of(party).is_some() {
             return;
         }
+        let mut info = self.info(other);
+        if direction == Direction::Outbound {
+            // As the handshake tells the dialer.
+            let [ours, theirs] = [party, other].map(|party| self.wall_of(party).0);
+            info.clock_offset = Some(theirs.wrapping_sub(ours).cast_signed());
+        }
         let connected = Input::Connected {
             conn: end.conn(),
-            info: self.info(other),
+            info,
             direction,
             remote,
         };

@@ -27,7 +27,8 @@ _HELP = {
     "host": "the address to listen on for peers [env: P2P_HOST] [default: 0.0.0.0]",
     "pair": "what is traded [env: EXCHANGE_PAIR] [default: BTC/USD]",
     "user": "the user of orders that name none [env: USER_ID] [default: a random UUID]",
-    "network": "local, testnet or mainnet [env: NETWORK] [default: local]",
+    "network": "local, testnet, mainnet, or local:NAME for a private network [env: NETWORK] "
+    "[default: local]",
     "well-known": "whether to dial the network's well-known nodes [env: USE_WELL_KNOWN_NODES] "
     "[default: true]",
     "legacy": "what becomes of plain peers: off, observe or match [env: P2P_LEGACY] "

@@ -21,13 +21,27 @@ public struct Options: Hashable, Sendable {
     }
 
     /// Which nodes it meets: nodes of different networks refuse each other.
-    public enum Network: String, CaseIterable, Codable, Sendable {
+    public struct Network: RawRepresentable, Hashable, Codable, Sendable {
         /// For trying things out; the default.
-        case local
+        public static let local = Network(rawValue: "local")
         /// For rehearsals.
-        case testnet
+        public static let testnet = Network(rawValue: "testnet")
         /// In earnest.
-        case mainnet
+        public static let mainnet = Network(rawValue: "mainnet")
+
+        /// A private network, of the nodes that are given the same name: 1 to 32 characters of `a-z 0-9 -`.
+        /// The name keeps networks apart; it is no secret.
+        public static func local(_ name: String) -> Network {
+            Network(rawValue: "local:\(name)")
+        }
+
+        /// Its name, as settings and files have it.
+        public let rawValue: String
+
+        /// The network of this name. Whether there can be one is checked when a node is made.
+        public init(rawValue: String) {
+            self.rawValue = rawValue
+        }
     }
 
     /// When the journal is flushed to the disk.

@@ -10,6 +10,7 @@ import Testing
         ("pair", Options(pair: "ETH/USD"), "ETH/USD"),
         ("userId", Options(userId: "ann"), "ann"),
         ("network", Options(network: .testnet), "testnet"),
+        ("network", Options(network: .local("acme")), "local:acme"),
         ("dataDir", Options(dataDir: "here"), "here"),
         ("journalSync", Options(journalSync: .off), "off"),
         ("host", Options(host: "127.0.0.1"), "127.0.0.1"),

@@ -126,7 +126,7 @@ impl ConfigBuilder {
         user_id: UserId => user_id = Some(user_id);
         /// What the book trades.
         pair: Pair => pair = pair;
-        /// The network: `local`, `testnet` or `mainnet`.
+        /// The network: `local`, `testnet`, `mainnet`, or `local:NAME` for a private one.
         network: NetworkId => network = network;
         /// Where the node keeps its key, its journal and its peers.
         data_dir: impl Into<PathBuf> + Send + 'static => data_dir = data_dir.into();
@@ -521,9 +521,11 @@ mod tests {
     fn a_typed_option_is_checked_like_a_text() {
         let error = Config::builder().with(|c| c.max_peers = 0).build();
         assert_eq!(error.unwrap_err().field, "max_peers");
-        let unlisted = "elsewhere".parse().unwrap();
-        let error = Config::builder().network(unlisted).build();
-        assert_eq!(error.unwrap_err().field, "network");
+        let error = Config::builder().set("NETWORK", "elsewhere").unwrap_err();
+        assert_eq!(error.field, "NETWORK");
+        assert!(error.allowed.contains("local:NAME"), "{error}");
+        let named = Config::builder().set("NETWORK", "Local:ACME").unwrap();
+        assert_eq!(named.build().unwrap().network.as_str(), "local:acme");
         let error = Config::builder().p2p_host("a b").build();
         assert_eq!(error.unwrap_err().field, "p2p_host");
         let error = Config::builder().set("P2P_PROT", "1").unwrap_err();
@@ -558,6 +560,8 @@ mod tests {
                 .initial_peers()
                 .is_empty()
         );
+        let private = from_one("NETWORK", "local:acme").unwrap();
+        assert_eq!(private.initial_peers().len(), 5);
         assert!(
             from_one("USE_WELL_KNOWN_NODES", "0")
                 .unwrap()

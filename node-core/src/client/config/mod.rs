@@ -11,4 +11,3 @@ pub use file::ConfigError;
 #[cfg(feature = "fuzzing")]
 pub(crate) use file::fuzzing;
 pub use settings::{Config, LogFormat, LogLevel, well_known_nodes};
-pub(super) use table::networks;

@@ -25,7 +25,8 @@ pub struct Config {
     pub user_id: Option<UserId>,
     /// `EXCHANGE_PAIR`: what the book trades.
     pub pair: Pair,
-    /// `NETWORK`: `local`, `testnet` or `mainnet`. Nodes of different networks refuse each other.
+    /// `NETWORK`: `local`, `testnet`, `mainnet`, or `local:NAME` for a private one. Nodes of different
+    /// networks refuse each other.
     pub network: NetworkId,
     /// `MESHBOOK_DATA_DIR`: where the node keeps its key, its journal and its peers.
     pub data_dir: PathBuf,
@@ -282,11 +283,11 @@ impl Config {
     }
 }
 
-/// Nodes that are always worth a dial: on `local` five ports of this machine; the other networks
-/// have none yet.
+/// Nodes that are always worth a dial: on `local` and in private networks five ports of this machine;
+/// the other networks have none yet.
 #[must_use]
 pub fn well_known_nodes(network: &NetworkId) -> Vec<PeerAddress> {
-    if network.as_str() != "local" {
+    if !network.is_local() {
         return Vec::new();
     }
     let address = |port| SocketAddr::from(([127, 0, 0, 1], port)).into();

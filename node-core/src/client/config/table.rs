@@ -63,15 +63,12 @@ const SYNCS: [(&str, JournalSync); 3] = [
     ("interval", JournalSync::Interval),
     ("off", JournalSync::Off),
 ];
-const NETWORKS: [(&str, &str); 3] = [
-    ("local", "local"),
-    ("testnet", "testnet"),
-    ("mainnet", "mainnet"),
-];
-
-/// The networks that there are.
-pub(in crate::client) fn networks() -> impl Iterator<Item = NetworkId> {
-    NETWORKS.iter().filter_map(|(_, name)| name.parse().ok())
+/// A network, in capitals too.
+fn network(text: &str) -> Result<NetworkId, InvalidValue> {
+    let small = text.to_ascii_lowercase();
+    small
+        .parse()
+        .map_err(|error: InvalidValue| InvalidValue::new(error.field, text, error.allowed))
 }
 
 const LEVELS: [(&str, LogLevel); 6] = [
@@ -120,7 +117,7 @@ macro_rules! settings {
 settings! {
     "USER_ID" user_id = |t| t.parse().map(Some), |c| c.user_id.as_ref().map(ToString::to_string);
     "EXCHANGE_PAIR" pair = str::parse, |c| Some(c.pair.to_string());
-    "NETWORK" network = |t| choice(t, &NETWORKS)?.parse(), |c| Some(c.network.to_string());
+    "NETWORK" network = network, |c| Some(c.network.to_string());
     "MESHBOOK_DATA_DIR" data_dir = path, |c| show_path(&c.data_dir);
     "JOURNAL_SYNC" journal_sync = |t| choice(t, &SYNCS), |c| name_of(c.journal_sync, &SYNCS);
     "P2P_ENABLED" p2p_enabled = boolean, |c| Some(c.p2p_enabled.to_string());

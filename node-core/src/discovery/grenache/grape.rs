@@ -10,9 +10,21 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::breaker::CircuitBreaker;
+use crate::types::NetworkId;
 
 /// The service by which nodes find each other, as in the original.
 pub const GRENACHE_SERVICE: &str = "p2p_exchange";
+
+/// The service by which the nodes of one network find each other. The common networks share the
+/// original's, since original nodes are in all of them; a private network has its own.
+#[must_use]
+pub(super) fn grenache_service(network: &NetworkId) -> String {
+    match network.private_name() {
+        Some(_) => format!("{GRENACHE_SERVICE}:{network}"),
+        None => GRENACHE_SERVICE.to_owned(),
+    }
+}
+
 /// A longer answer of a Grape, in bytes, is not read.
 pub const MAX_ANSWER: usize = 64 << 10;
 /// The most addresses of one look-up that are used; a Grape gives at most 100.
@@ -87,16 +99,21 @@ impl Grape {
     pub(super) async fn announce(
         &self,
         http: &reqwest::Client,
+        service: &str,
         port: u16,
     ) -> Result<(), GrapeError> {
-        let data = json!([GRENACHE_SERVICE, port]);
+        let data = json!([service, port]);
         let (_, _): (u64, _) = self.post(http, "announce", data).await?;
         Ok(())
     }
 
     /// Where the service is.
-    pub(super) async fn look_up(&self, http: &reqwest::Client) -> Result<LookedUp, GrapeError> {
-        let data = json!(GRENACHE_SERVICE);
+    pub(super) async fn look_up(
+        &self,
+        http: &reqwest::Client,
+        service: &str,
+    ) -> Result<LookedUp, GrapeError> {
+        let data = json!(service);
         let (addresses, grape) = self.post(http, "lookup", data).await?;
         Ok(LookedUp::new(addresses, grape))
     }
@@ -174,10 +191,18 @@ mod tests {
             breaker: CircuitBreaker::new(3, Duration::from_secs(1)),
         };
         let http = http_client().unwrap();
-        let (found, ()) = tokio::join!(grape.look_up(&http), serve);
+        let (found, ()) = tokio::join!(grape.look_up(&http, GRENACHE_SERVICE), serve);
         let found = found?;
         assert_eq!(found.grape, Some(address));
         Ok(found.addresses)
+    }
+
+    #[test]
+    fn a_private_network_has_a_service_of_its_own() {
+        let service = |network: &str| grenache_service(&network.parse().unwrap());
+        assert_eq!(service("local"), GRENACHE_SERVICE);
+        assert_eq!(service("mainnet"), GRENACHE_SERVICE);
+        assert_eq!(service("local:acme"), "p2p_exchange:local:acme");
     }
 
     fn ok(body: &str) -> String {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::breaker::CircuitBreaker;
-use super::grape::{Grape, GrapeError, LookedUp, http_client};
+use super::grape::{GRENACHE_SERVICE, Grape, GrapeError, LookedUp, grenache_service, http_client};
 use crate::discovery::pace::Pace;
 use crate::discovery::source::{Announcement, Candidate, Discovery, DiscoveryError};
 use crate::node::{PeerSource, may_pass};
@@ -120,6 +120,7 @@ impl Grenache {
     async fn announce_own(&mut self) -> Result<(), DiscoveryError> {
         if let Some(own) = &self.own {
             let request = Request::Announce {
+                service: grenache_service(&own.network),
                 port: own.listen.port(),
                 locally: own.is_local(),
             };
@@ -133,28 +134,31 @@ impl Grenache {
 /// What is asked of whichever Grape answers.
 enum Request {
     Announce {
+        service: String,
         port: u16,
         /// Only this machine reaches the port, so only a Grape of this machine may name it.
         locally: bool,
     },
-    LookUp,
+    LookUp {
+        service: String,
+    },
 }
 
 impl Request {
     fn is_for(&self, grape: &Grape) -> bool {
         match self {
             Self::Announce { locally, .. } => !locally || is_local(&grape.url),
-            Self::LookUp => true,
+            Self::LookUp { .. } => true,
         }
     }
 
     async fn send(&self, grape: &Grape, http: &reqwest::Client) -> Result<LookedUp, GrapeError> {
         match self {
-            Self::Announce { port, .. } => {
-                grape.announce(http, *port).await?;
+            Self::Announce { service, port, .. } => {
+                grape.announce(http, service, *port).await?;
                 Ok(LookedUp::default())
             }
-            Self::LookUp => grape.look_up(http).await,
+            Self::LookUp { service } => grape.look_up(http, service).await,
         }
     }
 }
@@ -179,7 +183,10 @@ impl Discovery for Grenache {
             if !self.announced {
                 self.announce_own().await?;
             }
-            let found = self.ask(&Request::LookUp).await?;
+            let own = self.own.as_ref();
+            let service = own.map(|own| grenache_service(&own.network));
+            let service = service.unwrap_or_else(|| GRENACHE_SERVICE.to_owned());
+            let found = self.ask(&Request::LookUp { service }).await?;
             self.announced = false;
             self.pace.worked();
             Ok(candidates(&found))

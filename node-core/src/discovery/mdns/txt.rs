@@ -104,6 +104,7 @@ mod tests {
         assert_eq!(with(1, "2.0.0"), "another version");
         assert_eq!(with(1, ""), "another version");
         assert_eq!(with(2, "mainnet"), "another network");
+        assert_eq!(with(2, "local:acme"), "another network");
         for missing in 0..good.len() {
             let mut fewer = good.to_vec();
             fewer.remove(missing);

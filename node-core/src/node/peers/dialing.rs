@@ -40,6 +40,11 @@ impl PeerManager {
         if id == Some(self.own_id) {
             return true;
         }
+        if address.ip().is_none() && source != PeerSource::Bootstrap {
+            // What a name leads to shows only when it is dialed. Only its user may name a node that
+            // this one can reach and its source can't.
+            return false;
+        }
         let Some(known) = self.known.learn(address, source, None, now) else {
             return false;
         };
@@ -48,6 +53,18 @@ impl PeerManager {
         }
         known.bring_forward(FOUND_AGAIN_AFTER, now);
         true
+    }
+
+    /// Ends the pauses of all addresses where a node is, or is said to be; false if none is known.
+    pub(crate) fn seek(&mut self, node: NodeId, now: Now) -> bool {
+        let mut any = false;
+        for known in self.known.values_mut() {
+            if known.node() == Some(node) && !known.own {
+                known.bring_forward(FOUND_AGAIN_AFTER, now);
+                any = true;
+            }
+        }
+        any
     }
 
     /// Whether there is no session, and every known address failed when it was last tried.

@@ -4,9 +4,10 @@
 //! peer on this machine, a private one (RFC 1918, RFC 4193, link-local) only to a peer that is
 //! itself on a private network or on this machine, a public one to everybody. Nobody is believed
 //! to know more than they could: the same rule holds for what a peer tells. Otherwise a stranger
-//! could make nodes dial into their own networks.
+//! could make nodes dial into their own networks. For the same reason only addresses in numbers are
+//! told and believed: what a name leads to is decided by whoever owns the name, at any time.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::manager::PeerManager;
 use super::policy::{EXCHANGE_EVERY, EXCHANGE_LIMIT};
@@ -16,7 +17,7 @@ use super::tolls::Toll;
 use crate::node::io::ConnId;
 use crate::node::view::PeerSource;
 use crate::protocol::PeerEntry;
-use crate::types::{Now, PeerAddress, PeerId};
+use crate::types::{NodeId, Now, PeerAddress, PeerId};
 
 /// How far an address reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,23 +37,59 @@ pub(crate) fn scope(address: &PeerAddress) -> Option<Scope> {
             Scope::Public
         });
     };
+    match ip {
+        IpAddr::V4(v4) => scope_of_v4(v4),
+        IpAddr::V6(v6) => scope_of_v6(v6),
+    }
+}
+
+fn scope_of_v4(ip: Ipv4Addr) -> Option<Scope> {
+    let private = match ip.octets() {
+        // "This network" and what is reserved (RFC 6890).
+        [0, ..] | [240..=255, ..] => return None,
+        [127, ..] => return Some(Scope::ThisMachine),
+        // 100.64.0.0/10 is carrier-grade NAT (RFC 6598): as unreachable from outside as RFC 1918.
+        [100, second, ..] => (64..128).contains(&second),
+        // For protocols of a link's own (RFC 6890), and between routers under test (RFC 2544).
+        [192, 0, 0, _] | [198, 18..=19, ..] => true,
+        _ if ip.is_multicast() => return None,
+        _ => ip.is_private() || ip.is_link_local(),
+    };
+    Some(match private {
+        true => Scope::PrivateNetwork,
+        false => Scope::Public,
+    })
+}
+
+/// An address that stands for an IPv4 address reaches as far as that one.
+fn scope_of_v6(ip: Ipv6Addr) -> Option<Scope> {
     if ip.is_unspecified() || ip.is_multicast() {
         return None;
     }
-    let private = match ip {
-        IpAddr::V4(v4) if v4.is_broadcast() => return None,
-        // 100.64.0.0/10 is carrier-grade NAT (RFC 6598): as unreachable from outside as RFC 1918.
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            v4.is_private() || v4.is_link_local() || (a == 100 && (64..128).contains(&b))
+    if ip.is_loopback() {
+        return Some(Scope::ThisMachine);
+    }
+    let v4 = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+    match ip.segments() {
+        // Mapped, "compatible", and translated by NAT64 (RFC 4291, RFC 6052).
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            scope_of_v4(v4(high, low))
         }
-        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
-    };
-    Some(match (ip.is_loopback(), private) {
-        (true, _) => Scope::ThisMachine,
-        (_, true) => Scope::PrivateNetwork,
-        _ => Scope::Public,
-    })
+        // 6to4 (RFC 3056).
+        [0x2002, high, low, ..] => scope_of_v4(v4(high, low)),
+        // Unique local, link-local, site-local (RFC 3879), NAT64 of a network's own (RFC 8215).
+        [0xfc00..=0xfdff | 0xfe80..=0xfeff, ..] | [0x64, 0xff9b, 1, ..] => {
+            Some(Scope::PrivateNetwork)
+        }
+        _ => Some(Scope::Public),
+    }
+}
+
+/// An address in numbers, as it is told. No other notation is taken: `127.1` and `2130706433` are
+/// names here, which a resolver takes for addresses.
+fn numeric(host: &str, port: u16) -> Option<PeerAddress> {
+    let ip: IpAddr = host.parse().ok()?;
+    (port != 0).then(|| SocketAddr::new(ip, port).into())
 }
 
 /// Whether `address` may pass, in either direction, between this node and a peer whose
@@ -106,6 +143,7 @@ impl PeerManager {
             let itself = id.as_ref() == Some(&theirs) || peer.dialable.as_ref() == Some(address);
             if list.len() < EXCHANGE_LIMIT
                 && !itself
+                && address.ip().is_some()
                 && may_pass(address, &peer.remote)
                 && !list.iter().any(told)
             {
@@ -138,12 +176,8 @@ impl PeerManager {
             if entry.node_id.as_ref() == Some(&own_id) {
                 continue;
             }
-            let text = match entry.address.contains(':') {
-                true => format!("[{}]:{}", entry.address, entry.port),
-                false => format!("{}:{}", entry.address, entry.port),
-            };
-            match text.parse::<PeerAddress>() {
-                Ok(address) if may_pass(&address, &teller.remote) => {
+            match numeric(&entry.address, entry.port) {
+                Some(address) if may_pass(&address, &teller.remote) => {
                     let source = PeerSource::PeerExchange;
                     self.known.learn(&address, source, Some(&teller), now);
                 }
@@ -154,9 +188,64 @@ impl PeerManager {
     }
 }
 
+impl PeerManager {
+    /// Learns where a node says in its keep-alive that it can be dialed. Its neighbour `conn` brought
+    /// that, and is believed no further than it could reach itself.
+    pub(crate) fn learn_stated(
+        &mut self,
+        conn: ConnId,
+        node: NodeId,
+        addresses: &[PeerAddress],
+        now: Now,
+    ) {
+        let Some(peer) = self.sessions.get_mut(&conn) else {
+            return;
+        };
+        let teller = Teller {
+            id: peer.id.clone(),
+            remote: peer.remote.clone(),
+        };
+        for address in addresses {
+            let numeric = address.ip().is_some() && may_pass(address, &teller.remote);
+            if !numeric || !peer.tolls.admits(Toll::NameAddress, now.mono) {
+                continue;
+            }
+            let source = PeerSource::PeerExchange;
+            let known = self.known.learn(address, source, Some(&teller), now);
+            if let Some(known) = known.filter(|known| known.id.is_none()) {
+                known.claimed = Some(node);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_addresses_in_numbers_are_read() {
+        let read = |host: &str| numeric(host, 3000).map(|address| address.to_string());
+        assert_eq!(read("8.8.8.8").unwrap(), "8.8.8.8:3000");
+        assert_eq!(read("2001:db8::1").unwrap(), "[2001:db8::1]:3000");
+        assert_eq!(read("::ffff:127.0.0.1").unwrap(), "127.0.0.1:3000");
+        for bad in [
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0177.0.0.1",
+            "127.0.0.1.",
+            "localhost",
+            "a.example",
+            "",
+            "fe80::1%1",
+            "[::1]",
+            "8.8.8.8 ",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert_eq!(numeric("8.8.8.8", 0), None);
+    }
 
     #[test]
     fn an_address_passes_only_where_it_can_be_reached() {
@@ -174,6 +263,18 @@ mod tests {
             ("[::1]:1", wan, false),
             ("[fd00::1]:1", wan, false),
             ("100.64.0.1:1", wan, false),
+            ("169.254.169.254:80", wan, false),
+            ("192.0.0.8:1", wan, false),
+            ("198.18.0.1:1", wan, false),
+            ("0.0.0.1:1", here, false),
+            ("240.0.0.1:1", here, false),
+            ("[::127.0.0.1]:1", wan, false),
+            ("[64:ff9b::7f00:1]:1", wan, false),
+            ("[64:ff9b::808:808]:1", wan, true),
+            ("[2002:c0a8:1::1]:1", wan, false),
+            ("[fec0::1]:1", wan, false),
+            ("[fe80::1]:1", wan, false),
+            ("[2001:4860:4860::8888]:1", wan, true),
             ("localhost:1", wan, false),
             ("node.example.org:1", wan, true),
             ("0.0.0.0:1", here, false),

@@ -3,8 +3,8 @@
 use super::bans::{Ban, BanTarget, Bans};
 use super::places::Places;
 use super::policy::{
-    BAN_SCORE, CLOCKS_TO_ASK, FEELER_EVERY, HEARSAY_DIALS, HEARTBEAT_EVERY, Merit, SAME_TIME,
-    SILENCE_LIMIT, TOLD_IF_FULL,
+    BAN_SCORE, FEELER_EVERY, HEARSAY_DIALS, HEARTBEAT_EVERY, Merit, SAME_TIME, SILENCE_LIMIT,
+    TOLD_IF_FULL,
 };
 use super::session::PeerSession;
 use super::table::{KnownPeers, Teller};
@@ -15,7 +15,7 @@ use crate::node::io::ConnId;
 use crate::node::limits::Limits;
 use crate::node::rng::Rng;
 use crate::node::view::{Direction, PeerSource, TrafficStats};
-use crate::protocol::{Dialect, ErrorCode, PeerEntry, PeerInfo};
+use crate::protocol::{Dialect, ErrorCode, PeerEntry, PeerInfo, clock_offset};
 use crate::types::{Bucket, Millis, NodeId, Now, PeerAddress, PeerId};
 
 /// What becomes of a new session.
@@ -383,24 +383,12 @@ impl PeerManager {
             let round_trip = now.mono.since(sent);
             session.latency = Some(round_trip);
             session.heartbeat_sent = None;
-            if echo.is_some() {
-                let half_way = i128::from(said.0) + i128::from(round_trip.0 / 2);
-                let offset = i128::from(timestamp.0) - half_way;
-                session.clock_offset = i64::try_from(offset).ok();
+            if echo.is_some()
+                && let Some(offset) = clock_offset(timestamp, said, round_trip)
+            {
+                session.clock_offset = Some(offset);
             }
         }
-    }
-
-    /// The median of what the peers' clocks show more than this node's, in milliseconds; `None`
-    /// with less than three peers that tell.
-    pub(crate) fn clock_offset(&self) -> Option<i64> {
-        let offsets = self.x1().filter_map(|session| session.clock_offset);
-        let mut offsets: Vec<i64> = offsets.collect();
-        if offsets.len() < CLOCKS_TO_ASK {
-            return None;
-        }
-        offsets.sort_unstable();
-        offsets.get(offsets.len() / 2).copied()
     }
 
     /// Sessions whose heartbeat is due now; each is taken as sent.

@@ -1,6 +1,7 @@
 //! Peers: who is connected, who is known, whom to dial, and whom to tell about whom.
 
 mod bans;
+mod clock;
 mod dialing;
 mod exchange;
 #[cfg(any(test, not(target_arch = "wasm32")))]
@@ -18,8 +19,10 @@ mod tolls;
 mod views;
 
 pub use bans::{Ban, BanTarget};
+pub(crate) use clock::ClockVotes;
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use exchange::{Scope, may_pass, scope};
+pub(crate) use exchange::may_pass;
+pub(crate) use exchange::{Scope, scope};
 pub use known::PersistedPeer;
 pub(crate) use manager::{Admission, PeerManager};
 pub(crate) use places::Share;

@@ -11,9 +11,6 @@ pub(crate) const SILENCE_LIMIT: Millis = Millis::from_secs(60);
 /// and a handshake take a few seconds at the most where they succeed.
 pub(crate) const SAME_TIME: Millis = Millis::from_secs(5);
 
-/// A node believes its peers' clocks rather than its own only if so many tell theirs.
-pub(crate) const CLOCKS_TO_ASK: usize = 3;
-
 /// A session that held for so long was a good one: its end is no failure of the peer's.
 pub(crate) const HELD_AFTER: Millis = Millis::from_secs(10);
 

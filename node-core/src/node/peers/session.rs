@@ -37,7 +37,7 @@ pub(crate) struct PeerSession {
     /// The heartbeat that waits for its answer: what it said, and when it went (monotonic).
     pub(super) heartbeat_sent: Option<(Millis, Millis)>,
     pub(crate) latency: Option<Millis>,
-    /// The peer's clock minus this node's, in milliseconds, as its last echo told.
+    /// The peer's clock minus this node's, in milliseconds, as its handshake or its last echo told.
     pub(super) clock_offset: Option<i64>,
     pub(crate) stats: TrafficStats,
 }
@@ -74,7 +74,7 @@ impl PeerSession {
             heartbeat_due: now.mono,
             heartbeat_sent: None,
             latency: None,
-            clock_offset: None,
+            clock_offset: info.clock_offset,
             stats: TrafficStats::default(),
         }
     }

@@ -92,6 +92,7 @@ impl Siege {
             version: "1".to_owned(),
             port: address.port(),
             capabilities: vec!["x1".to_owned()],
+            clock_offset: None,
         };
         let admission = self
             .victim

@@ -14,6 +14,7 @@ pub(super) struct Tolls {
     repeats: Bucket,
     chatter: Bucket,
     floods: Bucket,
+    forwards: Bucket,
     named: Bucket,
     asked: Bucket,
     compared_owners: Bucket,
@@ -29,8 +30,10 @@ pub(super) struct Tolls {
 /// What a peer may do so often and no more. Beyond that it is as if it had not done it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Toll {
-    /// Sends a message that goes to every neighbour.
+    /// Sends a message that goes to neighbours without a known way.
     Flood,
+    /// Sends a message for another node.
+    Forward,
     /// Names an address.
     NameAddress,
     /// Asks for peers.
@@ -45,11 +48,17 @@ pub(crate) enum Toll {
     BringYoung,
 }
 
-/// Forwarded messages for which no way is known go to every neighbour: so many of one peer in a
-/// second, and so many at once. Whoever has a way for them is asked without a limit of its own.
+/// Forwarded messages of one peer that go to several neighbours, as no way is known for them or the
+/// known one brought no answer.
 const FLOODS: Rate = Rate {
-    per_second: 20,
-    at_once: 200,
+    per_second: 5,
+    at_once: 50,
+};
+/// Forwarded messages of one peer in all. Each costs one more message here, and the peer that it goes
+/// to reads it as this node's.
+const FORWARDS: Rate = Rate {
+    per_second: 1_000,
+    at_once: 5_000,
 };
 /// Addresses that one peer may name: far more than an honest one does, which tells of 20 a minute.
 const NAMED: Rate = Rate {
@@ -159,6 +168,7 @@ impl Tolls {
             repeats: bucket(limits.peer_repeats.into(), REPEATS_BURST),
             chatter: bucket(limits.peer_repeats.into(), REPEATS_BURST),
             floods: Bucket::full(FLOODS, now),
+            forwards: Bucket::full(FORWARDS, now),
             named: Bucket::full(NAMED, now),
             asked: Bucket::full(ASKED, now),
             compared_owners: Bucket::full(UNKNOWN_OWNERS_COMPARED, now),
@@ -191,6 +201,7 @@ impl Tolls {
     pub(super) fn admits(&mut self, toll: Toll, now: Millis) -> bool {
         let bucket = match toll {
             Toll::Flood => &mut self.floods,
+            Toll::Forward => &mut self.forwards,
             Toll::NameAddress => &mut self.named,
             Toll::AskForPeers => &mut self.asked,
             Toll::BringComparedOwner => &mut self.compared_owners,
@@ -288,7 +299,11 @@ impl NewOwnerTolls {
             Toll::BringOwner => self.owners.admit(1, now),
             Toll::BringFirst => self.first.admit(1, now),
             Toll::BringYoung => self.further.admit(1, now),
-            Toll::Flood | Toll::NameAddress | Toll::AskForPeers | Toll::BringComparedOwner => true,
+            Toll::Flood
+            | Toll::Forward
+            | Toll::NameAddress
+            | Toll::AskForPeers
+            | Toll::BringComparedOwner => true,
         }
     }
 }

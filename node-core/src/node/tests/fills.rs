@@ -202,7 +202,7 @@ fn an_owner_whose_clock_went_back_sells_nothing_twice() {
     net.now.wall = net.now.wall - Millis::from_secs(20);
     net.submit(1, buy("3", "100"));
     net.submit(1, buy("4", "100"));
-    assert_eq!(net.counter(0, "clock_off"), 2);
+    assert!(net.counter(0, "take_refused_by_us") > 0);
     assert_eq!(net.filled(0, sold), "0");
     net.pass(45_000);
     net.assert_agreement();

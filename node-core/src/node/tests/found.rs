@@ -1,7 +1,13 @@
 //! Addresses that sources name: dialed once, in order, and never more than there is room for.
 
-use super::net::Net;
-use crate::node::{Input, PeerSource, PeerView, Way, Ways};
+use std::sync::Arc;
+
+use super::net::{Net, config};
+use crate::ledger::Identity;
+use crate::node::{
+    Direction, Incoming, Input, Node, PeerSource, PeerView, PersistedPeer, Way, Ways,
+};
+use crate::protocol::{Message, PeerEntry};
 use crate::types::{NodeId, PeerAddress};
 
 fn found(net: &mut Net, address: &PeerAddress, id: Option<NodeId>, source: PeerSource) {
@@ -49,6 +55,61 @@ fn a_found_address_is_dialed_at_once_and_what_came_of_it_is_remembered() {
     assert_eq!(known.failures, 1);
     assert!(known.last_tried.is_some_and(|tried| tried <= net.now.wall));
     assert!(net.nodes[0].is_alone());
+}
+
+#[test]
+fn a_name_is_dialed_only_for_its_user() {
+    let name: PeerAddress = "inside.example.org:3000".parse().unwrap();
+    let other: PeerAddress = "other.example.org:3000".parse().unwrap();
+    let mut net = Net::new(1);
+    for source in [
+        PeerSource::Mdns,
+        PeerSource::Grenache,
+        PeerSource::Dht,
+        PeerSource::PeerExchange,
+        PeerSource::Persisted,
+    ] {
+        found(&mut net, &name, None, source);
+    }
+    let rogue = net.stranger(0, 60, Direction::Inbound);
+    for host in [
+        "inside.example.org",
+        "127.1",
+        "2130706433",
+        "localhost",
+        "::1",
+    ] {
+        let entry = PeerEntry {
+            node_id: None,
+            address: host.to_owned(),
+            port: 3000,
+        };
+        let told = Incoming::Plain(Message::PeerExchange(vec![entry]));
+        net.says(0, rogue, told);
+    }
+    net.pass(1_000);
+    assert_eq!(net.dials, []);
+    assert_eq!(net.counter(0, "address_not_kept"), 5);
+    assert_eq!(net.counter(0, "peer_not_believed"), 5);
+    // Of what the last run kept, only what its user names again.
+    let mut config = config();
+    config.bootstrap_peers = vec![name.clone()];
+    let identity = Arc::new(Identity::from_seed([5; 32]));
+    let mut node = Node::new(config, identity, [5; 32], net.now);
+    let kept = [&name, &other, &address(1)].map(|address| PersistedPeer {
+        node_id: None,
+        address: address.clone(),
+        last_seen: net.now.wall,
+        anchor: false,
+    });
+    node.start(kept.to_vec(), None, net.now);
+    let known = node
+        .peers(net.now)
+        .into_iter()
+        .filter_map(|peer| peer.address);
+    let mut known: Vec<PeerAddress> = known.collect();
+    known.sort();
+    assert_eq!(known, [address(1), name]);
 }
 
 #[test]

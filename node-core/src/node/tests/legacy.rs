@@ -33,6 +33,7 @@ fn join(net: &mut Net, conn: ConnId, name: &str) {
         version: "1.0.0".to_owned(),
         port: 0,
         capabilities: vec!["order".to_owned()],
+        clock_offset: None,
     };
     let remote = format!("10.0.9.{}:4000", conn.0).parse().unwrap();
     let direction = Direction::Inbound;
@@ -279,6 +280,7 @@ fn join_by_rpc(net: &mut Net, conn: ConnId) {
         version: String::new(),
         port: 0,
         capabilities: Vec::new(),
+        clock_offset: None,
     };
     net.input(
         0,

@@ -1,7 +1,9 @@
 //! The node in small networks: real codecs and signatures, a virtual clock, no sockets.
 
 mod cheats;
+mod clocks;
 mod fills;
+mod forwards;
 mod found;
 mod healing;
 mod keep_alive;

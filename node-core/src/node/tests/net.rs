@@ -238,6 +238,7 @@ impl Net {
             capabilities: ["order", "trade", "peerexchange", "x1"]
                 .map(str::to_owned)
                 .to_vec(),
+            clock_offset: None,
         }
     }
 
@@ -275,14 +276,28 @@ impl Net {
 
     /// A peer of a node that the test plays itself, with the key of this seed.
     pub(super) fn stranger(&mut self, node: usize, seed: u8, direction: Direction) -> ConnId {
+        let remote = format!("10.0.1.{seed}:3000");
+        self.stranger_at(node, seed, direction, &remote, None)
+    }
+
+    /// Such a peer at an address, whose clock the handshake showed to be so much ahead.
+    pub(super) fn stranger_at(
+        &mut self,
+        node: usize,
+        seed: u8,
+        direction: Direction,
+        remote: &str,
+        clock_offset: Option<i64>,
+    ) -> ConnId {
         let conn = ConnId(self.next_conn);
         self.next_conn += 1;
         self.strangers.insert(conn);
         let info = PeerInfo {
             id: PeerId::Node(Identity::from_seed([seed; 32]).node_id()),
+            clock_offset,
             ..self.info(node)
         };
-        let remote = format!("10.0.1.{seed}:3000").parse().unwrap();
+        let remote = remote.parse().unwrap();
         self.input(
             node,
             Input::Connected {

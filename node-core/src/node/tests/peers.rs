@@ -203,6 +203,7 @@ fn what_a_legacy_peer_sends_is_shown_apart_and_never_matched() {
         version: "1.0.0".to_owned(),
         port: 0,
         capabilities: vec!["order".to_owned()],
+        clock_offset: None,
     };
     let remote = "10.0.0.9:4000".parse().unwrap();
     let direction = crate::node::Direction::Inbound;
@@ -267,10 +268,11 @@ fn a_clock_that_is_off_is_told_and_then_stops_the_node_from_placing() {
         ),
         "{refused:?}"
     );
+    assert_eq!(told(&net), 2, "once more as it stops");
     net.ahead[0] = 0;
     net.pass(31_000);
     net.submit(0, sell("1", "101"));
-    assert_eq!(told(&net), 1);
+    assert_eq!(told(&net), 2);
     net.assert_agreement();
 }
 

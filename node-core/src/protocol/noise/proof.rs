@@ -62,15 +62,18 @@ mod tests {
     #[test]
     fn a_proof_holds_for_its_key_and_network_only() {
         let key = Identity::from_seed([1; 32]);
-        let proof = prove(&key, &network("a"), &[9; 32]);
-        assert_eq!(check(&proof, &network("a"), &[9; 32]), Some(key.node_id()));
-        assert_eq!(check(&proof, &network("b"), &[9; 32]), None);
-        assert_eq!(check(&proof, &network("a"), &[8; 32]), None);
-        assert_eq!(check(&proof[..95], &network("a"), &[9; 32]), None);
+        let proof = prove(&key, &network("local:a"), &[9; 32]);
+        assert_eq!(
+            check(&proof, &network("local:a"), &[9; 32]),
+            Some(key.node_id())
+        );
+        assert_eq!(check(&proof, &network("local:b"), &[9; 32]), None);
+        assert_eq!(check(&proof, &network("local:a"), &[8; 32]), None);
+        assert_eq!(check(&proof[..95], &network("local:a"), &[9; 32]), None);
         for i in 0..PROOF {
             let mut wrong = proof;
             wrong[i] ^= 1;
-            assert_eq!(check(&wrong, &network("a"), &[9; 32]), None, "{i}");
+            assert_eq!(check(&wrong, &network("local:a"), &[9; 32]), None, "{i}");
         }
     }
 }

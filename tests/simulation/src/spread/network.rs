@@ -567,6 +567,7 @@ impl Spreading {
                 version: "1.0.0".to_owned(),
                 port: PORT,
                 capabilities: SessionConfig::default_capabilities(),
+                clock_offset: None,
             },
             direction,
             remote,
