@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 import meshbook._native as native
+from meshbook._logs import printable
 
 from helpers import connected, ends_well, our_threads, quiet, run, until, until_now
 
@@ -58,6 +59,12 @@ def test_records_come_with_their_logger_their_level_their_time_and_their_fields(
 
     run(story())
     until_now(lambda: not our_threads())
+
+
+def test_what_is_no_visible_character_is_escaped() -> None:
+    assert printable("peer=ann/1.0 \u00e9\u6587") == "peer=ann/1.0 \u00e9\u6587"
+    forged = "ann\nERROR \u202eeman\x1b[31m\U000e0041"
+    assert printable(forged) == "ann\\nERROR \\u202eeman\\x1b[31m\\U000e0041"
 
 
 def test_the_level_of_logging_holds_also_where_it_changes_meanwhile(kept: Kept) -> None:

@@ -15,11 +15,12 @@ import threading
 from typing import Any, Callable, Optional
 
 from . import ExchangeClient, MeshbookError, NotRunningError
+from ._lines import LineHandler, Lines
 
 _EPILOG = """\
 Exit codes: 0 ended by a signal, 1 failed, 2 the command line or a setting is wrong.
 The flags are those of the command `meshbook run`, as far as a node has them that takes no commands
-from outside and serves no metrics. Logs go to stderr.
+from outside and serves no metrics. Logs go to stderr; lines that nobody reads are dropped.
 """
 
 _HELP = {
@@ -38,6 +39,9 @@ _HELP = {
     "journal-sync": "always, interval or off [env: JOURNAL_SYNC] [default: always]",
     "log-level": "trace, debug, info, warn, error or fatal [env: LOG_LEVEL] [default: info]",
 }
+
+#: How long the end of the process may wait for the readers of stdout and stderr, in seconds.
+_LAST_LINES_TIMEOUT = 1.0
 
 #: Flags whose option has another name.
 _NAMES = {
@@ -126,7 +130,9 @@ def _wait_for_end_of_stdin(told: Callable[[], None]) -> None:
     told()
 
 
-async def _run(node: ExchangeClient, as_json: bool, until_stdin_closes: bool) -> None:
+async def _run(
+    node: ExchangeClient, stdout: Lines, as_json: bool, until_stdin_closes: bool
+) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     if until_stdin_closes:
@@ -145,7 +151,7 @@ async def _run(node: ExchangeClient, as_json: bool, until_stdin_closes: bool) ->
         await asyncio.wait({opening, ending}, return_when=asyncio.FIRST_COMPLETED)
         if opening.done():
             opening.result()
-            print(_ready(node, as_json, node.data_dir), flush=True)
+            stdout.put(_ready(node, as_json, node.data_dir))
             await ending
     finally:
         ending.cancel()
@@ -160,20 +166,30 @@ def main(arguments: Optional[list[str]] = None) -> int:
     """Runs the command line; gives the exit code."""
     parser = _parser()
     args = parser.parse_args(arguments)
+    options = _options(args, parser)
+    stdout, stderr = Lines(sys.stdout), Lines(sys.stderr)
     logging.basicConfig(
-        stream=sys.stderr,
+        handlers=[LineHandler(stderr)],
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     try:
-        node = ExchangeClient(**_options(args, parser))
+        return _node(args, options, stdout, stderr)
+    finally:
+        for lines in (stdout, stderr):
+            lines.close(_LAST_LINES_TIMEOUT)
+
+
+def _node(args: argparse.Namespace, options: dict[str, Any], stdout: Lines, stderr: Lines) -> int:
+    try:
+        node = ExchangeClient(**options)
     except (ValueError, TypeError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        stderr.put(f"error: {error}")
         return 2
     try:
-        asyncio.run(_run(node, args.json, args.until_stdin_closes))
+        asyncio.run(_run(node, stdout, args.json, args.until_stdin_closes))
     except MeshbookError as error:
-        print(f"error: {error}", file=sys.stderr)
+        stderr.put(f"error: {error}")
         return 1
     return 0
 

@@ -10,6 +10,7 @@ from . import _convert as convert
 from . import _native as native
 from ._decimal import DecimalLike, decimal_text, maybe_decimal
 from ._errors import translated
+from ._handles import Uncopyable
 from ._numbers import count
 from ._types import BookSnapshot, Order, Record, Side, Trades
 from ._words import side_of, text_of
@@ -76,16 +77,19 @@ class BookMetrics(Record):
     """Prices with asks."""
 
 
-class OrderBook:
+class OrderBook(Uncopyable):
     """An order book with price-time priority; a trade has the resting order's price.
 
-    It is apart from every node, and may be used from several threads. It holds at most 1000000
-    open orders, and remembers the last 10000 closed ones and the last 10000 trades.
+    It is apart from every node, and may be used from several threads, in the process that made it:
+    it can't be copied, pickled or used after a fork. It holds at most 1000000 open orders, and
+    remembers the last 10000 closed ones and the last 10000 trades.
 
         book = OrderBook("BTC/USD")
         book.add_order("ann", "sell", "1", "50000")
         book.add_order("bob", "buy", "0.4", "50100").trades   # one, at 50000
     """
+
+    _instead = "its orders are the library's. Make a new book, and add orders to that"
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from . import _native as native
 from ._decimal import DecimalLike, decimal_text
 from ._errors import InvalidOrderError, translated
 from ._events import EventStream
+from ._handles import Uncopyable
 from ._numbers import count, lifetime_of, millis_of
 from ._options import Options, node_options
 from ._stats import P2pStats, Peer
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 _PAGE = 100
 
 
-class ExchangeClient:
+class ExchangeClient(Uncopyable):
     """A node of the exchange.
 
         async with ExchangeClient(pair="BTC/USD", port=3000) as node:
@@ -49,8 +50,13 @@ class ExchangeClient:
 
     It runs on threads of its own; a call that waits never blocks the event loop, and reads answer
     at once. A client is opened and closed once. One that is forgotten is closed at the end of the
-    process.
+    process. It lives in the process that made it: it can't be copied, pickled or used after a fork.
     """
+
+    _instead = (
+        "it is a node with threads and a key of its own. Threads may share it; in another process "
+        "make a client with its own data_dir"
+    )
 
     def __init__(self, **options: Unpack[Options]) -> None:
         """Takes the options of `meshbook.Options`; does nothing else yet.
@@ -63,6 +69,7 @@ class ExchangeClient:
         settings = node_options(options)
         with translated:
             self._node = native.Node(settings)
+        self._text = f"<ExchangeClient {self._node.pair()} as {self._node.user_id()}>"
         level = options.get("log_level") or os.environ.get("LOG_LEVEL")
         if level:
             logs.set_level(self._node.settings()["LOG_LEVEL"])
@@ -342,7 +349,7 @@ class ExchangeClient:
 
     def __repr__(self) -> str:
         # Without a look at the node: this has to work everywhere, in a forked process too.
-        return f"<ExchangeClient {self._node.pair()} as {self._node.user_id()}>"
+        return self._text
 
     def _begin(self) -> None:
         if self.is_open:  # Which fails in a forked process, before anything is taken.

@@ -87,7 +87,8 @@ class _Bridge:
         if not logger.isEnabledFor(level):
             return
         fields = {field.name: field.value for field in record.fields}
-        message = " ".join([record.message, *(f"{name}={text}" for name, text in fields.items())])
+        said = [record.message, *(f"{name}={text}" for name, text in fields.items())]
+        message = printable(" ".join(said))
         # Built by hand for its time, which is when it was said and not when it came here.
         made = logger.makeRecord(
             logger.name, level, "(meshbook)", 0, message, (), None, extra={"fields": fields}
@@ -105,6 +106,14 @@ class _Bridge:
                 name = f"meshbook.lib.{name}"
             self._loggers[target] = logging.getLogger(name)
         return self._loggers[target]
+
+
+def printable(text: str) -> str:
+    """The text with whatever is no visible character escaped: peers choose names, and a line break
+    or a mark that turns the direction of writing round would forge a line of the log."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def set_level(name: str) -> None:
