@@ -1,5 +1,6 @@
 import { MeshbookError } from './errors.js';
 import type { NativeEvent } from './native.js';
+import { knowsItself, refusesCopies, throughProxies } from './raw.js';
 import { type Order, type Trade, toOrder, toTrade } from './values.js';
 
 /** Something that happened at a node, as {@link ExchangeClient.events} gives it. */
@@ -73,6 +74,8 @@ export class EventQueue implements AsyncIterableIterator<ExchangeEvent> {
   readonly #ended: (queue: EventQueue) => void;
 
   constructor(ended: (queue: EventQueue) => void) {
+    knowsItself(this);
+    refusesCopies(this, 'A stream of events', 'events are taken once; ask the client for others by events()');
     this.#ended = ended;
   }
 
@@ -165,3 +168,5 @@ export class EventQueue implements AsyncIterableIterator<ExchangeEvent> {
     }
   }
 }
+
+throughProxies(EventQueue.prototype);

@@ -1,4 +1,6 @@
 import { EventEmitter } from 'node:events';
+import { inspect, type InspectOptions } from 'node:util';
+import { plainText } from './decimals.js';
 import { type Failure, OrderError, StartError, invalid, isFailure } from './errors.js';
 import { EventQueue, type ExchangeEvent, type ExchangeEvents, toEvent } from './events.js';
 import { GrenacheService } from './grenache-service.js';
@@ -6,16 +8,17 @@ import { Latency, LiveOrderBook } from './live-book.js';
 import { type NativeClient, type NativeEvent, type Wish, native } from './native.js';
 import { type ExchangeClientOptions, environment, settings } from './options.js';
 import type { OrderBook } from './orderbook.js';
-import type { OrderBookSnapshot, OrderResult, P2PStats, Side, VectorClockStatus } from './types.js';
+import { knowsItself, refusesCopies, throughProxies } from './raw.js';
+import type { DecimalLike, OrderBookSnapshot, OrderResult, P2PStats, Side, VectorClockStatus } from './types.js';
 import { type Order, type Trade, toOrder, toTrade } from './values.js';
 
 /** An order for {@link ExchangeClient.placeOrder}. */
 export interface OrderRequest {
   side: Side;
-  /** A decimal string, more than 0. */
-  amount: string;
-  /** A decimal string, more than 0; absent for a market order. */
-  price?: string | undefined;
+  /** More than 0. */
+  amount: DecimalLike;
+  /** More than 0; absent for a market order. */
+  price?: DecimalLike | undefined;
   /** `limit` if absent. */
   type?: 'limit' | 'market' | undefined;
   /**
@@ -63,6 +66,9 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
   /** @throws InvalidValueError that names the option or the environment variable */
   constructor(options: ExchangeClientOptions = {}) {
     super();
+    knowsItself(this);
+    const instead = 'it is a node with threads and a key of its own; make a client where it is needed';
+    refusesCopies(this, 'ExchangeClient', instead);
     const client = native.createClient(settings(options), environment(), options.dataDir !== null);
     if (isFailure(client)) throw invalid(client);
     this.#native = client;
@@ -116,16 +122,16 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
    *
    * @throws OrderError before `initialize()`, and only then
    */
-  async placeBuyOrder(amount: string, price: string): Promise<OrderResult> {
+  async placeBuyOrder(amount: DecimalLike, price: DecimalLike): Promise<OrderResult> {
     return this.#placeLimit('buy', amount, price);
   }
 
   /** Sells at `price` or more. See {@link placeBuyOrder}. */
-  async placeSellOrder(amount: string, price: string): Promise<OrderResult> {
+  async placeSellOrder(amount: DecimalLike, price: DecimalLike): Promise<OrderResult> {
     return this.#placeLimit('sell', amount, price);
   }
 
-  async #placeLimit(side: Side, amount: string, price: string): Promise<OrderResult> {
+  async #placeLimit(side: Side, amount: DecimalLike, price: DecimalLike): Promise<OrderResult> {
     try {
       return await this.placeOrder({ side, amount, price });
     } catch (error) {
@@ -293,6 +299,17 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
     return this.destroy();
   }
 
+  /** What JSON shows of a client. */
+  toJSON(): { userId: string; pair: string; isInitialized: boolean } {
+    const { userId, pair, isInitialized } = this;
+    return { userId, pair, isInitialized };
+  }
+
+  /** @internal */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `ExchangeClient ${inspect(this.toJSON(), options)}`;
+  }
+
   async #shutdown(): Promise<void> {
     const hold = setInterval(() => {}, 2 ** 30);
     try {
@@ -375,9 +392,11 @@ function check(wish: Omit<OrderRequest, 'signal'>): Wish {
     const message = `${field} ${shown} is not allowed: ${allowed}, not of type ${typeof value}`;
     return new OrderError('INVALID_ORDER', message, field);
   };
+  const decimals = { amount: plainText(amount), price: plainText(price) };
   for (const [field, value] of Object.entries({ amount, price })) {
-    if (typeof value === 'string' || (field === 'price' && value === undefined)) continue;
-    throw refuse(field, value, "a decimal string like '1.5'");
+    const isThere = decimals[field as keyof typeof decimals] !== undefined;
+    if (isThere || (field === 'price' && value === undefined)) continue;
+    throw refuse(field, value, "a decimal string like '1.5', a Decimal or a bigint");
   }
   for (const [field, value] of Object.entries({ side, type, timeInForce, userId })) {
     if (typeof value === 'string' || (field !== 'side' && value === undefined)) continue;
@@ -386,8 +405,10 @@ function check(wish: Omit<OrderRequest, 'signal'>): Wish {
   if (lifetime !== undefined && typeof lifetime !== 'number') {
     throw refuse('lifetime', lifetime, 'a number of milliseconds');
   }
-  return wish as Wish;
+  return { ...wish, ...decimals } as Wish;
 }
+
+throughProxies(ExchangeClient.prototype);
 
 function refused({ code, message, field }: Failure): OrderError {
   return new OrderError(code, message, field);

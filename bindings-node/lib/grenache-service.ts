@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { inspect, type InspectOptions } from 'node:util';
 import { type Failure, InvalidValueError, MeshbookError, StartError, invalid, isFailure } from './errors.js';
 import { type BreakerView, type NativeGrenache, native } from './native.js';
 import { environment } from './options.js';
+import { knowsItself, refusesCopies, throughProxies } from './raw.js';
 import type { Distribution, VectorClock } from './types.js';
 
 /** Called with what another node sent, and its vector clock. What it throws is answered as a failure. */
@@ -59,6 +61,8 @@ export class GrenacheService {
 
   /** @throws InvalidValueError */
   constructor(grapeUrl: string = 'http://127.0.0.1:30001') {
+    knowsItself(this);
+    refusesCopies(this, 'GrenacheService', 'it has a port of its own; make a service where it is needed');
     if (typeof grapeUrl !== 'string') {
       throw new InvalidValueError('grapeUrl', String(grapeUrl), 'a string like http://127.0.0.1:30001');
     }
@@ -167,6 +171,17 @@ export class GrenacheService {
     return this.#end;
   }
 
+  /** What JSON shows of a service. */
+  toJSON(): { nodeId: string; serviceName: string; isInitialized: boolean } {
+    const { nodeId, serviceName, isInitialized } = this;
+    return { nodeId, serviceName, isInitialized };
+  }
+
+  /** @internal */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `GrenacheService ${inspect(this.toJSON(), options)}`;
+  }
+
   async #send(type: Message['type'], payload: object): Promise<Distribution> {
     if (!this.#isInitialized) throw new MeshbookError('NOT_INITIALIZED', 'Grenache service not initialized');
     this.#clock.set(this.#nodeId, (this.#clock.get(this.#nodeId) ?? 0) + 1);
@@ -228,6 +243,8 @@ export class GrenacheService {
     return Object.fromEntries(valid);
   }
 }
+
+throughProxies(GrenacheService.prototype);
 
 /** What is in a JSON text, if that is an object. */
 function read(text: string | undefined): object {

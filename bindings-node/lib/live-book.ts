@@ -1,7 +1,8 @@
 import { OrderError } from './errors.js';
 import type { ExchangeClient } from './exchange-client.js';
 import type { NativeClient } from './native.js';
-import { LIVE, OrderBook } from './orderbook.js';
+import { LIVE, OrderBook, refused } from './orderbook.js';
+import { throughProxies } from './raw.js';
 import type {
   AddOrderResult,
   BestPrices,
@@ -60,13 +61,13 @@ export class LiveOrderBook extends OrderBook {
 
   override async addOrder(order: OrderInput, _vectorClock?: VectorClock): Promise<AddOrderResult> {
     const { userId, side, amount, price, pair } = order ?? {};
-    if (pair !== undefined && pair !== this.pair) return { trades: [], remainingOrder: null };
+    if (pair !== undefined && pair !== this.pair) return refused('pair', pair, this.pair);
     try {
       const { trades, remainingOrder } = await this.#client.placeOrder({ userId, side, amount, price });
       return { trades, remainingOrder };
     } catch (error) {
-      if (error instanceof OrderError && error.code === 'INVALID_ORDER') return { trades: [], remainingOrder: null };
-      throw error;
+      if (!(error instanceof OrderError && error.code === 'INVALID_ORDER')) throw error;
+      return { trades: [], remainingOrder: null, error: error.message };
     }
   }
 
@@ -117,3 +118,5 @@ export class LiveOrderBook extends OrderBook {
     return this.#client.getVectorClockStatus().vectorClock;
   }
 }
+
+throughProxies(LiveOrderBook.prototype);

@@ -69,6 +69,7 @@ export interface NativeSize {
   trades: number;
 }
 
+/** An order for the native part. */
 export interface Wish {
   side: string;
   amount: string;

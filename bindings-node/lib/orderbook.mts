@@ -1,6 +1,6 @@
 import { Decimal } from 'decimal.js';
 import { OrderBook } from './orderbook.js';
-import { useDecimal } from './values.js';
+import { useDecimal } from './decimals.js';
 
 useDecimal(Decimal);
 

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { inspect, type InspectOptions } from 'node:util';
+import { plainText } from './decimals.js';
 import { InvalidValueError, invalid, isFailure } from './errors.js';
 import { type NativeBook, native } from './native.js';
+import { knowsItself, refusesCopies, throughProxies } from './raw.js';
 import type {
   AddOrderResult,
   BestPrices,
@@ -39,6 +42,8 @@ export class OrderBook {
    * @throws InvalidValueError
    */
   constructor(pair: string = 'BTC/USD', nodeId?: string) {
+    knowsItself(this);
+    refusesCopies(this, 'OrderBook', 'its orders are in native memory; make a book where it is needed');
     if ((pair as unknown) === LIVE) {
       // Every member that needs one of these is another one there.
       this.#native = this.#nodeId = this.#pair = this.#orders = this.#trades = undefined as never;
@@ -77,26 +82,26 @@ export class OrderBook {
   }
 
   /**
-   * Takes a limit order in. An order that is not allowed changes nothing, and gives no trades and no
-   * order.
+   * Takes a limit order in. An order that is not allowed changes nothing, and gives no trades, no
+   * order, and in `error` the reason.
    */
   async addOrder(order: OrderInput, vectorClock?: VectorClock): Promise<AddOrderResult> {
     if (vectorClock !== undefined) this.#merge(vectorClock);
-    const { userId, side, amount, price, pair } = order ?? {};
-    if (
-      typeof userId !== 'string' ||
-      typeof amount !== 'string' ||
-      typeof price !== 'string' ||
-      (side !== 'buy' && side !== 'sell') ||
-      (pair !== undefined && pair !== this.#pair)
-    ) {
-      return { trades: [], remainingOrder: null };
-    }
+    const { userId, side, pair } = order ?? {};
+    if (typeof userId !== 'string') return refused('userId', userId, USER);
+    if (side !== 'buy' && side !== 'sell') return refused('side', side, 'buy or sell');
+    if (pair !== undefined && pair !== this.#pair) return refused('pair', pair, this.#pair);
+    const amount = plainText(order.amount);
+    if (amount === undefined) return refused('amount', order.amount, DECIMAL);
+    const price = plainText(order.price);
+    if (price === undefined) return refused('price', order.price, DECIMAL);
     const user = this.#users.get(userId) ?? this.#learn(userId);
-    if (user < 0) return { trades: [], remainingOrder: null };
+    if (user < 0) return refused('userId', userId, USER);
+    // What separates the two is in neither.
+    if (amount.includes(' ')) return refused('amount', amount, DECIMAL);
     const now = Date.now();
     const did = this.#native.add(user * 2 + (side === 'buy' ? 1 : 0), `${amount} ${price}`, now);
-    if (did === '') return { trades: [], remainingOrder: null };
+    if (did.startsWith('!')) return { trades: [], remainingOrder: null, error: did.slice(did.indexOf(' ') + 1) };
     this.#ticks += 1;
     if (did.length === 16) {
       const id = this.#orders + did;
@@ -182,6 +187,16 @@ export class OrderBook {
     };
   }
 
+  /** What JSON shows of a book. */
+  toJSON(): { pair: string; orderCount: number; tradeCount: number } {
+    return { pair: this.pair, orderCount: this.orderCount, tradeCount: this.tradeCount };
+  }
+
+  /** @internal */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `OrderBook ${inspect(this.toJSON(), options)}`;
+  }
+
   /** How many changes there were: this book's own, and those of others as orders came with them. */
   getVectorClock(): VectorClock {
     return { ...this.#clock, [this.#nodeId]: this.#ticks };
@@ -200,6 +215,17 @@ export class OrderBook {
       }
     }
   }
+}
+
+throughProxies(OrderBook.prototype);
+
+const USER = '3 to 50 characters of A-Z a-z 0-9 . _ -';
+const DECIMAL = "a decimal string like '1.5', a Decimal or a bigint";
+
+/** What becomes of an order that is not allowed. @internal */
+export function refused(field: string, value: unknown, allowed: string): AddOrderResult {
+  const text = typeof value === 'string' ? JSON.stringify(value.slice(0, 64)) : `of type ${typeof value}`;
+  return { trades: [], remainingOrder: null, error: `${field} ${text} is not allowed: ${allowed}` };
 }
 
 /** The most nodes in a vector clock. */

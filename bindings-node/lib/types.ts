@@ -1,4 +1,11 @@
+import type { Decimal } from 'decimal.js';
 import type { Order, Trade } from './values.js';
+
+/**
+ * An amount or a price on its way in: a decimal text, `1e-7` among them, a `Decimal` or a `bigint`. Exact, at
+ * most 15 digits before the point and 8 after it. A number is refused: it may be rounded already.
+ */
+export type DecimalLike = string | Decimal | bigint;
 
 /** Which side of the book an order is on. */
 export type Side = 'buy' | 'sell';
@@ -127,10 +134,10 @@ export interface OrderInput {
   /** 3 to 50 characters of `A-Z a-z 0-9 . _ -`. */
   userId: string;
   side: Side;
-  /** A decimal string, more than 0. */
-  amount: string;
-  /** A decimal string, more than 0. */
-  price: string;
+  /** More than 0. */
+  amount: DecimalLike;
+  /** More than 0. */
+  price: DecimalLike;
   /** The book's own, if given. */
   pair?: string;
 }
@@ -139,4 +146,6 @@ export interface OrderInput {
 export interface AddOrderResult {
   trades: Trade[];
   remainingOrder: Order | null;
+  /** Why the order was not taken, in words that name the field; absent if it was. */
+  error?: string;
 }

@@ -1,39 +1,17 @@
 import { inspect, type InspectOptions } from 'node:util';
-import { Decimal } from 'decimal.js';
+import type { Decimal } from 'decimal.js';
+import { decimal, shown } from './decimals.js';
 import type { NativeOrder, NativeTrade } from './native.js';
 import type { OrderStatus, Side } from './types.js';
 
 /**
- * The class of amounts and prices. `decimal.js` is two modules, one for `import` and one for
- * `require`, each with a class of its own: applications shall get that of theirs.
+ * Where an object keeps what is no field of the contract. A property and no private field: these are not found
+ * through a `Proxy`.
  */
-let Class: typeof Decimal = Decimal;
+const MORE = Symbol('meshbook.more');
 
-/** @internal */
-export function useDecimal(other: typeof Decimal): void {
-  Class = other;
-}
-
-/** A text until somebody looks, which is most often nobody. */
-type Lazy = Decimal | string;
-
-const read = (value: Lazy): Decimal => (typeof value === 'string' ? new Class(value) : value);
-
-/**
- * Own properties like all others, but that their `Decimal` is made when it is asked for first. The
- * functions are the same for all objects, so all have one hidden class.
- */
-function lazy<T>(get: (object: T) => Decimal, set: (object: T, value: Decimal) => void): PropertyDescriptor {
-  return {
-    configurable: true,
-    enumerable: true,
-    get(this: T) {
-      return get(this);
-    },
-    set(this: T, value: Decimal) {
-      set(this, value);
-    },
-  };
+function keep<T>(object: { [MORE]: T }, more: T): void {
+  Object.defineProperty(object, MORE, { value: more, writable: true, configurable: true });
 }
 
 /** Shown as the plain object that it looks like. */
@@ -41,7 +19,7 @@ function show(name: string, value: object, depth: number, options: InspectOption
   return depth < 0 ? `[${name}]` : `${name} ${inspect({ ...value }, options)}`;
 }
 
-/** An order at one moment. */
+/** An order at one moment. Its fields are plain properties. */
 export class Order {
   declare readonly id: string;
   declare readonly userId: string;
@@ -54,19 +32,8 @@ export class Order {
   /** When it was placed, in milliseconds since the epoch. */
   declare readonly timestamp: number;
   declare readonly pair: string;
-
-  #amount: Lazy;
-  #price: Lazy;
-  #filled: Lazy;
-
-  static readonly #AMOUNT = lazy<Order>(
-    (order) => (order.#amount = read(order.#amount)),
-    (order, value) => (order.#amount = value),
-  );
-  static readonly #PRICE = lazy<Order>(
-    (order) => (order.#price = read(order.#price)),
-    (order, value) => (order.#price = value),
-  );
+  /** What is filled. @internal */
+  declare [MORE]: string;
 
   /** @internal */
   constructor(
@@ -80,27 +47,26 @@ export class Order {
     timestamp: number,
     pair: string,
   ) {
-    this.#amount = amount;
-    this.#price = price;
-    this.#filled = filled;
     this.id = id;
     this.userId = userId;
     this.side = side;
-    Object.defineProperty(this, 'amount', Order.#AMOUNT);
-    Object.defineProperty(this, 'price', Order.#PRICE);
+    this.amount = decimal(amount);
+    this.price = decimal(price);
     this.status = status;
     this.timestamp = timestamp;
     this.pair = pair;
+    keep(this, filled);
   }
 
   /** The part of `amount` that is filled. */
   get filled(): Decimal {
-    return (this.#filled = read(this.#filled));
+    return decimal(this[MORE]);
   }
 
   /** The part of `amount` that is not filled. */
   get remaining(): Decimal {
-    return this.amount.minus(this.filled);
+    // Reckoned with what no proxy stands around.
+    return shown(decimal(String(this.amount)).minus(this.filled));
   }
 
   /** @internal */
@@ -109,7 +75,7 @@ export class Order {
   }
 }
 
-/** A trade. Everybody shows the same one under the same id. */
+/** A trade. Everybody shows the same one under the same id. Its fields are plain properties. */
 export class Trade {
   declare readonly id: string;
   declare readonly buyOrderId: string;
@@ -119,20 +85,8 @@ export class Trade {
   declare price: Decimal;
   /** When it was filled, in milliseconds since the epoch. */
   declare readonly timestamp: number;
-
-  #amount: Lazy;
-  #price: Lazy;
-  #takerSide: Side;
-  #unsigned: boolean;
-
-  static readonly #AMOUNT = lazy<Trade>(
-    (trade) => (trade.#amount = read(trade.#amount)),
-    (trade, value) => (trade.#amount = value),
-  );
-  static readonly #PRICE = lazy<Trade>(
-    (trade) => (trade.#price = read(trade.#price)),
-    (trade, value) => (trade.#price = value),
-  );
+  /** @internal */
+  declare [MORE]: { takerSide: Side; unsigned: boolean };
 
   /** @internal */
   constructor(
@@ -145,26 +99,23 @@ export class Trade {
     takerSide: Side,
     unsigned: boolean,
   ) {
-    this.#amount = amount;
-    this.#price = price;
-    this.#takerSide = takerSide;
-    this.#unsigned = unsigned;
     this.id = id;
     this.buyOrderId = buyOrderId;
     this.sellOrderId = sellOrderId;
-    Object.defineProperty(this, 'amount', Trade.#AMOUNT);
-    Object.defineProperty(this, 'price', Trade.#PRICE);
+    this.amount = decimal(amount);
+    this.price = decimal(price);
     this.timestamp = timestamp;
+    keep(this, { takerSide, unsigned });
   }
 
   /** The side of the order that took. */
   get takerSide(): Side {
-    return this.#takerSide;
+    return this[MORE].takerSide;
   }
 
   /** Whether one of the two orders was signed by nobody (`P2P_LEGACY=match`): only this node knows of it. */
   get unsigned(): boolean {
-    return this.#unsigned;
+    return this[MORE].unsigned;
   }
 
   /** @internal */

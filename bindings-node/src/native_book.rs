@@ -97,10 +97,10 @@ impl NativeBook {
     }
 
     /// Takes an order in: twice the user's number, and one more if it buys; amount and price as one
-    /// text with a space between them; the time. Gives the empty text if it is not allowed; else the
-    /// second half of its id, and, if it traded, separated by commas: what is filled of it, `1` if it
-    /// is open or `0`, and of each trade the second half of its id, that of the maker's, the amount
-    /// and the price.
+    /// text with a space between them; the time. Gives `!`, the field and the reason, separated by a
+    /// space, if it is not allowed; else the second half of its id, and, if it traded, separated by
+    /// commas: what is filled of it, `1` if it is open or `0`, and of each trade the second half of
+    /// its id, that of the maker's, the amount and the price.
     #[napi(catch_unwind)]
     pub fn add(&mut self, user_and_side: u32, terms: String, now: f64) -> String {
         fault::point("addOrder");
@@ -111,15 +111,14 @@ impl NativeBook {
         };
         let time = Millis(limit(now) as u64);
         // A space within one of the two is in what is read then, and allowed in neither.
-        let Some((amount, price)) = terms.split_once(' ') else {
-            return String::new();
-        };
+        let (amount, price) = terms.split_once(' ').unwrap_or((terms.as_str(), ""));
         let user = (user_and_side >> 1) as usize;
         let Some(user) = self.users.get(user) else {
-            return String::new();
+            return "!userId no user has this number".to_owned();
         };
-        let Ok(record) = self.book.add(user, side, amount, price, time) else {
-            return String::new();
+        let record = match self.book.add(user, side, amount, price, time) {
+            Ok(record) => record,
+            Err(error) => return format!("!{} {error}", error.field),
         };
         let mut did = format!("{:016x}", record.number);
         let is_open = record.status != OrderStatus::Filled;

@@ -74,7 +74,7 @@ test('an order that is placed is an OrderResult with an Order', async () => {
 
 test('a failure after the start resolves with success false and says why', async () => {
   const client = await start();
-  const cases = [['0', '1'], ['-1', '1'], ['1e3', '1'], ['x', '1'], ['1', ''], ['1000001', '1'], ['1', '1000001'], [1, '1'], ['1', 1], [undefined, '1'], ['1', null], [{}, '1']];
+  const cases = [['0', '1'], ['-1', '1'], ['1e-9', '1'], ['x', '1'], ['1', ''], ['1000001', '1'], ['1', '1000001'], [1, '1'], ['1', 1], [undefined, '1'], ['1', null], [{}, '1']];
   for (const [amount, price] of cases) {
     for (const place of ['placeBuyOrder', 'placeSellOrder']) {
       const { error, code, ...result } = await client[place](amount, price);

@@ -35,7 +35,7 @@ test('a new order rests, with the fields of the contract and no others', async (
   assert.ok(timestamp >= before && timestamp <= Date.now());
   assert.ok(amount instanceof Decimal && price instanceof Decimal);
   assert.equal(amount.times(price).toNumber(), 75000);
-  assert.equal(remainingOrder.amount, amount, 'made once');
+  assert.equal(remainingOrder.amount, amount, 'a plain property');
   assert.deepEqual(book.getOrder(id), remainingOrder);
 });
 
@@ -85,13 +85,15 @@ test('an order that is not allowed gives nothing and changes nothing', async () 
   const bad = [
     { ...good, userId: 'ab' }, { ...good, userId: 'x'.repeat(51) }, { ...good, userId: 'a b c' }, { ...good, userId: 7 },
     { ...good, side: 'Buy' }, { ...good, side: undefined },
-    { ...good, amount: '0' }, { ...good, amount: '-1' }, { ...good, amount: 1 }, { ...good, amount: '1e3' }, { ...good, amount: '' },
+    { ...good, amount: '0' }, { ...good, amount: '-1' }, { ...good, amount: 1 }, { ...good, amount: '1e-9' }, { ...good, amount: '' },
     { ...good, amount: '1000000.1' }, { ...good, amount: '0.000000001' }, { ...good, amount: 'NaN' }, { ...good, amount: '1 2' }, { ...good, amount: '1 1', price: '' }, { ...good, amount: '', price: '1 1' },
     { ...good, price: '0' }, { ...good, price: 100 }, { ...good, price: '1000001' }, { ...good, price: ' 1' }, { ...good, price: 'Infinity' },
     { ...good, pair: 'ETH/USD' }, { ...good, pair: 7 }, {}, null, undefined,
   ];
   for (const wrong of bad) {
-    assert.deepEqual(await book.addOrder(wrong), { trades: [], remainingOrder: null }, inspect(wrong));
+    const { error, ...result } = await book.addOrder(wrong);
+    assert.deepEqual(result, { trades: [], remainingOrder: null }, inspect(wrong));
+    assert.match(error, /^(userId|side|amount|price|pair) .* is not allowed: /, inspect(wrong));
   }
   assert.deepEqual([book.orderCount, book.getMetrics().totalOrders], [0, 0]);
   const fine = [{ ...good, userId: 'A.b_c-9' }, { ...good, pair: 'BTC/USD' }, { ...good, amount: '1000000' }, { ...good, price: '1000000' }];
@@ -235,8 +237,10 @@ describe('the book of a client', () => {
     assert.ok(client.getVectorClockStatus().nodeId in book.getVectorClock());
     assert.equal(book.cancelOrder(remainingOrder.id), true);
     assert.equal(book.getOrder(remainingOrder.id).status, 'cancelled');
-    assert.deepEqual(await book.addOrder(order('sell', '0', '100')), { trades: [], remainingOrder: null });
-    assert.deepEqual(await book.addOrder({ ...order('sell', '1', '100'), pair: 'X/Y' }), { trades: [], remainingOrder: null });
-    assert.deepEqual(await book.addOrder(undefined), { trades: [], remainingOrder: null });
+    for (const [wrong, field] of [[order('sell', '0', '100'), 'amount'], [{ ...order('sell', '1', '100'), pair: 'X/Y' }, 'pair'], [undefined, 'amount']]) {
+      const { error, ...result } = await book.addOrder(wrong);
+      assert.deepEqual(result, { trades: [], remainingOrder: null });
+      assert.match(error, new RegExp(`^${field} .* is not allowed: `));
+    }
   });
 });
