@@ -1,5 +1,7 @@
 import type { NodeCore } from '../pkg/meshbook.js';
-import type { Store, Write } from './store.js';
+import type { Addresses } from './addresses.js';
+import { random, toHex } from './random.js';
+import { type Store, StoreLost, type Write } from './store.js';
 
 /** What the core wants done. */
 type Action =
@@ -16,6 +18,8 @@ const CONGESTED = 1024 * 1024;
 const STALL_TIME = 30_000;
 /** The pause before a failed write is tried again. */
 const RETRY_TIME = 1_000;
+/** The store may fail for so long before who waits for it is told. */
+const FAILURE_TIME = 10_000;
 /** How long the last words of all sockets may take. */
 const GOODBYE_TIME = 2_000;
 /** A timer that fires so late slept: so did the network. */
@@ -27,6 +31,12 @@ export interface Listener {
   event(json: string): void;
   /** What became of an order, as JSON. */
   settled(orderId: string, json: string): void;
+  /** Nothing could be written for long: what waits for that is not confirmed. May be told again. */
+  stalled(): void;
+  /** What waited is written. */
+  works(): void;
+  /** What the node keeps is gone, and the node has ended. */
+  lost(error: StoreLost): void;
 }
 
 /**
@@ -38,19 +48,26 @@ export class Driver {
   readonly #core: NodeCore;
   readonly #store: Store | null;
   readonly #listener: Listener;
+  readonly #addresses: Addresses;
   readonly #sockets = new Map<number, WebSocket>();
   readonly #congested = new Map<number, number>();
   readonly #turns = new MessageChannel();
   #turn = false;
   #writing: Promise<void> | undefined;
-  #unwritten: Write[] | undefined;
+  /** What could not be written yet, the newest of each key; it is written all at once. */
+  readonly #unwritten = new Map<string, Write>();
+  #failingSince: number | undefined;
+  #isChecking = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ended = false;
 
-  constructor(core: NodeCore, store: Store | null, listener: Listener) {
+  constructor(core: NodeCore, store: Store | null, addresses: Addresses, listener: Listener) {
     this.#core = core;
     this.#store = store;
+    this.#addresses = addresses;
     this.#listener = listener;
+    if (store) store.onclosed = () => void this.#checkStore();
     // Unlike timers, messages are not slowed down where nobody looks.
     this.#turns.port1.onmessage = () => this.#step();
     globalThis.addEventListener?.('online', this.#awake);
@@ -68,18 +85,33 @@ export class Driver {
   /** Says goodbye and closes everything. */
   async end(): Promise<void> {
     if (this.#ended) return;
-    this.#ended = true;
-    clearTimeout(this.#timer);
-    globalThis.removeEventListener?.('online', this.#awake);
-    globalThis.document?.removeEventListener('visibilitychange', this.#awake);
+    this.#stop();
     await this.#writing;
     const writes = this.#core.shutdown() as Write[];
-    if (writes.length > 0 && !this.#unwritten) await this.#write(writes);
+    if (writes.length > 0 && this.#failingSince === undefined) await this.#write(writes);
     const sockets = [...this.#sockets.values()];
     this.#act();
-    this.#turns.port1.close();
     await drained(sockets);
     this.#store?.close();
+  }
+
+  /** Takes no more turns. */
+  #stop(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
+    globalThis.removeEventListener?.('online', this.#awake);
+    globalThis.document?.removeEventListener('visibilitychange', this.#awake);
+    this.#turns.port1.close();
+  }
+
+  /** Ends without a word: this node has no place to write down what it would say. */
+  #abandon(error: StoreLost): void {
+    if (this.#ended) return;
+    this.#stop();
+    for (const id of [...this.#sockets.keys()]) this.#close(id);
+    this.#store?.close();
+    this.#listener.lost(error);
   }
 
   readonly #awake = (): void => {
@@ -111,8 +143,8 @@ export class Driver {
       this.#core.committed();
       return;
     }
-    if (this.#unwritten) {
-      this.#unwritten.push(...writes);
+    if (this.#failingSince !== undefined) {
+      this.#keepForLater(writes);
       this.#core.storeFailed('earlier writes are not done');
       return;
     }
@@ -121,22 +153,64 @@ export class Driver {
       this.#core.committed();
     } catch (error) {
       this.#core.storeFailed(String(error));
-      this.#unwritten = writes;
-      setTimeout(() => void this.#writeAgain(), RETRY_TIME);
+      this.#keepForLater(writes);
+      this.#failingSince = performance.now();
+      this.#failed(error);
     }
   }
 
-  async #writeAgain(): Promise<void> {
-    if (!this.#unwritten || this.#ended) return;
-    try {
-      await this.#store?.commit(this.#unwritten);
-      this.#unwritten = undefined;
-      this.#core.storeWorks();
-      this.#act();
-      this.wake();
-    } catch {
-      setTimeout(() => void this.#writeAgain(), RETRY_TIME);
+  #keepForLater(writes: Write[]): void {
+    for (const write of writes) this.#unwritten.set(`${write[0]} ${toHex(write[1])}`, write);
+  }
+
+  /** Tries again soon, unless that is no use. */
+  #failed(error: unknown): void {
+    if (error instanceof StoreLost) {
+      this.#abandon(error);
+      return;
     }
+    const since = this.#failingSince;
+    if (since !== undefined && performance.now() - since >= FAILURE_TIME) this.#listener.stalled();
+    if (!this.#ended) this.#retry = setTimeout(() => void this.#writeAgain(), RETRY_TIME);
+  }
+
+  async #writeAgain(): Promise<void> {
+    // More may come while this is written.
+    while (this.#unwritten.size > 0) {
+      const batch = [...this.#unwritten];
+      try {
+        await this.#store?.commit(batch.map(([, write]) => write));
+      } catch (error) {
+        this.#failed(error);
+        return;
+      }
+      for (const [key, write] of batch) {
+        if (this.#unwritten.get(key) === write) this.#unwritten.delete(key);
+      }
+    }
+    if (this.#ended) return;
+    this.#failingSince = undefined;
+    this.#core.storeWorks();
+    this.#listener.works();
+    this.#act();
+    this.wake();
+  }
+
+  /** The browser has closed the store: looks whether it is still there, also once what may go on is done. */
+  async #checkStore(): Promise<void> {
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    for (let found = 0; found < 2 && !this.#ended; ) {
+      try {
+        await this.#store?.check();
+        found += 1;
+      } catch (error) {
+        if (error instanceof StoreLost) this.#abandon(error);
+        found = 0;
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_TIME));
+    }
+    this.#isChecking = false;
   }
 
   #act(): void {
@@ -179,7 +253,7 @@ export class Driver {
   #dial(id: number, address: string): void {
     let socket: WebSocket;
     try {
-      socket = new WebSocket(url(address));
+      socket = new WebSocket(this.#addresses.url(address));
     } catch {
       // An address that no browser dials.
       this.#gone(id);
@@ -240,18 +314,6 @@ export class Driver {
       }
     }
   }
-}
-
-/** 32 bytes fit for keys. @internal */
-export function random(): Uint8Array<ArrayBuffer> {
-  return crypto.getRandomValues(new Uint8Array(32));
-}
-
-/** Pages that came encrypted may dial in clear only on their own machine. */
-function url(address: string): string {
-  const local = /^(localhost|127\.|\[::1\])/.test(address);
-  const secure = globalThis.location?.protocol === 'https:' && !local;
-  return `${secure ? 'wss' : 'ws'}://${address}/`;
 }
 
 /** Resolves when the sockets have sent everything, or have had time enough. */

@@ -37,7 +37,7 @@ export class InvalidValueError extends MeshbookError {
 }
 
 /**
- * A node did not start: `IN_USE` (another tab has this key), `STORAGE_FAILED`, `STORAGE_UNREADABLE`,
+ * A node did not start: `IN_USE` (another tab has this key), `STORAGE_FAILED`, `STORAGE_LOST`, `STORAGE_UNREADABLE`,
  * `KEY_EXISTS`, `WASM_FAILED`, `SHUTTING_DOWN`.
  */
 export class StartError extends MeshbookError {
@@ -46,7 +46,8 @@ export class StartError extends MeshbookError {
 
 /**
  * An order was not placed: `INVALID_ORDER`, `NOT_INITIALIZED`, `SHUTTING_DOWN`, `POST_ONLY_WOULD_TAKE`,
- * `FILL_OR_KILL_NOT_ENOUGH`, `TOO_MANY_ORDERS`, `STORAGE_FAILED`, `KEY_REVOKED`, `CLOCK_OFF`.
+ * `FILL_OR_KILL_NOT_ENOUGH`, `TOO_MANY_ORDERS`, `STORAGE_FAILED`, `STORAGE_STALLED`, `STORAGE_LOST`, `IN_USE`, `KEY_REVOKED`,
+ * `CLOCK_OFF`.
  */
 export class OrderError extends MeshbookError {
   override readonly name = 'OrderError';

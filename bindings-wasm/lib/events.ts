@@ -1,5 +1,6 @@
 import { MeshbookError } from './errors.js';
 import type { Order, Trade } from './types.js';
+import { knowsItself, refusesCopies, throughProxies } from './raw.js';
 import { type OrderText, type TradeText, toOrder, toTrade } from './values.js';
 
 /** What a client tells. */
@@ -71,6 +72,8 @@ export class EventQueue implements AsyncIterableIterator<ExchangeEvent> {
   readonly #left: (queue: EventQueue) => void;
 
   constructor(left: (queue: EventQueue) => void) {
+    knowsItself(this);
+    refusesCopies(this, 'A stream of events', 'events are taken once; ask the client for others by events()');
     this.#left = left;
   }
 
@@ -141,3 +144,5 @@ export class EventQueue implements AsyncIterableIterator<ExchangeEvent> {
     }
   }
 }
+
+throughProxies(EventQueue.prototype);

@@ -1,10 +1,14 @@
 import { EventEmitter } from 'eventemitter3';
 import init, { NodeCore } from '../pkg/meshbook.js';
-import { Driver, random } from './driver.js';
+import { Addresses } from './addresses.js';
+import { plainText } from './decimals.js';
+import { Driver } from './driver.js';
 import { InvalidValueError, MeshbookError, OrderError, StartError, isFailure } from './errors.js';
 import { EventQueue, type ExchangeEvent, type ExchangeEvents, toEvent } from './events.js';
-import { Store } from './store.js';
-import type { Order, OrderBookSnapshot, OrderResult, P2PStats, Peer, PlacedOrder, Side, Trade } from './types.js';
+import { fromHex, random, randomUUID, toHex } from './random.js';
+import { knowsItself, refusesCopies, throughProxies } from './raw.js';
+import { Store, StoreLost } from './store.js';
+import type { DecimalLike, Order, OrderBookSnapshot, OrderResult, P2PStats, Peer, PlacedOrder, Side, Trade } from './types.js';
 import { type OrderText, type TradeText, toOrder, toPlaced, toTrade } from './values.js';
 
 /** All optional. */
@@ -18,7 +22,10 @@ export interface ExchangeClientOptions {
   network?: string | undefined;
   /** The name that this node's orders carry, 3 to 50 characters of `A-Z a-z 0-9 . _ -`. A random UUID if absent. */
   userId?: string | undefined;
-  /** Nodes to dial, `host:port` of their P2P port. They tell of others. */
+  /**
+   * Nodes to dial, `host:port` of their P2P port. They tell of others. One behind a proxy for TLS, or below a path,
+   * is named by the URL of its WebSocket, `wss://node.example/path/`.
+   */
   peers?: readonly string[] | undefined;
   /** Under which name the key, the orders and the peers are kept in this browser. `default` if absent; with null nothing is kept. */
   name?: string | null | undefined;
@@ -33,10 +40,10 @@ export interface ExchangeClientOptions {
 /** An order for {@link ExchangeClient.placeOrder}. */
 export interface OrderRequest {
   side: Side;
-  /** A decimal string, more than 0. */
-  amount: string;
-  /** A decimal string, more than 0; absent for a market order. */
-  price?: string | undefined;
+  /** More than 0. */
+  amount: DecimalLike;
+  /** More than 0; absent for a market order. */
+  price?: DecimalLike | undefined;
   /** `limit` if absent. */
   type?: 'limit' | 'market' | undefined;
   /** `gtc` stands till it is cancelled (the default), `ioc` fills what it can at once (the default of market
@@ -64,18 +71,24 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
   readonly #options: Required<Pick<ExchangeClientOptions, 'network' | 'peers' | 'maxOrderAmount' | 'maxOrderPrice'>>;
   readonly #name: string | null;
   readonly #key: string | undefined;
-  readonly #settling = new Map<string, (json: string) => void>();
+  readonly #addresses = new Addresses();
+  readonly #settling = new Map<string, Settle>();
+  /** Orders that were reported as failed before they could be written. */
+  readonly #unconfirmed = new Set<string>();
   readonly #queues = new Set<EventQueue>();
   #core: NodeCore | undefined;
   #driver: Driver | undefined;
   #seed: Uint8Array<ArrayBuffer> | undefined;
   #start: Promise<void> | undefined;
   #end: Promise<void> | undefined;
+  #lost: MeshbookError | undefined;
 
   constructor(options: ExchangeClientOptions = {}) {
     super();
+    knowsItself(this);
+    refusesCopies(this, 'ExchangeClient', 'it is a node with a key of its own; make the client where it is needed');
     this.pair = options.pair ?? 'BTC/USD';
-    this.userId = options.userId ?? crypto.randomUUID();
+    this.userId = options.userId ?? randomUUID();
     this.#name = options.name === undefined ? 'default' : options.name;
     this.#key = options.key;
     if (options.key !== undefined && !KEY.test(options.key)) {
@@ -83,7 +96,7 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
     }
     this.#options = {
       network: options.network ?? 'local',
-      peers: options.peers ?? [],
+      peers: (options.peers ?? []).map((peer) => this.#addresses.read(peer, 'peers')),
       maxOrderAmount: options.maxOrderAmount ?? '1000000',
       maxOrderPrice: options.maxOrderPrice ?? '1000000',
     };
@@ -96,7 +109,7 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
 
   /** Whether the node runs. */
   get isInitialized(): boolean {
-    return this.#driver !== undefined && this.#end === undefined;
+    return this.#driver !== undefined && this.#end === undefined && this.#lost === undefined;
   }
 
   /**
@@ -128,16 +141,24 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
       core.start((await store?.get<string>('peers')) ?? '[]');
       if (this.#end) throw new StartError('SHUTTING_DOWN', 'the client was shut down');
       this.#core = core;
-      this.#driver = new Driver(core, store, {
-        event: (json) => this.#tell(json),
+      this.#driver = new Driver(core, store, this.#addresses, {
+        event: (json) => this.#tell(toEvent(json)),
         settled: (orderId, json) => {
           this.#settling.get(orderId)?.(json);
           this.#settling.delete(orderId);
         },
+        stalled: () => this.#giveUpOrders(),
+        works: () => this.#cancelUnconfirmed(),
+        lost: (error) => this.#stopForGood(error),
       });
     } catch (error) {
       store?.close();
-      if (!isFailure(error) || error instanceof MeshbookError) throw error;
+      if (error instanceof MeshbookError) throw error;
+      if (error instanceof StoreLost) throw new StartError(error.code, error.message, { cause: error });
+      if (error instanceof Error || !isFailure(error)) {
+        const message = `the storage of this browser can't be used: ${String(error)}`;
+        throw new StartError('STORAGE_FAILED', message, { cause: error });
+      }
       const { field, value, allowed } = error;
       const inOptions = field !== undefined && field in { ...this.#options, pair: 0, userId: 0 };
       throw inOptions
@@ -167,16 +188,16 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
    *
    * @throws OrderError before `initialize()`, and only then
    */
-  placeBuyOrder(amount: string, price: string): Promise<OrderResult> {
+  placeBuyOrder(amount: DecimalLike, price: DecimalLike): Promise<OrderResult> {
     return this.#placeLimit('buy', amount, price);
   }
 
   /** Sells at `price` or more. See {@link placeBuyOrder}. */
-  placeSellOrder(amount: string, price: string): Promise<OrderResult> {
+  placeSellOrder(amount: DecimalLike, price: DecimalLike): Promise<OrderResult> {
     return this.#placeLimit('sell', amount, price);
   }
 
-  async #placeLimit(side: Side, amount: string, price: string): Promise<OrderResult> {
+  async #placeLimit(side: Side, amount: DecimalLike, price: DecimalLike): Promise<OrderResult> {
     try {
       return await this.placeOrder({ side, amount, price });
     } catch (error) {
@@ -197,11 +218,15 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
   /**
    * Places an order of any kind. Resolves when it is filled, closed, or stands in everybody's book.
    *
+   * It rejects with the code `STORAGE_STALLED` if the browser could not write the order down for some 10 s. The
+   * order is not published then, and cancelled as soon as the storage works again.
+   *
    * @throws OrderError if it was not placed; the reason of `signal`
    */
   async placeOrder({ signal, ...order }: OrderRequest): Promise<PlacedOrder> {
     signal?.throwIfAborted();
     if (this.#end) throw new OrderError('SHUTTING_DOWN', 'the node is shutting down');
+    if (this.#lost) throw new OrderError(this.#lost.code, this.#lost.message);
     if (!this.#core) throw new OrderError('NOT_INITIALIZED', 'Exchange client not initialized');
     let id: string;
     try {
@@ -217,10 +242,10 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
         reject(signal?.reason);
       };
       signal?.addEventListener('abort', abort, { once: true });
-      this.#settling.set(id, (json) => {
+      this.#settling.set(id, (result) => {
         signal?.removeEventListener('abort', abort);
-        if (json === '') reject(new OrderError('SHUTTING_DOWN', 'the node is shutting down'));
-        else resolve(toPlaced(json));
+        if (typeof result === 'string') resolve(toPlaced(result));
+        else reject(result);
       });
       this.#driver?.wake();
     });
@@ -277,16 +302,16 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
   }
 
   /**
-   * Dials a node from now on, `host:port`.
+   * Dials a node from now on, `host:port` or the URL of its WebSocket.
    *
    * @throws InvalidValueError
    */
   addPeer(address: string): void {
     if (!this.#core) throw new MeshbookError('NOT_INITIALIZED', 'Exchange client not initialized');
     try {
-      this.#core.addPeer(address);
+      this.#core.addPeer(this.#addresses.read(address, 'address'));
     } catch (error) {
-      if (!isFailure(error)) throw error;
+      if (!isFailure(error) || error instanceof MeshbookError) throw error;
       throw new InvalidValueError('address', address, error.allowed ?? 'host:port');
     }
     this.#driver?.wake();
@@ -314,7 +339,7 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
     });
     if (signal?.aborted) {
       abort();
-    } else if (this.#end) {
+    } else if (this.#end || this.#lost) {
       queue.end();
     } else {
       this.#queues.add(queue);
@@ -341,17 +366,46 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
     // Whatever becomes of a start that is under way.
     await this.#start?.catch(() => {});
     await this.#driver?.end();
-    for (const settle of this.#settling.values()) settle('');
-    this.#settling.clear();
+    this.#settleAll(new OrderError('SHUTTING_DOWN', 'the node is shutting down'));
     for (const queue of [...this.#queues]) queue.end();
+  }
+
+  #settleAll(error: OrderError): void {
+    for (const settle of this.#settling.values()) settle(error);
+    this.#settling.clear();
+  }
+
+  /** Tells whoever waits for an order that it is not confirmed. */
+  #giveUpOrders(): void {
+    for (const id of this.#settling.keys()) this.#unconfirmed.add(id);
+    const message =
+      'the browser could not write the order down: it is not published, and is cancelled when the storage works again';
+    this.#settleAll(new OrderError('STORAGE_STALLED', message));
+  }
+
+  #cancelUnconfirmed(): void {
+    for (const id of this.#unconfirmed) this.#core?.cancel(id);
+    this.#unconfirmed.clear();
+  }
+
+  #stopForGood({ code, message }: StoreLost): void {
+    this.#lost = new MeshbookError(code, `the node has ended: ${message}`);
+    this.#settleAll(new OrderError(code, `the order was not placed: ${message}`));
+    this.#tell({ type: 'error', error: this.#lost });
+    for (const queue of [...this.#queues]) queue.end();
+  }
+
+  /** What JSON shows of a client. */
+  toJSON(): { userId: string; pair: string; isInitialized: boolean } {
+    const { userId, pair, isInitialized } = this;
+    return { userId, pair, isInitialized };
   }
 
   #read<T>(read: (core: NodeCore) => string, otherwise: T): T {
     return this.#core ? (JSON.parse(read(this.#core)) as T) : otherwise;
   }
 
-  #tell(json: string): void {
-    const event = toEvent(json);
+  #tell(event: ExchangeEvent): void {
     for (const queue of this.#queues) queue.push(event);
     try {
       this.#emit(event);
@@ -385,13 +439,21 @@ export class ExchangeClient extends EventEmitter<ExchangeEvents> {
   }
 }
 
+throughProxies(ExchangeClient.prototype);
+
+/** Takes what became of an order: its result as JSON, or why there is none. */
+type Settle = (result: string | OrderError) => void;
+
 /** The order, with what must be text checked for being text: a number may have been rounded. */
 function texts(order: Omit<OrderRequest, 'signal'>): object {
+  const [amount, price] = [plainText(order.amount), plainText(order.price)];
+  const given = { ...order, amount: amount ?? order.amount, price: price ?? order.price };
   for (const field of ['side', 'amount', 'price', 'type', 'timeInForce', 'userId'] as const) {
-    const value: unknown = order[field];
+    const value: unknown = given[field];
     const optional = field !== 'side' && field !== 'amount';
     if (typeof value === 'string' || (optional && value === undefined)) continue;
-    const allowed = field === 'amount' || field === 'price' ? 'a decimal string like "1.5"' : 'a string';
+    const isDecimal = field === 'amount' || field === 'price';
+    const allowed = isDecimal ? 'a decimal string like "1.5", a Decimal or a bigint' : 'a string';
     throw new OrderError('INVALID_ORDER', new InvalidValueError(field, String(value), allowed).message, field);
   }
   const { lifetime } = order;
@@ -399,20 +461,12 @@ function texts(order: Omit<OrderRequest, 'signal'>): object {
     const { message } = new InvalidValueError('lifetime', String(lifetime), 'a whole number of milliseconds, 1 or more');
     throw new OrderError('INVALID_ORDER', message, 'lifetime');
   }
-  return order;
+  return given;
 }
 
 /** How many, as the wasm part takes it. */
 function count(number: number): number {
   return Number.isNaN(number) ? 0 : Math.trunc(Math.min(Math.max(number, 0), 2 ** 32 - 1));
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-function fromHex(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
 }
 
 export default ExchangeClient;

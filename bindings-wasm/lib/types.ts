@@ -1,5 +1,11 @@
 import type { Decimal } from 'decimal.js';
 
+/**
+ * An amount or a price on its way in: a decimal text, `1e-7` among them, a `Decimal` or a `bigint`. Exact, at
+ * most 15 digits before the point and 8 after it. A number is refused: it may be rounded already.
+ */
+export type DecimalLike = string | Decimal | bigint;
+
 export type Side = 'buy' | 'sell';
 export type OrderStatus = 'pending' | 'partial' | 'filled' | 'cancelled';
 

@@ -1,4 +1,5 @@
-import { Decimal } from 'decimal.js';
+import type { Decimal } from 'decimal.js';
+import { decimal } from './decimals.js';
 import type { Distribution, Order, PlacedOrder, Trade } from './types.js';
 
 /** With decimals as the strings that they are in JSON. */
@@ -19,12 +20,12 @@ interface PlacedText {
 /** @internal */
 export function toOrder(order: OrderText): Order {
   const { amount, filled, price } = order;
-  return { ...order, amount: new Decimal(amount), filled: new Decimal(filled), price: new Decimal(price) };
+  return { ...order, amount: decimal(amount), filled: decimal(filled), price: decimal(price) };
 }
 
 /** @internal */
 export function toTrade(trade: TradeText): Trade {
-  return { ...trade, amount: new Decimal(trade.amount), price: new Decimal(trade.price) };
+  return { ...trade, amount: decimal(trade.amount), price: decimal(trade.price) };
 }
 
 /** @internal */

@@ -5,8 +5,9 @@ import { byId, setText } from './dom.js';
 import { Frames } from './frames.js';
 import { Market } from './market.js';
 import { messageOf } from './node.js';
-import { readSettings } from './settings.js';
+import { addressFault, namedPeers, readSettings, usualPeers } from './settings.js';
 import { LIMITS } from './validation.js';
+import { askForPeers } from './views/ask.js';
 import { blocked } from './views/blocked.js';
 import { identity } from './views/identity.js';
 import { Ladder } from './views/ladder.js';
@@ -21,8 +22,9 @@ import { trades } from './views/trades.js';
 
 async function start(): Promise<void> {
   const served = document.querySelector<HTMLMetaElement>('meta[name=meshbook-node]')?.content ?? '';
-  const settings = readSettings({ search: location.search, host: location.host, node: served });
-  const { name, pair, network } = settings;
+  const { search, host, protocol, pathname } = location;
+  const place = { search, host, protocol, pathname, node: served };
+  const { name, pair, network } = readSettings(place);
   const toasts = new Toasts();
   const frames = new Frames();
   const chart: { recolour(): void }[] = [];
@@ -33,9 +35,18 @@ async function start(): Promise<void> {
   tabs();
   const show = views();
 
+  const named = namedPeers(search);
+  for (const peer of named) {
+    const fault = addressFault(peer);
+    if (fault === undefined) continue;
+    // Characters that can't be seen could make it look like another one.
+    const text = JSON.stringify(peer.slice(0, 64)).replace(/[^ -~]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+    throw new Error(`The link names ${text} as a peer. ${fault}.`);
+  }
+  const usual = usualPeers(place);
   const node = new ExchangeClient({
     name,
-    peers: settings.peers,
+    peers: named.length > 0 ? await askForPeers(named, usual) : usual,
     maxOrderAmount: LIMITS.maxAmount,
     maxOrderPrice: LIMITS.maxPrice,
     ...(pair === undefined ? {} : { pair }),
@@ -58,7 +69,10 @@ async function start(): Promise<void> {
   market.onTrade((trade, own) => {
     if (own) toasts.say(`Traded ${shown(trade.amount)} at ${shown(trade.price)}`);
   });
-  node.on('error', (error) => toasts.say(error.message));
+  node.on('error', (error) => {
+    if (ENDED.includes(error.code)) blocked(error, elsewhere());
+    else toasts.say(error.message);
+  });
 
   await node.initialize();
   market.started();
@@ -72,10 +86,14 @@ async function start(): Promise<void> {
   chart.push(new TradeChart(market, frames));
 }
 
+/** Errors after which there is no node in this tab any more. */
+const ENDED = ['STORAGE_LOST', 'IN_USE'];
+
 /** The page's address for a node with another key. */
 function elsewhere(): string {
   const url = new URL(location.href);
-  url.searchParams.set('node', `tab-${crypto.randomUUID().slice(0, 8)}`);
+  const [number = 0] = crypto.getRandomValues(new Uint32Array(1));
+  url.searchParams.set('node', `tab-${number.toString(16).padStart(8, '0')}`);
   return url.href;
 }
 

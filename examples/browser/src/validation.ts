@@ -21,7 +21,7 @@ export const LIMITS: Limits = { maxAmount: '1000000', maxPrice: '1000000' };
 const MAX_PLACES = 8;
 
 export type Checked =
-  | { order: OrderRequest; faults?: never }
+  | { order: OrderRequest & { amount: string }; faults?: never }
   | { order?: never; faults: { price?: string | undefined; amount?: string | undefined } };
 
 /** The order that a draft asks for, or what is wrong with it, field by field. */
@@ -31,7 +31,7 @@ export function check(draft: Draft, limits: Limits = LIMITS): Checked {
   const price = limited ? valueFault('price', draft.price, limits.maxPrice) : undefined;
   const amount = valueFault('amount', draft.amount, limits.maxAmount);
   if (price !== undefined || amount !== undefined) return { faults: { price, amount } };
-  const order: OrderRequest = { side, type, timeInForce, amount: plain(draft.amount) };
+  const order = { side, type, timeInForce, amount: plain(draft.amount) };
   return { order: limited ? { ...order, price: plain(draft.price) } : order };
 }
 

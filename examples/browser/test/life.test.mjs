@@ -120,6 +120,7 @@ test('a tab whom nobody answers says so, and takes a peer that is added', async 
   const gone = await NativeNode.start();
   await gone.end();
   const tab = await open({ ready: false }, `http://${address}/?peers=${gone.address}`);
+  await tab.page.getByRole('button', { name: 'Use these nodes' }).click();
   await tab.says('#connection', /No peer answers/);
   await tab.tab(/Peers/);
 

@@ -96,6 +96,22 @@ test('peers are those of the address, else of the node that serves, else those o
   assert.deepEqual(read('').peers.map((peer) => peer.split(':')[1]), ['3001', '3002', '3003', '3004', '3005', '3000']);
 });
 
+test('the node that serves the page is dialed as the page was fetched', async () => {
+  const { readSettings, addressFault } = await load('settings');
+  const peer = (protocol, host, pathname = '/') => readSettings({ search: '', host, protocol, pathname, node: 'pair=A%2FB' }).peers.join();
+  assert.equal(peer('http:', 'node.example'), 'node.example:80');
+  assert.equal(peer('http:', '[::1]'), '[::1]:80');
+  assert.equal(peer('http:', '[::1]:3000', '/index.html'), '[::1]:3000');
+  assert.equal(peer('http:', 'node.example:8080', '/mesh/'), 'ws://node.example:8080/mesh/');
+  assert.equal(peer('https:', 'node.example'), 'wss://node.example/');
+  assert.equal(peer('https:', 'localhost:8443'), 'wss://localhost:8443/');
+  assert.equal(peer('https:', 'node.example:444', '/a/b/index.html'), 'wss://node.example:444/a/b/');
+  for (const fine of ['node.example:3000', '[::1]:1', 'wss://node.example/mesh/']) assert.equal(addressFault(fine), undefined);
+  for (const wrong of ['ws://node.example', 'https://node.example', 'wss://', 'wss://me:secret@node.example/', 'node.example:1\u202e', 'wss://x/\u202e']) {
+    assert.notEqual(addressFault(wrong), undefined, wrong);
+  }
+});
+
 test('the state of the connection is told in words', async () => {
   const { connection, PATIENCE } = await load('connection');
   const now = { running: true, online: true, peers: [], wasConnected: false, alone: 0 };

@@ -22,6 +22,45 @@ import Testing
         #expect((book.orderCount, book.tradeCount) == (1, 3))
     }
 
+    /// What a program copies when it passes its clients and books on.
+    private struct Holder: Sendable {
+        let client: ExchangeClient
+        let book: OrderBook
+    }
+
+    /// Sees whether a client and a book are still there, and holds neither.
+    private struct Watch {
+        weak var client: ExchangeClient?
+        weak var book: OrderBook?
+    }
+
+    @Test("A copy of a client or a book is the same one, and only the last holder frees it")
+    func copiesAreTheSame() async throws {
+        let watch = try await usedCopies()
+        try await until("both are freed", holds: { watch.client == nil && watch.book == nil })
+    }
+
+    /// Copies values that hold a client and a book, uses the copies from many tasks, and drops them all.
+    private func usedCopies() async throws -> Watch {
+        let first = Holder(client: try quiet(), book: try OrderBook())
+        var all = [Holder](repeating: first, count: 100)
+        #expect(all.allSatisfy { $0.client === first.client && $0.book === first.book })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for copy in all {
+                group.addTask {
+                    _ = try copy.book.addOrder("ann", .buy, 1, at: 100)
+                    _ = try copy.client.orderBook()
+                }
+            }
+            try await group.waitForAll()
+        }
+        while let last = all.popLast() {
+            #expect(last.book.orderCount == 100)
+        }
+        #expect(try first.client.orderBook().bids.isEmpty)
+        return Watch(client: first.client, book: first.book)
+    }
+
     @Test("A cancelled order stays readable")
     func cancelled() async throws {
         let book = try OrderBook()

@@ -1,10 +1,13 @@
 import { byId, setText } from '../dom.js';
 import { codeOf, messageOf } from '../node.js';
 
+const TITLES: Record<string, string> = { STORAGE_LOST: 'The node has ended' };
+
 /** Says that this tab has no node, and why, in place of the page. */
 export function blocked(error: unknown, other: string): void {
-  const inUse = codeOf(error) === 'IN_USE';
-  setText(byId('blocked-title'), inUse ? 'Another tab is this node' : 'The node did not start');
+  const code = codeOf(error);
+  const inUse = code === 'IN_USE';
+  setText(byId('blocked-title'), inUse ? 'Another tab is this node' : (TITLES[code ?? ''] ?? 'The node did not start'));
   setText(
     byId('blocked-text'),
     inUse
@@ -20,6 +23,7 @@ export function blocked(error: unknown, other: string): void {
   byId('main').inert = true;
   byId('views').inert = true;
   const retry = byId('blocked-retry');
+  if (code === 'STORAGE_LOST') setText(retry, 'Start a new node');
   retry.addEventListener('click', () => location.reload());
   retry.focus();
 }

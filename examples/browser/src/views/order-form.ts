@@ -21,6 +21,8 @@ const REFUSALS: Record<string, string> = {
   FILL_OR_KILL_NOT_ENOUGH: 'Not enough stands in the book to fill all of it at once.',
   RATE_LIMITED: 'Too many orders in a short time. Wait a moment and try again.',
   NOT_INITIALIZED: 'The node has not started yet.',
+  STORAGE_STALLED: 'The browser could not keep the order, so it is not published. It is cancelled as soon as the storage works again.',
+  STORAGE_LOST: 'The order was not placed: the browser has removed what this node keeps.',
   STORAGE_FAILED: 'The browser could not keep the order, so it was not placed. Is its storage full?',
 };
 
