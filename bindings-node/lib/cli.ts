@@ -8,7 +8,8 @@ const GENERAL = ['-h', '--help', '-V', '--version'];
 async function main(): Promise<number> {
   // The command has handlers of its own, which call those that were there before them. Node's first ones
   // raise the signal once more, for ever then; those of a listener do no harm.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
+  const signals: NodeJS.Signals[] = process.platform === 'win32' ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
+  for (const signal of signals) process.on(signal, () => {});
   const variables = native.envFile();
   if (isFailure(variables)) throw invalid(variables);
   for (const { name, text } of variables) process.env[name] ??= text;

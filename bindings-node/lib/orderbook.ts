@@ -233,12 +233,16 @@ const NODES = 1000;
 /** So many users have numbers at a time. */
 const USERS = 1024;
 
+/** The variables that limit orders; the native side knows which name comes first. */
 function limits(): Record<string, string> {
-  const { MAX_ORDER_AMOUNT, MAX_ORDER_PRICE } = process.env;
-  return {
-    ...(MAX_ORDER_AMOUNT !== undefined && { MAX_ORDER_AMOUNT }),
-    ...(MAX_ORDER_PRICE !== undefined && { MAX_ORDER_PRICE }),
-  };
+  const env: Record<string, string> = {};
+  for (const name of ['MAX_ORDER_AMOUNT', 'MAX_ORDER_PRICE']) {
+    for (const variable of [`MESHBOOK_${name}`, name]) {
+      const value = process.env[variable];
+      if (value !== undefined) env[variable] = value;
+    }
+  }
+  return env;
 }
 
 export default OrderBook;

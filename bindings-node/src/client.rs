@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use meshbook::client::{Config, ExchangeClient, LogLevel, StartError};
 use meshbook::node::{CancelError, Level, NewOrder, OrderText};
@@ -54,8 +55,8 @@ pub struct Wish {
 
 /// The names of all variables that a client reads.
 #[napi(catch_unwind)]
-pub fn variables() -> Vec<&'static str> {
-    Config::variables().collect()
+pub fn variables() -> Vec<String> {
+    Config::variable_names().flatten().collect()
 }
 
 /// A client that does nothing yet. With `keep` it may have a data directory.
@@ -89,11 +90,16 @@ fn create(
     })
 }
 
+/// How long the last lines of the log may take to be written.
+const LAST_LINES: Duration = Duration::from_millis(200);
+
 /// Logs to stderr as the first client wants it: warnings, where nothing says more.
 fn log(config: &Config, env: &HashMap<String, String>) {
-    let is_named = env
-        .get("LOG_LEVEL")
-        .is_some_and(|text| !text.trim().is_empty());
+    let is_taken = |name: &str| {
+        let ignored = config.ignored.iter().any(|ignored| ignored.field == name);
+        !ignored && env.get(name).is_some_and(|text| !text.trim().is_empty())
+    };
+    let is_named = is_taken("MESHBOOK_LOG_LEVEL") || is_taken("LOG_LEVEL");
     let level = if is_named {
         config.log_level
     } else {
@@ -126,6 +132,8 @@ impl NativeClient {
             if let Some(grape) = grape.lock().await.take() {
                 grape.shutdown().await;
             }
+            // The process may end now.
+            meshbook_node::flush_logs(LAST_LINES);
         })
     }
 

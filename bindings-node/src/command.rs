@@ -1,6 +1,8 @@
 //! The command `meshbook`, run in this process.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::Path;
 
 use meshbook_node::{Defaults, run_command};
 use napi::bindgen_prelude::{Either, Object};
@@ -37,22 +39,19 @@ pub struct Variable {
     pub text: String,
 }
 
-/// Reads the file `.env` of this folder, if there is one.
+/// Reads the settings in the file `.env` of this folder, if there is one.
 #[napi(catch_unwind)]
 pub fn env_file() -> Either<Vec<Variable>, Failure> {
-    let failure = |error| Failure::new("ENV_FILE", format!("the file .env: {error}"));
-    let lines = match dotenvy::from_path_iter(".env") {
-        Ok(lines) => lines,
-        Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Either::A(Vec::new());
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    match meshbook_node::env_file(Path::new(".env"), is_set) {
+        Ok(variables) => {
+            let variable = |(name, text)| Variable { name, text };
+            Either::A(variables.into_iter().map(variable).collect())
         }
-        Err(error) => return Either::B(failure(error)),
-    };
-    let read: std::result::Result<Vec<Variable>, dotenvy::Error> = lines
-        .map(|line| line.map(|(name, text)| Variable { name, text }))
-        .collect();
-    match read {
-        Ok(variables) => Either::A(variables),
-        Err(error) => Either::B(failure(error)),
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            Either::B(Failure::new("ENV_FILE", format!("the file .env: {error}")))
+        }
+        // It may be another program's.
+        Err(_) => Either::A(Vec::new()),
     }
 }

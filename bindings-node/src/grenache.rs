@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 use crate::grapes::{BreakerView, Grapes};
+use crate::options;
 use crate::runtime::{promise, runtime};
 
 /// The service is announced so often, as by the original.
@@ -73,7 +74,7 @@ pub fn create_grenache(
     env: HashMap<String, String>,
 ) -> Either<NativeGrenache, Failure> {
     let read = || -> std::result::Result<Config, InvalidValue> {
-        let circuit = |name: &str| name.starts_with("CIRCUIT_BREAKER_");
+        let circuit = |name: &str| options::plain(name).starts_with("CIRCUIT_BREAKER_");
         let builder =
             Config::builder().env(|name| env.get(name).filter(|_| circuit(name)).cloned());
         let set = builder?.set("GRAPE_URL", &grape_url);

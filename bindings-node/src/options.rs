@@ -7,6 +7,11 @@ use meshbook::client::Config;
 use meshbook::types::InvalidValue;
 use napi_derive::napi;
 
+/// The name of a variable without what makes it this project's own.
+pub(crate) fn plain(name: &str) -> &str {
+    name.strip_prefix("MESHBOOK_").unwrap_or(name)
+}
+
 /// Who places orders is an option of a client; this variable speaks of the command's node.
 const USER_ID: &str = "USER_ID";
 
@@ -42,7 +47,7 @@ pub(crate) fn read(
     keep: bool,
 ) -> Result<Wanted, InvalidValue> {
     let lookup = |name: &str| {
-        let text = env.get(name).filter(|_| name != USER_ID);
+        let text = env.get(name).filter(|_| plain(name) != USER_ID);
         text.cloned()
     };
     let mut builder = Config::builder().env(lookup)?;
@@ -68,7 +73,7 @@ pub(crate) fn read(
 /// # Errors
 /// The variable whose value is not allowed.
 pub(crate) fn limits(env: &HashMap<String, String>) -> Result<Config, InvalidValue> {
-    let limit = |name: &str| matches!(name, "MAX_ORDER_AMOUNT" | "MAX_ORDER_PRICE");
+    let limit = |name: &str| matches!(plain(name), "MAX_ORDER_AMOUNT" | "MAX_ORDER_PRICE");
     Config::from_env(|name| env.get(name).filter(|_| limit(name)).cloned())
 }
 
@@ -118,6 +123,12 @@ mod tests {
     fn the_commands_user_is_not_every_clients() {
         assert_eq!(
             wanted(&[], &[("USER_ID", "bob")], true).config.user_id,
+            None
+        );
+        assert_eq!(
+            wanted(&[], &[("MESHBOOK_USER_ID", "bob")], true)
+                .config
+                .user_id,
             None
         );
         let named = wanted(&[("USER_ID", "bob")], &[], true);

@@ -77,10 +77,25 @@ test('options, mistakes and exit codes are those of the command', async () => {
   const variable = await meshbook([], { env: { MAX_PEERS: 'many' } }).ended;
   assert.deepEqual([variable.code, /MAX_PEERS "many" is not allowed/.test(variable.errors)], [2, true]);
   const cwd = folder();
-  writeFileSync(path.join(cwd, '.env'), 'this is no variable\n');
+  writeFileSync(path.join(cwd, '.env'), 'MAX_PEERS="8\n');
   const file = await meshbook([], { cwd }).ended;
   assert.equal(file.code, 2);
   assert.match(file.errors, /^error: the file \.env: /);
+});
+
+test('variables and a file .env of other programs are no reason not to run', async () => {
+  const cwd = folder();
+  writeFileSync(path.join(cwd, '.env'), "this is no variable\nGREETING=it's\nLOG_FORMAT=pretty\nMESHBOOK_EXCHANGE_PAIR=ETH/USD\n");
+  const env = { ...ALONE, EMBEDDED_GRAPE: 'false', LOG_LEVEL: 'WARNING', NETWORK: 'bridge', MESHBOOK_P2P_PORT: '0', P2P_PORT: '1' };
+  const node = meshbook([], { cwd, env });
+  await node.line();
+  const { lines } = await meshbook(['status', '--json'], { cwd, env }).ended;
+  const { pair, network } = JSON.parse(lines[0]);
+  assert.deepEqual([pair, network], ['ETH/USD', 'local']);
+  await until('warned', () => /WARN.*NETWORK/.test(node.errors) && /WARN.*LOG_FORMAT/.test(node.errors));
+  node.child.kill('SIGHUP');
+  const { code, signal } = await node.ended;
+  assert.deepEqual([code, signal], [0, null]);
 });
 
 test('the command keeps its data where --data-dir says, before a command or without one', async () => {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use meshbook::types::Printable;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Metadata, Subscriber};
@@ -211,7 +212,9 @@ struct Text {
 }
 
 impl Text {
-    fn take(&mut self, field: &Field, value: String) {
+    /// Takes a value, in which peers may have chosen the text.
+    fn take(&mut self, field: &Field, value: &str) {
+        let value = Printable(value).to_string();
         match field.name() {
             "message" => self.message = value,
             name => self.fields.push(LogField {
@@ -224,11 +227,11 @@ impl Text {
 
 impl Visit for Text {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.take(field, value.to_owned());
+        self.take(field, value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.take(field, format!("{value:?}"));
+        self.take(field, &format!("{value:?}"));
     }
 }
 
@@ -264,6 +267,11 @@ mod tests {
         }
         assert_eq!(logs.take_dropped(), 3);
         assert_eq!(logs.wait(0).len(), LOG_BATCH);
+        while !logs.wait(0).is_empty() {}
+        tracing::error!(target: "meshbook::here", name = "a\nb\u{202e}", "c\u{1b}[2J");
+        let record = logs.wait(0).remove(0);
+        assert_eq!(record.message, "c\\u{1b}[2J");
+        assert_eq!(record.fields[0].value, "a\\nb\\u{202e}");
         logs.set_level(LogLevel::Off);
         tracing::error!("not asked for");
         while !logs.wait(0).is_empty() {}

@@ -23,7 +23,8 @@ pub fn config(data: &[u8]) {
     match Config::from_env(|name| variables.get(name).map(|value| (*value).to_owned())) {
         Ok(config) => again(&config),
         Err(error) => {
-            let known = Config::variables().any(|name| name.eq_ignore_ascii_case(&error.field));
+            let mut names = Config::variable_names().flatten();
+            let known = names.any(|name| name.eq_ignore_ascii_case(&error.field));
             assert!(known && !error.allowed.is_empty(), "{error}");
         }
     }
@@ -32,5 +33,10 @@ pub fn config(data: &[u8]) {
 fn again(config: &Config) {
     let written: BTreeMap<&str, String> = config.to_env().into_iter().collect();
     let read = Config::from_env(|name| written.get(name).cloned());
-    assert_eq!(read.as_ref(), Ok(config));
+    // Variables that were left out are not written.
+    let config = Config {
+        ignored: Vec::new(),
+        ..config.clone()
+    };
+    assert_eq!(read, Ok(config));
 }

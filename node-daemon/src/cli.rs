@@ -5,18 +5,21 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
+use crate::env_file::{self, env_file};
 use crate::failure::{Failure, Problem};
+use crate::output;
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed, 2 the command line or a setting is wrong.
 With --json stdout has the result as one line of JSON, or {\"error\":{\"code\",\"message\",\"field\"?}};
 without it errors go to stderr. Logs always go to stderr.
-Variables are also read from the file .env in the current folder.";
+Variables are also read from the file .env in the current folder. Each may have MESHBOOK_ before its
+name, which comes first: MESHBOOK_P2P_PORT, MESHBOOK_NETWORK.";
 
 const EXPORT_HELP: &str = "\
 CSV is that of RFC 4180: a line of names, commas, CRLF. Decimals are exact, times are UTC.
@@ -62,7 +65,7 @@ impl Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a node until Ctrl-C or SIGTERM
+    /// Run a node until Ctrl-C, SIGTERM, SIGHUP or SIGQUIT
     Run(Box<RunArgs>),
     /// Run three nodes and a little market on this machine
     Demo(DemoArgs),
@@ -239,7 +242,11 @@ pub(crate) struct RunArgs {
     /// Whether to serve /healthz and /metrics [env: ENABLE_METRICS] [default: true]
     #[arg(long, value_name = "BOOL")]
     pub(crate) metrics: Option<String>,
-    /// Where to serve them; 0 takes a free port [env: METRICS_PORT] [default: 9090]
+    /// The address to serve them on; 0.0.0.0 lets other machines read them [env: METRICS_HOST]
+    /// [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) metrics_host: Option<String>,
+    /// The port to serve them on; 0 for none [env: METRICS_PORT] [default: 9090]
     #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
     pub(crate) metrics_port: Option<String>,
     /// trace, debug, info, warn, error or fatal [env: LOG_LEVEL] [default: info]
@@ -267,20 +274,26 @@ pub(crate) struct DemoArgs {
     pub(crate) once: bool,
 }
 
-/// Reads `.env` of the current folder into the environment, where it sets nothing that is set
-/// already. Must be called before there is a second thread.
+/// Reads the settings in `.env` of the current folder into the environment, where they set nothing that
+/// is set already. Must be called before there is a second thread.
 ///
 /// # Errors
-/// Where there is such a file and it can't be read.
+/// Where a setting of that file can't be read.
 pub(crate) fn load_env_file() -> Result<(), Failure> {
-    match dotenvy::from_path(".env") {
-        Err(dotenvy::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let broken = |error: &dyn std::fmt::Display| {
+        let mut problem = Problem::new("ENV_FILE", format!("the file .env: {error}"));
+        problem.field = Some(".env".to_owned());
+        Failure::usage(problem)
+    };
+    match env_file(Path::new(".env"), is_set) {
+        Ok(variables) => env_file::load(&variables).map_err(|error| broken(&error)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(broken(&error)),
+        // It may be another program's.
         Err(error) => {
-            let mut problem = Problem::new("ENV_FILE", format!("the file .env: {error}"));
-            problem.field = Some(".env".to_owned());
-            Err(Failure::usage(problem))
+            output::note(&format!("warning: the file .env is not read: {error}"));
+            Ok(())
         }
-        Ok(()) => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod control;
 mod demo;
+mod env_file;
 mod export;
 mod failure;
 #[cfg(feature = "fuzzing")]
@@ -23,10 +24,15 @@ mod signals;
 mod watch;
 mod when;
 
-pub use logging::start as start_logging;
+pub use env_file::env_file;
+pub use logging::{flush as flush_logs, start as start_logging};
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long the last lines of the log may take to be written at the end.
+const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// What differs where the command runs inside of another program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,14 +55,16 @@ pub fn run_command(args: impl IntoIterator<Item = OsString>, defaults: Defaults)
         Err(exit) => return exit,
     };
     let json = cli.json;
-    match commands::dispatch(cli, defaults) {
+    let exit = match commands::dispatch(cli, defaults) {
         Ok(()) => 0,
         Err(failure) => failure.report(json),
-    }
+    };
+    flush_logs(LAST_LINES);
+    exit
 }
 
-/// Reads `.env` of the current folder into the environment, where it sets nothing that is set
-/// already; then runs this process's command line. Must be called while there is one thread.
+/// Reads the settings in `.env` of the current folder into the environment, where they set nothing that
+/// is set already; then runs this process's command line. Must be called while there is one thread.
 #[must_use]
 pub fn main() -> ExitCode {
     let loaded = cli::load_env_file();

@@ -1,7 +1,8 @@
 //! `/healthz` and `/metrics`, the latter in the text format of Prometheus.
 
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
@@ -12,15 +13,30 @@ use meshbook::client::ExchangeClient;
 use meshbook::node::{BookSnapshot, ClockState, ClockView, Level, P2pStats};
 use tokio::net::TcpListener;
 
-use crate::http::{self, Stop};
+use crate::http::{self, Limits, Stop};
+use crate::logging;
 
 /// Levels of the book that are counted.
 const DEPTH: usize = 1000;
+
+/// Nobody has to prove anything here, so each connection has one request and little time.
+const CONNECTIONS: Limits = Limits {
+    strangers: 64,
+    stranger_time: Duration::from_secs(10),
+    owners: 1,
+    keep_alive: false,
+};
+/// How long a page of metrics is given out again: making one looks through the book.
+const PAGE_TIME: Duration = Duration::from_millis(250);
+
+type LastPage = Mutex<Option<(Instant, Arc<str>)>>;
 
 #[derive(Clone)]
 struct Observed {
     client: Arc<ExchangeClient>,
     stop: Stop,
+    /// The last page of metrics and when it was made.
+    page: Arc<LastPage>,
 }
 
 /// Serves both pages until the node stops.
@@ -28,12 +44,13 @@ pub(crate) async fn serve(listener: TcpListener, client: Arc<ExchangeClient>, st
     let observed = Observed {
         client,
         stop: stop.clone(),
+        page: Arc::default(),
     };
     let router = Router::new()
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
         .with_state(observed);
-    http::serve(listener, router, stop).await;
+    http::serve(listener, router, CONNECTIONS, stop).await;
 }
 
 async fn healthz(State(observed): State<Observed>) -> Response {
@@ -46,7 +63,20 @@ async fn healthz(State(observed): State<Observed>) -> Response {
 }
 
 async fn metrics(State(observed): State<Observed>) -> Response {
-    let client = &observed.client;
+    let mut last = observed.page.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = match &*last {
+        Some((made, text)) if made.elapsed() < PAGE_TIME => text.to_string(),
+        _ => {
+            let text = page(&observed.client);
+            *last = Some((Instant::now(), text.as_str().into()));
+            text
+        }
+    };
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+fn page(client: &ExchangeClient) -> String {
     let mut page = Page::default();
     page.peers(&client.p2p_stats());
     page.clock(&client.clock());
@@ -60,8 +90,16 @@ async fn metrics(State(observed): State<Observed>) -> Response {
             value,
         );
     }
-    let kind = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], page.text).into_response()
+    for (reason, count) in logging::left_out() {
+        page.sample(
+            "meshbook_log_lines_dropped_total",
+            "counter",
+            "Log lines dropped because stderr was not read, or because they came too fast.",
+            &[("reason", reason)],
+            count,
+        );
+    }
+    page.text
 }
 
 /// A page in the making.

@@ -54,7 +54,8 @@ impl Page {
 
 impl HttpHandler for Page {
     fn serve(&self, stream: HttpStream) -> BoxFuture<'static, ()> {
-        let connection = http::connection(stream, self.router.clone(), self.stop.clone());
+        let connection =
+            http::connection(stream, self.router.clone(), None, true, self.stop.clone());
         timeout(LONGEST, connection).map(drop).boxed()
     }
 }

@@ -1,5 +1,6 @@
 //! `run`: a node, from its settings to its goodbye.
 
+use std::fmt;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use crate::grape::GrapeWish;
 use crate::http::Stop;
 #[cfg(feature = "page")]
 use crate::page::Page;
-use crate::signals::Signals;
+use crate::signals::{HANGUP, Signals};
 use crate::{Defaults, grape, logging, metrics, output};
 
 /// How long the goodbye may take, so that the whole ends within 10 s.
@@ -86,6 +87,7 @@ fn configure(
         ("--journal-sync", "JOURNAL_SYNC", &args.journal_sync),
         ("--control", "CONTROL_ADDR", &args.control),
         ("--metrics", "ENABLE_METRICS", &args.metrics),
+        ("--metrics-host", "METRICS_HOST", &args.metrics_host),
         ("--metrics-port", "METRICS_PORT", &args.metrics_port),
         ("--log-level", "LOG_LEVEL", &args.log_level),
         ("--log-format", "LOG_FORMAT", &args.log_format),
@@ -118,7 +120,7 @@ struct Ready {
     /// Where peers reach it; absent with P2P off.
     p2p_address: Option<SocketAddr>,
     control_address: SocketAddr,
-    /// Absent if metrics are off, or their port was taken.
+    /// Absent if metrics are off.
     metrics_address: Option<SocketAddr>,
     /// The HTTP API of the embedded Grape; absent without one.
     grape_api_address: Option<SocketAddr>,
@@ -182,9 +184,18 @@ impl Node {
             () = stdin => "stdin closed",
         };
         tracing::info!(why, "shutting down");
+        let second = async {
+            loop {
+                match signals.next().await {
+                    // The terminal's end is told by the shell and by the system.
+                    HANGUP => {}
+                    name => break name,
+                }
+            }
+        };
         tokio::select! {
             ended = node.end() => ended,
-            name = signals.next() => {
+            name = second => {
                 tracing::warn!(signal = name, "ended without a goodbye");
                 let message = "a second signal ended the node without a goodbye to its peers";
                 Err(Failure::new("INTERRUPTED", message))
@@ -205,6 +216,7 @@ impl Node {
         let unusable = |error: io::Error| Failure::new("CONTROL_FILE", error);
         let address = listener.local_addr().map_err(unusable)?;
         let control = ControlFile::new(address).map_err(unusable)?;
+        let metrics_listener = metrics_listener(&config).await?;
 
         let client = Arc::new(ExchangeClient::new(config.clone())?);
         // Before the node, which may look for peers at it. What fails after it drops it.
@@ -229,7 +241,7 @@ impl Node {
         let token = control.token.clone();
         let server = Server::new(listener, token, shared, stopped.clone()).map_err(unusable)?;
         servers.spawn(server.run());
-        let metrics_address = match metrics_listener(&config).await {
+        let metrics_address = match metrics_listener {
             Some((listener, address)) => {
                 servers.spawn(metrics::serve(listener, Arc::clone(&client), stopped));
                 Some(address)
@@ -266,15 +278,7 @@ impl Node {
             grape_dht_address: grape_addresses.map(|addresses| addresses.dht),
             data_dir: node.data_dir.clone(),
         };
-        let printed = if json {
-            output::json(&ready)
-        } else {
-            output::text(&ready.line())
-        };
-        // The node serves its peers also if nobody reads this.
-        if let Err(error) = printed {
-            tracing::warn!(%error, "cannot print the ready line");
-        }
+        tell(ready, json);
         Ok(node)
     }
 
@@ -301,24 +305,46 @@ impl Node {
     }
 }
 
-/// Where `/healthz` and `/metrics` are served; a port that can't be had is no reason not to run.
-async fn metrics_listener(config: &Config) -> Option<(TcpListener, SocketAddr)> {
-    if !config.enable_metrics {
-        return None;
+/// Prints the ready line, on a thread of its own: stdout may be the same full pipe as stderr, and the node
+/// serves its peers and takes signals also if nobody reads it.
+fn tell(ready: Ready, json: bool) {
+    std::thread::spawn(move || {
+        let printed = if json {
+            output::json(&ready)
+        } else {
+            output::text(&ready.line())
+        };
+        if let Err(error) = printed {
+            tracing::warn!(%error, "cannot print the ready line");
+        }
+    });
+}
+
+/// Where `/healthz` and `/metrics` are served, if they are.
+async fn metrics_listener(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, Failure> {
+    let (host, port) = (config.metrics_host.as_str(), config.metrics_port);
+    if !config.enable_metrics || port == 0 {
+        return Ok(None);
     }
-    let port = config.metrics_port;
     let bound = async {
-        let listener = TcpListener::bind((config.p2p_host.as_str(), port)).await?;
+        let listener = TcpListener::bind((host, port)).await?;
         let address = listener.local_addr()?;
         io::Result::Ok((listener, address))
     };
-    match bound.await {
-        Ok(bound) => Some(bound),
-        Err(error) => {
-            tracing::warn!(%error, port, "no metrics: METRICS_PORT can't be had");
-            None
-        }
-    }
+    bound.await.map(Some).map_err(|error| {
+        // A name that means nothing has a kind of its own on each system.
+        let (field, hint) = match error.kind() {
+            io::ErrorKind::AddrInUse => (
+                "METRICS_PORT",
+                "; give this node another port, or 0 for no metrics",
+            ),
+            io::ErrorKind::PermissionDenied => ("METRICS_PORT", ""),
+            _ => ("METRICS_HOST", ""),
+        };
+        let mut failure = cannot_bind(field, &format_args!("{host}:{port}"), &error);
+        failure.problem.message.push_str(hint);
+        failure
+    })
 }
 
 /// Makes the folder, for its owner only.
@@ -368,7 +394,7 @@ fn not_started(error: &StartError) -> Failure {
     })
 }
 
-fn cannot_bind(field: &str, address: &SocketAddr, error: &io::Error) -> Failure {
+fn cannot_bind(field: &str, address: &impl fmt::Display, error: &io::Error) -> Failure {
     let code = match error.kind() {
         io::ErrorKind::AddrInUse => "EADDRINUSE",
         io::ErrorKind::AddrNotAvailable => "EADDRNOTAVAIL",

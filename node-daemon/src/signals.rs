@@ -4,7 +4,11 @@ use std::io;
 
 use tokio::sync::mpsc;
 
-/// SIGINT (Ctrl-C) and SIGTERM, from the moment that this is made.
+/// The name of the signal that comes when the terminal is closed, often more than once.
+pub(crate) const HANGUP: &str = "SIGHUP";
+
+/// SIGINT (Ctrl-C), SIGTERM, SIGHUP (the terminal is gone) and SIGQUIT (Ctrl-\), from the moment that this
+/// is made.
 pub(crate) struct Signals(mpsc::Receiver<&'static str>);
 
 impl Signals {
@@ -14,10 +18,13 @@ impl Signals {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
-            for (kind, name) in [
+            let hangup = (!hangup_is_ignored()).then_some((SignalKind::hangup(), HANGUP));
+            let signals = [
                 (SignalKind::terminate(), "SIGTERM"),
                 (SignalKind::interrupt(), "SIGINT"),
-            ] {
+                (SignalKind::quit(), "SIGQUIT"),
+            ];
+            for (kind, name) in signals.into_iter().chain(hangup) {
                 let mut signal = signal(kind)?;
                 let sender = sender.clone();
                 tokio::spawn(async move {
@@ -39,5 +46,31 @@ impl Signals {
             // The listening tasks live as long as the runtime.
             None => std::future::pending().await,
         }
+    }
+}
+
+/// Whether this process was started to outlive its terminal, as `nohup` does. Only Linux tells.
+#[cfg(unix)]
+fn hangup_is_ignored() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status))
+}
+
+/// Whether the first signal is among those that a process ignores, by its `status` in `/proc`.
+#[cfg(unix)]
+fn ignores_hangup(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ignored_hangup_is_read_from_the_mask() {
+        assert!(ignores_hangup("Name:\tx\nSigIgn:\t0000000000001001\n"));
+        assert!(!ignores_hangup("SigBlk:\t1\nSigIgn:\t0000000000001000\n"));
+        assert!(!ignores_hangup(""));
     }
 }

@@ -12,8 +12,6 @@ use crate::signals::Signals;
 
 /// Changes within this time are shown as one.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Moves the cursor home and clears the screen.
-const CLEAR: &str = "\x1b[H\x1b[2J";
 
 /// Shows the book at each change until a signal comes, the node stops, or nobody reads on.
 pub(crate) async fn book(control: &Control, depth: usize, json: bool) -> Result<(), Failure> {
@@ -63,7 +61,7 @@ fn draw(book: &BookSnapshot, json: bool, first: bool) -> io::Result<()> {
     }
     let table = output::book(book);
     if io::stdout().is_terminal() {
-        return output::text(&format!("{CLEAR}{table}"));
+        return output::screen(&table);
     }
     let gap = if first { "" } else { "\n" };
     output::text(&format!("{gap}{table}"))

@@ -232,7 +232,8 @@ async fn events_come_over_a_websocket_with_the_token() {
 
 #[tokio::test]
 async fn health_and_metrics_need_no_token() {
-    let target = Target::start(&[]);
+    let metrics = ["--metrics-host", "127.83.1.1", "--metrics-port", "9090"];
+    let target = Target::start(&metrics);
     target.node.ask(&["sell", "1", "10"]);
     let base = target.node.ready["metricsAddress"].as_str().unwrap();
     let get = async |path: &str| {
@@ -261,6 +262,8 @@ async fn health_and_metrics_need_no_token() {
     assert_eq!(heads.len(), unique.len(), "{page}");
     assert_eq!(get("/v1/status").await.0, StatusCode::NOT_FOUND);
 
-    let off = Target::start(&["--metrics", "off"]);
+    let off = Target::start(&[&metrics[..], &["--metrics", "off"]].concat());
     assert_eq!(off.node.ready["metricsAddress"], Value::Null);
+    let none = Target::start(&["--metrics-port", "0"]);
+    assert_eq!(none.node.ready["metricsAddress"], Value::Null);
 }

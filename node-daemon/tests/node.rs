@@ -231,7 +231,7 @@ fn two_nodes_cannot_share_a_folder() {
 }
 
 #[test]
-fn a_port_in_use_is_an_error_but_for_metrics() {
+fn a_port_in_use_is_an_error() {
     let node = Node::start(&[]);
     let port = |key: &str| {
         let address = node.ready[key].as_str().unwrap();
@@ -252,25 +252,22 @@ fn a_port_in_use_is_an_error_but_for_metrics() {
     assert_eq!((exit, code.as_str()), (1, "EADDRINUSE"));
     assert_eq!(field.as_deref(), Some("CONTROL_ADDR"));
 
-    let taken = port("metricsAddress");
-    let args = [QUIET, &["--metrics-port", &taken]].concat();
-    let mut child = meshbook(dir.path(), &args)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let ready: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(ready["metricsAddress"], Value::Null);
-    child.kill().unwrap();
-    let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
-    child.wait().unwrap();
-    assert!(
-        said.contains("METRICS_PORT") && said.contains("WARN"),
-        "{said}"
+    let (host, taken) = control.rsplit_once(':').unwrap();
+    let metrics = ["--metrics-host", host, "--metrics-port", taken];
+    let named = refused(dir.path(), &[QUIET, &metrics].concat());
+    assert_eq!(
+        named,
+        (1, "EADDRINUSE".to_owned(), Some("METRICS_PORT".to_owned()))
+    );
+    let metrics = ["--metrics-host", "192.0.2.1", "--metrics-port", "9090"];
+    let named = refused(dir.path(), &[QUIET, &metrics].concat());
+    assert_eq!(
+        named,
+        (
+            1,
+            "EADDRNOTAVAIL".to_owned(),
+            Some("METRICS_HOST".to_owned())
+        )
     );
 }
 

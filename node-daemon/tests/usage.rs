@@ -213,7 +213,7 @@ fn a_variable_that_is_not_allowed_is_named_wherever_it_comes_from() {
             Some("P2P_ENABLED".to_owned())
         )
     );
-    std::fs::write(dir.path().join(".env"), "P2P ENABLED = 'x\n").unwrap();
+    std::fs::write(dir.path().join(".env"), "P2P_ENABLED = 'x\n").unwrap();
     let named = refused(dir.path(), &["run"]);
     assert_eq!(named, (2, "ENV_FILE".to_owned(), Some(".env".to_owned())));
 }

@@ -175,7 +175,7 @@ impl ExchangeClient {
         if inner.running.get().is_some() {
             return Ok(());
         }
-        inner.config.warn_of_nobody();
+        inner.config.log_warnings();
         let plan = Plan {
             config: &inner.config,
             node: inner.node.clone(),

@@ -12,15 +12,15 @@ const LEFT_BEHIND: Duration = Duration::from_secs(600);
 
 /// Writes `content` to a temporary file beside `path`, makes it durable, and renames it over
 /// `path`. Whoever opens `path` at any moment, also after a crash, reads the old or the new
-/// content. Only the owner may read it if it is `private`.
-pub(super) fn replace(path: &Path, content: &[u8], private: bool) -> io::Result<()> {
+/// content, and only its owner may read it.
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     static WRITES: AtomicU64 = AtomicU64::new(0);
     let mut name = temporary_prefix(path)?;
     // Processes, and clients of one process, may share a file: none writes into another's.
     let write_number = WRITES.fetch_add(1, Ordering::Relaxed);
     name.push(format!("{}-{write_number}", std::process::id()));
     let temporary = path.with_file_name(name);
-    let result = write(&temporary, content, private).and_then(|()| fs::rename(&temporary, path));
+    let result = write(&temporary, content).and_then(|()| fs::rename(&temporary, path));
     if result.is_err() {
         // The first error is the one to tell; a left file is removed by a later start.
         let _ = fs::remove_file(&temporary);
@@ -30,7 +30,7 @@ pub(super) fn replace(path: &Path, content: &[u8], private: bool) -> io::Result<
     File::open(directory(path)).and_then(|dir| dir.sync_all())
 }
 
-fn write(path: &Path, content: &[u8], private: bool) -> io::Result<()> {
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     // Not created anew where it exists: a leftover of a killed process with the same id.
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -39,12 +39,7 @@ fn write(path: &Path, content: &[u8], private: bool) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    if private {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    #[cfg(not(unix))]
-    let _ = private;
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
     file.write_all(content)?;
     file.sync_all()
@@ -97,8 +92,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         for content in ["first and longer", "second"] {
-            replace(&path, content.as_bytes(), false).unwrap();
+            replace(&path, content.as_bytes()).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
         }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
@@ -112,7 +113,7 @@ mod tests {
                 let path = &path;
                 scope.spawn(move || {
                     for _ in 0..200 {
-                        replace(path, content, false).unwrap();
+                        replace(path, content).unwrap();
                     }
                 });
             }
@@ -128,7 +129,7 @@ mod tests {
         // A directory can't be replaced by a file.
         fs::create_dir(&path).unwrap();
         fs::write(path.join("inner"), "old").unwrap();
-        replace(&path, b"new", false).unwrap_err();
+        replace(&path, b"new").unwrap_err();
         assert_eq!(fs::read_to_string(path.join("inner")).unwrap(), "old");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }

@@ -26,12 +26,14 @@ impl DataDir {
     pub fn open(path: &Path) -> Result<Self, StorageError> {
         create(path).map_err(StorageError::io("create the data directory", path))?;
         let file = path.join(LOCK_FILE);
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let lock = options
             .open(&file)
             .map_err(StorageError::io("open", &file))?;
+        keep_to_owner(&lock, &file);
         match lock.try_lock() {
             Ok(()) => Ok(Self {
                 path: path.to_owned(),
@@ -58,6 +60,23 @@ impl Drop for DataDir {
         let _ = self.lock.unlock();
     }
 }
+
+/// Takes the lock file from other users, who could hold its lock if they may open it. An earlier
+/// version made it readable by everybody.
+#[cfg(unix)]
+fn keep_to_owner(lock: &File, path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let exposed = |data: &fs::Metadata| data.permissions().mode() & 0o077 != 0;
+    if lock.metadata().is_ok_and(|data| exposed(&data))
+        && let Err(error) = lock.set_permissions(fs::Permissions::from_mode(0o600))
+    {
+        let path = path.display();
+        tracing::warn!(%path, %error, "other users can open the lock file, and lock the node out");
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_to_owner(_: &File, _: &Path) {}
 
 pub(super) fn create(path: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
@@ -106,7 +125,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("node");
         let _held = DataDir::open(&path).unwrap();
-        let mode = fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o700);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o700);
+        assert_eq!(mode(&path.join(LOCK_FILE)), 0o600);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_exposed_lock_file_becomes_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(LOCK_FILE);
+        fs::write(&file, "").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        let _held = DataDir::open(dir.path()).unwrap();
+        let mode = fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 }

@@ -114,7 +114,7 @@ impl ListFile {
         if let Some(parent) = self.path.parent() {
             fs::create_dir_all(parent).map_err(failed())?;
         }
-        atomic::replace(&self.path, &text, false).map_err(failed())
+        atomic::replace(&self.path, &text).map_err(failed())
     }
 
     fn read(&self) -> io::Result<Option<Vec<u8>>> {

@@ -23,12 +23,19 @@ use super::events;
 use super::history::{self, READERS};
 use super::wire::{Cancelled, DEPTHS, LIMITS, PlaceBan, PlaceOrder, StatusView, Unbanned, count};
 use crate::failure::{ErrorBody, Problem};
-use crate::http::{self, Stop};
+use crate::http::{self, Limits, Stop};
 
 /// The largest body of a request; an order takes some 200 bytes.
 const MAX_BODY: usize = 16 * 1024;
 /// The most event streams at a time.
 const MAX_STREAMS: usize = 32;
+/// Other users of the machine can connect too. The owner's requests come with the token at once.
+const CONNECTIONS: Limits = Limits {
+    strangers: 256,
+    stranger_time: Duration::from_secs(5),
+    owners: 64,
+    keep_alive: true,
+};
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// What the routes work on.
@@ -81,7 +88,7 @@ impl Server {
 
     /// Serves until the node stops.
     pub(crate) async fn run(self) {
-        http::serve(self.listener, self.router, self.stop).await;
+        http::serve(self.listener, self.router, CONNECTIONS, self.stop).await;
     }
 }
 
@@ -131,6 +138,7 @@ async fn admit(
     next: Next,
 ) -> Result<Response, ApiError> {
     context.guard.check(request.uri(), request.headers())?;
+    http::recognize(&request);
     context.count_request()?;
     let mut response = next.run(request).await;
     // Answers show orders and the state of this moment: no cache may keep them.

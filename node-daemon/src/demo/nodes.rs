@@ -77,7 +77,7 @@ impl DemoNode {
         for peer in bootstrap {
             command.args(["--bootstrap", peer]);
         }
-        for name in Config::variables() {
+        for name in Config::variable_names().flatten() {
             command.env_remove(name);
         }
         // Ctrl-C is for the demo, which then ends its nodes in order.

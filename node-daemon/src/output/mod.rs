@@ -6,6 +6,7 @@ mod views;
 
 use std::io::{self, Write};
 
+use meshbook::types::Printable;
 use serde::Serialize;
 
 pub(crate) use table::side_by_side;
@@ -15,18 +16,32 @@ pub(crate) use views::{
 };
 
 use crate::failure::Failure;
+use crate::logging;
+
+/// Moves the cursor home and clears the screen.
+const CLEAR: &str = "\x1b[H\x1b[2J";
 
 /// Prints a value as one line of JSON on stdout.
 pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
-    let mut line = serde_json::to_vec(value)?;
-    line.push(b'\n');
-    write(&line)
+    let mut line = logging::escape_json(&serde_json::to_string(value)?);
+    line.push('\n');
+    write(line.as_bytes())
 }
 
 /// Prints text for people on stdout; a line break is added where it lacks one.
 pub(crate) fn text(text: &str) -> io::Result<()> {
-    let end = if text.ends_with('\n') { "" } else { "\n" };
-    write(format!("{text}{end}").as_bytes())
+    write(printable(text).as_bytes())
+}
+
+/// Prints text for people on a terminal in place of what is there.
+pub(crate) fn screen(text: &str) -> io::Result<()> {
+    write(format!("{CLEAR}{}", printable(text)).as_bytes())
+}
+
+/// The lines of a text with nothing in them that drives a terminal, each with its line break.
+fn printable(text: &str) -> String {
+    let line = |line: &str| format!("{}\n", Printable(line));
+    text.split_terminator('\n').map(line).collect()
 }
 
 /// Writes bytes to stdout as they are.
@@ -36,7 +51,10 @@ pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
 
 /// Tells people something on stderr, if anybody is there.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let text = printable(text);
+    if let Some(text) = logging::note(&text) {
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
 }
 
 /// What a failed write means for the command: nothing if its reader has read enough.

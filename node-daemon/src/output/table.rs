@@ -1,5 +1,7 @@
 //! Text in columns.
 
+use meshbook::types::Printable;
+
 /// How a column is aligned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
@@ -7,8 +9,11 @@ pub(super) enum Align {
     Right,
 }
 
-/// A table with a head, two spaces between its columns and none at the ends of its lines.
+/// A table with a head, two spaces between its columns and none at the ends of its lines. Whatever is in
+/// a cell, it stays in it.
 pub(super) fn table<const N: usize>(head: [(&str, Align); N], rows: &[[String; N]]) -> String {
+    let cell = |text: &String| Printable(text).to_string();
+    let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(cell)).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.max().unwrap_or(0).max(head[column].0.len())
@@ -24,7 +29,7 @@ pub(super) fn table<const N: usize>(head: [(&str, Align); N], rows: &[[String; N
         padded.join("  ").trim_end().to_owned() + "\n"
     };
     let mut text = line(std::array::from_fn(|column| head[column].0));
-    for row in rows {
+    for row in &rows {
         text += &line(std::array::from_fn(|column| row[column].as_str()));
     }
     text
@@ -60,6 +65,13 @@ mod tests {
         ];
         let text = table([("NAME", Align::Left), ("N", Align::Right)], &rows);
         assert_eq!(text, "NAME          N\na          10.5\nlong name     2\n");
+    }
+
+    #[test]
+    fn a_cell_cannot_break_its_line_or_turn_it_around() {
+        let rows = [["a\nb\u{202e}\x1b[2J\u{200b}".to_owned()]];
+        let text = table([("NAME", Align::Left)], &rows);
+        assert_eq!(text, "NAME\na\\nb\\u{202e}\\u{1b}[2J\\u{200b}\n");
     }
 
     #[test]

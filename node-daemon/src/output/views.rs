@@ -6,7 +6,7 @@ use meshbook::node::{
     Ban, BookSnapshot, ClockState, ClockView, Level, Order, OrderResult, PeerView, Trade,
     UnsignedView,
 };
-use meshbook::types::{Millis, Side};
+use meshbook::types::{Millis, Printable, Side};
 use serde::Serialize;
 
 use super::table::{Align, table};
@@ -26,18 +26,12 @@ fn or_dash(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-/// What a peer calls itself, made harmless for a terminal.
-fn tame(text: &str) -> String {
-    let tame = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(tame).collect()
-}
-
 /// The start of a long id: enough to tell peers apart.
 fn short(id: &str) -> String {
-    let tame = tame(id);
-    match tame.char_indices().nth(16) {
-        Some((cut, _)) => format!("{}...", &tame[..cut]),
-        None => tame,
+    let shown = Printable(id).to_string();
+    match shown.char_indices().nth(16) {
+        Some((cut, _)) => format!("{}...", &shown[..cut]),
+        None => shown,
     }
 }
 
@@ -50,7 +44,7 @@ pub(crate) fn status(view: &StatusView) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{name:<10} {value}");
+        let _ = writeln!(text, "{name:<10} {}", Printable(&value));
     };
     line("node", or_dash(view.node_id.as_ref()));
     line("user", view.user_id.to_string());
@@ -472,7 +466,7 @@ mod tests {
 
     #[test]
     fn a_peers_name_cannot_drive_the_terminal() {
-        assert_eq!(short("\x1b[2Jevil"), "\u{fffd}[2Jevil");
+        assert_eq!(short("\x1b[2Jevil"), "\\u{1b}[2Jevil");
         assert_eq!(short(&"ä".repeat(20)), format!("{}...", "ä".repeat(16)));
     }
 }

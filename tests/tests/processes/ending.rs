@@ -46,6 +46,23 @@ async fn ctrl_c_ends_a_node_within_10_seconds_and_hides_its_orders() {
 }
 
 #[tokio::test]
+async fn the_end_of_its_terminal_ends_a_node_as_sigterm_does() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // A process that `nohup` started hands that on to the node, which then has to stay.
+    if ignored.is_some_and(|mask| mask & 1 == 1) {
+        return;
+    }
+    ends_at("HUP").await;
+}
+
+#[tokio::test]
+async fn sigquit_ends_a_node_as_sigterm_does() {
+    ends_at("QUIT").await;
+}
+
+#[tokio::test]
 async fn a_killed_node_does_not_hurt_the_others_and_comes_back() {
     let a = Node::named("A").start().await;
     let b = Node::named("B").dialing(a.address).start().await;

@@ -1,4 +1,4 @@
-"""`python -m meshbook` runs a node until Ctrl-C or SIGTERM, like the command `meshbook run`."""
+"""`python -m meshbook` runs a node until Ctrl-C, SIGTERM, SIGHUP or SIGQUIT, like the command `meshbook run`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _NAMES = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m meshbook",
-        description="Run a node of the exchange until Ctrl-C or SIGTERM.",
+        description="Run a node of the exchange until Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -130,6 +130,18 @@ def _wait_for_end_of_stdin(told: Callable[[], None]) -> None:
     told()
 
 
+def _ending_signals() -> list[signal.Signals]:
+    # Windows lacks the last two. A process that `nohup` started ignores the end of its terminal.
+    names = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP")
+    numbers = [signal.Signals[name] for name in names if hasattr(signal, name)]
+    ignored = [
+        number
+        for number in numbers
+        if number.name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN
+    ]
+    return [number for number in numbers if number not in ignored]
+
+
 async def _run(
     node: ExchangeClient, stdout: Lines, as_json: bool, until_stdin_closes: bool
 ) -> None:
@@ -139,7 +151,7 @@ async def _run(
         told = functools.partial(_tell, loop, ended)
         # A daemon, since nothing but the end of stdin ends it.
         threading.Thread(target=_wait_for_end_of_stdin, args=[told], daemon=True).start()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ending_signals():
         try:
             loop.add_signal_handler(number, ended.set)
         except NotImplementedError:

@@ -70,8 +70,8 @@ class ExchangeClient(Uncopyable):
         with translated:
             self._node = native.Node(settings)
         self._text = f"<ExchangeClient {self._node.pair()} as {self._node.user_id()}>"
-        level = options.get("log_level") or os.environ.get("LOG_LEVEL")
-        if level:
+        names = ("MESHBOOK_LOG_LEVEL", "LOG_LEVEL")
+        if options.get("log_level") or any(map(os.environ.get, names)):
             logs.set_level(self._node.settings()["LOG_LEVEL"])
 
     async def open(self) -> None:

@@ -4,9 +4,10 @@ use std::env::VarError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::env::Variables;
 use super::file::{self, ConfigError};
 use super::settings::{Config, LogFormat, LogLevel};
-use super::table::{SETTINGS, Setting};
+use super::table::Setting;
 use crate::orderbook::SelfTrade;
 use crate::protocol::LegacyPolicy;
 use crate::storage::JournalSync;
@@ -27,7 +28,7 @@ type Setter = Box<dyn FnOnce(&mut Config) + Send>;
 #[derive(Default)]
 pub struct ConfigBuilder {
     file: Vec<Given>,
-    env: Vec<Given>,
+    env: Variables,
     options: Vec<Setter>,
 }
 
@@ -67,37 +68,37 @@ impl ConfigBuilder {
         Ok(self)
     }
 
-    /// Takes the settings that `lookup` knows by the names of their environment variables. Space
-    /// around a value does no harm, and an empty one counts as absent.
+    /// Takes the settings that `lookup` knows by the names of their environment variables, of which
+    /// the one with `MESHBOOK_` before it comes first. Space around a value does no harm, and an empty
+    /// one counts as absent. What is most likely meant for another program, like `NETWORK=bridge`, is
+    /// left out, and named in [`Config::ignored`].
     ///
     /// # Errors
     /// The first variable whose value is not allowed.
-    pub fn env(mut self, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidValue> {
-        let mut scratch = Config::default();
-        for setting in SETTINGS {
-            let text = lookup(setting.env).unwrap_or_default();
-            let text = text.trim().to_owned();
-            if text.is_empty() {
-                continue;
-            }
-            setting.read(&mut scratch, &text, setting.env)?;
-            self.env.push(Given { setting, text });
-        }
-        Ok(self)
+    pub fn env(self, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidValue> {
+        self.variables(|name| Ok(lookup(name)))
     }
 
-    /// Takes the settings of this process's environment.
+    /// Takes the settings of this process's environment, as [`env`](Self::env) does.
     ///
     /// # Errors
     /// The first variable whose value is not allowed or not UTF-8.
     pub fn process_env(self) -> Result<Self, InvalidValue> {
-        for setting in SETTINGS {
-            if let Err(VarError::NotUnicode(raw)) = std::env::var(setting.env) {
-                let shown = raw.to_string_lossy();
-                return Err(InvalidValue::new(setting.env, shown, "text in UTF-8"));
-            }
-        }
-        self.env(|name| std::env::var(name).ok())
+        self.variables(|name| match std::env::var(name) {
+            Ok(text) => Ok(Some(text)),
+            Err(VarError::NotPresent) => Ok(None),
+            Err(VarError::NotUnicode(raw)) => Err(raw.to_string_lossy().into_owned()),
+        })
+    }
+
+    fn variables(
+        mut self,
+        lookup: impl Fn(&str) -> Result<Option<String>, String>,
+    ) -> Result<Self, InvalidValue> {
+        let Variables { given, ignored } = Variables::read(lookup)?;
+        self.env.given.extend(given);
+        self.env.ignored.extend(ignored);
+        Ok(self)
     }
 
     /// Gives one option as text, by its name in the environment or in a file.
@@ -156,9 +157,10 @@ impl ConfigBuilder {
     /// The first setting whose value is not allowed, by its name in a file.
     pub fn build(self) -> Result<Config, InvalidValue> {
         let mut config = Config::default();
-        for Given { setting, text } in self.file.iter().chain(&self.env) {
+        for Given { setting, text } in self.file.iter().chain(&self.env.given) {
             setting.read(&mut config, text, setting.key())?;
         }
+        config.ignored = self.env.ignored;
         for option in self.options {
             option(&mut config);
         }
@@ -172,7 +174,7 @@ impl fmt::Debug for ConfigBuilder {
         let names = |given: &[Given]| given.iter().map(|g| g.setting.env).collect::<Vec<_>>();
         f.debug_struct("ConfigBuilder")
             .field("file", &names(&self.file))
-            .field("env", &names(&self.env))
+            .field("env", &names(&self.env.given))
             .field("options", &self.options.len())
             .finish()
     }
@@ -211,6 +213,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::client::config::table::SETTINGS;
 
     /// Every variable with values that are allowed, and values that are not.
     const VARIABLES: &[(&str, &[&str], &[&str])] = &[
@@ -358,11 +361,18 @@ mod tests {
         ("CIRCUIT_BREAKER_RESET_TIMEOUT_MS", &["1"], &["0", "x"]),
         (
             "LOG_LEVEL",
-            &["trace", "DEBUG", "info", "warn", "error", "fatal"],
+            &[
+                "trace", "DEBUG", "info", "warn", "WARNING", "error", "fatal",
+            ],
             &["verbose", "3"],
         ),
         ("LOG_FORMAT", &["human", "json"], &["text"]),
         ("ENABLE_METRICS", BOOLEANS.0, BOOLEANS.1),
+        (
+            "METRICS_HOST",
+            &["127.0.0.1", "0.0.0.0", "::"],
+            &["127.0.0.1:1", "a b"],
+        ),
         ("METRICS_PORT", &["0", "9090"], &["65536", "x"]),
         (
             "CONTROL_ADDR",
@@ -448,7 +458,8 @@ mod tests {
                 assert_eq!(again, Ok(config), "{name}={value} is shown as it was read");
             }
             for value in *bad {
-                let error = from_one(name, value).unwrap_err();
+                let read = from_one(name, value);
+                let error = read.map_or_else(|error| error, |mut config| config.ignored.remove(0));
                 assert_eq!(error.field, *name, "{value}");
                 assert!(value.contains(&error.value), "{name}={value}: {error}");
                 assert!(!error.allowed.is_empty());

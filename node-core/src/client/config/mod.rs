@@ -1,6 +1,7 @@
 //! Settings: one table of names, read from options, the environment and a file.
 
 mod builder;
+mod env;
 mod file;
 mod settings;
 mod table;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::builder::ConfigBuilder;
+use super::env;
 use super::table::SETTINGS;
 use super::text;
 use crate::node::{Limits, NodeConfig, OrderRate, Ways};
@@ -14,8 +15,8 @@ use crate::storage::JournalSync;
 use crate::transport::HandshakeLimits;
 use crate::types::{Amount, InvalidValue, Millis, NetworkId, Pair, PeerAddress, Price, UserId};
 
-/// All settings of a node. Each has one name, in capitals in the environment (`P2P_PORT`) and in
-/// small letters in a file (`p2p_port`).
+/// All settings of a node. Each has one name, in capitals in the environment (`MESHBOOK_P2P_PORT`, or
+/// `P2P_PORT` where that is not set) and in small letters in a file (`p2p_port`).
 ///
 /// The fields are free to be set; [`Config::check`] says whether the whole is allowed, and
 /// [`ConfigBuilder::build`] and the client call it.
@@ -104,10 +105,15 @@ pub struct Config {
     pub log_format: LogFormat,
     /// `ENABLE_METRICS`: whether `/healthz` and `/metrics` are served.
     pub enable_metrics: bool,
-    /// `METRICS_PORT`: where they are served; 0 takes a free port.
+    /// `METRICS_HOST`: the IP address or host name that they are served on.
+    pub metrics_host: String,
+    /// `METRICS_PORT`: the port that they are served on; 0 for none.
     pub metrics_port: u16,
     /// `CONTROL_ADDR`: where a node takes commands; a free loopback port where absent.
     pub control_addr: Option<SocketAddr>,
+    /// Environment variables that were left out, since their values are most likely meant for other
+    /// programs. The client warns of them when it starts.
+    pub ignored: Vec<InvalidValue>,
 }
 
 impl Default for Config {
@@ -154,8 +160,10 @@ impl Default for Config {
             log_level: LogLevel::Info,
             log_format: LogFormat::Human,
             enable_metrics: true,
+            metrics_host: "127.0.0.1".to_owned(),
             metrics_port: 9090,
             control_addr: None,
+            ignored: Vec::new(),
         }
     }
 }
@@ -189,9 +197,14 @@ impl Config {
         SETTINGS.iter().filter_map(shown).collect()
     }
 
-    /// The names of all settings in the environment.
+    /// The names of all settings in the environment, without `MESHBOOK_` before them.
     pub fn variables() -> impl Iterator<Item = &'static str> {
         SETTINGS.iter().map(|setting| setting.env)
+    }
+
+    /// The names in the environment of each setting, the one that outranks the other first.
+    pub fn variable_names() -> impl Iterator<Item = Vec<String>> {
+        SETTINGS.iter().map(|setting| env::names(setting).collect())
     }
 
     /// What becomes of plain peers: `P2P_LEGACY`, or `match` if P2P is off, or `observe`.
@@ -205,8 +218,22 @@ impl Config {
         self.p2p_legacy.unwrap_or(default)
     }
 
-    /// Says so if by these settings nobody can ever be reached.
-    pub(in crate::client) fn warn_of_nobody(&self) {
+    /// Logs what in these settings is most likely not meant so: variables that were left out, and
+    /// that no peer can be reached.
+    pub(in crate::client) fn log_warnings(&self) {
+        for InvalidValue {
+            field,
+            value,
+            allowed,
+        } in &self.ignored
+        {
+            tracing::warn!(
+                variable = field,
+                value,
+                allowed,
+                "ignored an environment variable of another program"
+            );
+        }
         if !self.p2p_enabled && !self.discovery_grenache {
             tracing::warn!(
                 "P2P_ENABLED and DISCOVERY_GRENACHE are both false, so no peer is reached"

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::env::names;
 use super::settings::{Config, LogFormat, LogLevel};
 use super::text::{addresses, boolean, choice, host, integer, path, positive, socket, urls};
 use crate::orderbook::SelfTrade;
@@ -11,7 +12,8 @@ use crate::types::{InvalidValue, Millis, NetworkId, PeerAddress};
 
 /// One setting.
 pub(super) struct Setting {
-    /// Its name in the environment; in a file the same in small letters.
+    /// Its name in the environment, where it may have `MESHBOOK_` before it; in a file the same in
+    /// small letters.
     pub(super) env: &'static str,
     /// Reads a text into the configuration, or says what is allowed.
     apply: fn(&mut Config, &str) -> Result<(), InvalidValue>,
@@ -22,7 +24,8 @@ pub(super) struct Setting {
 impl Setting {
     /// The setting of a name, as it is written in the environment or in a file.
     pub(super) fn find(name: &str) -> Option<&'static Self> {
-        SETTINGS.iter().find(|s| s.env == name || s.key() == name)
+        let named = |s: &&Self| s.key() == name || names(s).any(|own| own == name);
+        SETTINGS.iter().find(named)
     }
 
     /// Its name in a file.
@@ -79,6 +82,25 @@ const LEVELS: [(&str, LogLevel); 6] = [
     ("error", LogLevel::Error),
     ("fatal", LogLevel::Fatal),
 ];
+/// What other programs call them.
+const LEVEL_SYNONYMS: [(&str, LogLevel); 11] = [
+    ("notice", LogLevel::Info),
+    ("information", LogLevel::Info),
+    ("informational", LogLevel::Info),
+    ("warning", LogLevel::Warn),
+    ("err", LogLevel::Error),
+    ("severe", LogLevel::Error),
+    ("critical", LogLevel::Fatal),
+    ("crit", LogLevel::Fatal),
+    ("alert", LogLevel::Fatal),
+    ("emerg", LogLevel::Fatal),
+    ("emergency", LogLevel::Fatal),
+];
+
+fn level(text: &str) -> Result<LogLevel, InvalidValue> {
+    choice(text, &LEVEL_SYNONYMS).or_else(|_| choice(text, &LEVELS))
+}
+
 const FORMATS: [(&str, LogFormat); 2] = [("human", LogFormat::Human), ("json", LogFormat::Json)];
 
 fn name_of<T: Copy + PartialEq>(value: T, choices: &[(&str, T)]) -> Option<String> {
@@ -186,9 +208,10 @@ settings! {
         |t| integer(t, 1..=1000), |c| Some(c.circuit_breaker_failure_threshold.to_string());
     "CIRCUIT_BREAKER_RESET_TIMEOUT_MS" circuit_breaker_reset_timeout =
         |t| integer(t, 1..=DAY).map(Millis), |c| Some(c.circuit_breaker_reset_timeout.0.to_string());
-    "LOG_LEVEL" log_level = |t| choice(t, &LEVELS), |c| Some(c.log_level.as_str().to_owned());
+    "LOG_LEVEL" log_level = level, |c| Some(c.log_level.as_str().to_owned());
     "LOG_FORMAT" log_format = |t| choice(t, &FORMATS), |c| Some(c.log_format.as_str().to_owned());
     "ENABLE_METRICS" enable_metrics = boolean, |c| Some(c.enable_metrics.to_string());
+    "METRICS_HOST" metrics_host = host, |c| Some(c.metrics_host.clone());
     "METRICS_PORT" metrics_port = |t| integer(t, 0..=u16::MAX), |c| Some(c.metrics_port.to_string());
     "CONTROL_ADDR" control_addr = |t| socket(t).map(Some),
         |c| c.control_addr.map(|address| address.to_string());
