@@ -9,7 +9,8 @@ export interface NativeOrder {
   side: 'buy' | 'sell';
   amount: string;
   filled: string;
-  price: string;
+  /** Absent for a market order. */
+  price?: string;
   status: 'pending' | 'partial' | 'filled' | 'cancelled';
   timestamp: number;
   pair: string;

@@ -26,8 +26,8 @@ export class Order {
   declare readonly side: Side;
   /** The whole amount, filled or not. */
   declare amount: Decimal;
-  /** The limit; of a market order the worst price that it takes. */
-  declare price: Decimal;
+  /** The limit; null for a market order, which has none. */
+  declare price: Decimal | null;
   declare readonly status: OrderStatus;
   /** When it was placed, in milliseconds since the epoch. */
   declare readonly timestamp: number;
@@ -42,7 +42,7 @@ export class Order {
     side: Side,
     amount: string,
     filled: string,
-    price: string,
+    price: string | null,
     status: OrderStatus,
     timestamp: number,
     pair: string,
@@ -51,7 +51,7 @@ export class Order {
     this.userId = userId;
     this.side = side;
     this.amount = decimal(amount);
-    this.price = decimal(price);
+    this.price = price === null ? null : decimal(price);
     this.status = status;
     this.timestamp = timestamp;
     this.pair = pair;
@@ -103,7 +103,7 @@ export class Trade {
     this.buyOrderId = buyOrderId;
     this.sellOrderId = sellOrderId;
     this.amount = decimal(amount);
-    this.price = decimal(price);
+    this.price = price === null ? null : decimal(price);
     this.timestamp = timestamp;
     keep(this, { takerSide, unsigned });
   }
@@ -127,7 +127,7 @@ export class Trade {
 /** @internal */
 export function toOrder(order: NativeOrder): Order {
   const { id, userId, side, amount, filled, price, status, timestamp, pair } = order;
-  return new Order(id, userId, side, amount, filled, price, status, timestamp, pair);
+  return new Order(id, userId, side, amount, filled, price ?? null, status, timestamp, pair);
 }
 
 /** @internal */

@@ -272,7 +272,7 @@ impl NativeBook {
             side: record.side.to_string(),
             amount: record.amount.to_string(),
             filled: record.filled.to_string(),
-            price: record.price.to_string(),
+            price: Some(record.price.to_string()),
             status: status(record.status).to_owned(),
             timestamp: number(record.time.0),
             pair: self.pair.to_string(),

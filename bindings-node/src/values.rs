@@ -34,8 +34,8 @@ pub struct Order {
     pub amount: String,
     /// The part of it that is filled.
     pub filled: String,
-    /// The limit.
-    pub price: String,
+    /// The limit; absent for a market order.
+    pub price: Option<String>,
     /// `pending`, `partial`, `filled` or `cancelled`.
     pub status: String,
     /// When it was placed.
@@ -52,7 +52,7 @@ impl From<node::Order> for Order {
             side: order.side.to_string(),
             amount: order.amount.to_string(),
             filled: order.filled.to_string(),
-            price: order.price.to_string(),
+            price: order.price.map(|price| price.to_string()),
             status: status(order.status).to_owned(),
             timestamp: millis(order.timestamp),
             pair: order.pair.to_string(),

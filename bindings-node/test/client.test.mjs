@@ -204,8 +204,9 @@ test('an order of any kind may be placed, and a refusal is an error with a code'
   await refused({ side: 'buy', amount: '1', price: '1', lifetime: 0 }, 'INVALID_ORDER', 'lifetime');
   await refused({ side: 'buy', amount: '1', type: 'market', price: '1' }, 'INVALID_ORDER', 'price');
   await refused({ side: 'buy', amount: '1' }, 'INVALID_ORDER', 'price');
-  const { trades, remainingOrder } = await client.placeOrder({ side: 'buy', amount: '2', type: 'market' });
+  const { orderId, trades, remainingOrder } = await client.placeOrder({ side: 'buy', amount: '2', type: 'market' });
   assert.deepEqual([trades.length, remainingOrder], [1, null]);
+  assert.equal(client.getOrder(orderId).price, null);
   const short = await client.placeOrder({ side: 'buy', amount: '1', price: '5', lifetime: 50, userId: 'carol' });
   assert.equal(short.remainingOrder.userId, 'carol');
   await until('it expires', () => client.getOrder(short.orderId).status === 'cancelled');

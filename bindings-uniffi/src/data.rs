@@ -83,8 +83,8 @@ pub struct Order {
     pub amount: String,
     /// The part of `amount` that is filled.
     pub filled: String,
-    /// The limit; for a market order the worst price that it accepts.
-    pub price: String,
+    /// The limit; absent for a market order, which has none.
+    pub price: Option<String>,
     /// How far it has come.
     pub status: OrderStatus,
     /// When it was placed (ms since 1970).
@@ -279,7 +279,7 @@ impl From<node::Order> for Order {
             side: order.side.into(),
             amount: order.amount.to_string(),
             filled: order.filled.to_string(),
-            price: order.price.to_string(),
+            price: order.price.map(|price| price.to_string()),
             status: order.status.into(),
             timestamp: order.timestamp.0,
             pair: order.pair.into(),

@@ -417,7 +417,7 @@ impl Known {
             side: self.side,
             amount: self.amount.to_string(),
             filled: self.filled.to_string(),
-            price: self.price.to_string(),
+            price: Some(self.price.to_string()),
             status: self.status,
             timestamp: self.time.0,
             pair: pair.to_string(),

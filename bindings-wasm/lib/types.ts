@@ -18,8 +18,8 @@ export interface Order {
   amount: Decimal;
   /** The part of `amount` that is filled. */
   filled: Decimal;
-  /** The limit; of a market order the worst price that it takes. */
-  price: Decimal;
+  /** The limit; null for a market order, which has none. */
+  price: Decimal | null;
   status: OrderStatus;
   /** When it was placed, in milliseconds since the epoch. */
   timestamp: number;

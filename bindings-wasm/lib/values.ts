@@ -3,7 +3,9 @@ import { decimal } from './decimals.js';
 import type { Distribution, Order, PlacedOrder, Trade } from './types.js';
 
 /** With decimals as the strings that they are in JSON. */
-type Text<T> = { [K in keyof T]: T[K] extends Decimal ? string : T[K] };
+type Text<T> = {
+  [K in keyof T]: T[K] extends Decimal ? string : T[K] extends Decimal | null ? string | null : T[K];
+};
 
 /** @internal */
 export type OrderText = Text<Order>;
@@ -20,7 +22,7 @@ interface PlacedText {
 /** @internal */
 export function toOrder(order: OrderText): Order {
   const { amount, filled, price } = order;
-  return { ...order, amount: decimal(amount), filled: decimal(filled), price: decimal(price) };
+  return { ...order, amount: decimal(amount), filled: decimal(filled), price: price === null ? null : decimal(price) };
 }
 
 /** @internal */

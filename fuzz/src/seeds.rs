@@ -507,6 +507,7 @@ fn trade() -> TradeRecord {
         qty: amount("0.5"),
         px: price("100"),
         open: amount("0.5"),
+        last: false,
         freed: Vec::new(),
     };
     let fill = signed(60, Payload::Fill(fill));

@@ -16,6 +16,8 @@ pub enum Mutation {
     AnybodyVotesOnTime,
     /// The filled amount is the sum of the burned pieces, not the measure of their union.
     PiecesAddUp,
+    /// A maker fills less than the smallest piece of its order, and a trade of such a fill holds.
+    DustFills,
 }
 
 impl Mutation {

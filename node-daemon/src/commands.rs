@@ -3,9 +3,8 @@
 use std::future::Future;
 use std::path::Path;
 
-use meshbook::node::{
-    Ban, BanTarget, BookSnapshot, Order, OrderResult, PeerView, Trade, UnsignedView,
-};
+use meshbook::client::PastTrade;
+use meshbook::node::{Ban, BanTarget, BookSnapshot, Order, OrderResult, PeerView, UnsignedView};
 use meshbook::types::{OrderId, Side};
 use serde::Serialize;
 
@@ -77,7 +76,7 @@ async fn ask(command: Command, data_dir: &Path, json: bool) -> Result<(), Failur
             show(&orders, json, |orders| output::orders(orders))
         }
         Command::Trades(args) => {
-            let trades: Vec<Trade> = history::trades(&args, data_dir).await?;
+            let trades: Vec<PastTrade> = history::trades(&args, data_dir).await?;
             show(&trades, json, |trades| output::trades(trades))
         }
         Command::Export(args) => export::export(&args, data_dir, json).await,

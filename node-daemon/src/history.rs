@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use meshbook::client::{Archive, HistoryPage, HistoryQuery, Reading};
-use meshbook::node::{Order, Trade};
+use meshbook::client::{Archive, HistoryPage, HistoryQuery, PastTrade, Reading};
+use meshbook::node::Order;
 use meshbook::storage::StorageError;
 use meshbook::types::Millis;
 
@@ -113,8 +113,8 @@ fn unusable(error: &StorageError) -> Failure {
     Failure::from(Problem::new(error.code(), format!("{error}{hint}")))
 }
 
-/// The trades that `trades` shows, newest first.
-pub(crate) async fn trades(args: &TradesArgs, data_dir: &Path) -> Result<Vec<Trade>, Failure> {
+/// The trades that `trades` shows, newest first, of whatever pair the node traded.
+pub(crate) async fn trades(args: &TradesArgs, data_dir: &Path) -> Result<Vec<PastTrade>, Failure> {
     let limit = count("limit", &args.limit, &LIMITS)?;
     let since = args.since.as_deref();
     let since = since.map(|text| when("--since", text, now())).transpose()?;
@@ -125,13 +125,13 @@ pub(crate) async fn trades(args: &TradesArgs, data_dir: &Path) -> Result<Vec<Tra
         ..HistoryQuery::default()
     };
     let source = Source::open(data_dir).await?;
-    let mut trades: Vec<Trade> = Vec::new();
+    let mut trades: Vec<PastTrade> = Vec::new();
     loop {
         if !args.own {
             query.limit = query.limit.min(limit - trades.len());
         }
         let page = source.trades(&query).await?;
-        trades.extend(page.trades.into_iter().map(|past| past.trade));
+        trades.extend(page.trades);
         trades.truncate(limit);
         query.at = page.next;
         if query.at.is_none() || trades.len() == limit {

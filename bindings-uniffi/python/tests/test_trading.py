@@ -86,6 +86,7 @@ def test_orders_of_every_kind_do_what_their_kind_says() -> None:
             await node.place_buy_order(1, 90, lifetime=3600)
             market = await node.place_order("sell", 1, type="market")
             assert [trade.price for trade in market.trades] == [90]
+            assert [o.price for o in node.order_history() if o.id == market.order_id] == [None]
             for wrong in [{"type": "market", "price": 1}, {"type": "limit"}, {"type": "stop"}]:
                 with pytest.raises(meshbook.InvalidOrderError):
                     await node.place_order("buy", 1, **wrong)  # type: ignore[arg-type]

@@ -91,6 +91,12 @@ def _order() -> Order:
     )
 
 
+def test_a_market_order_has_no_price() -> None:
+    order = dataclasses.replace(_order(), price=None)
+    assert order.price is None
+    assert pickle.loads(pickle.dumps(order)) == order
+
+
 def test_values_can_not_be_changed_and_survive_copies_and_pickles() -> None:
     order = _order()
     with pytest.raises(dataclasses.FrozenInstanceError):

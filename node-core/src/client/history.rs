@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{RawTrade, TradeRecord, Verifier};
+use crate::ledger::{RawTrade, TradeRank, TradeRecord, Verifier};
 use crate::node::{Entry, Table, Trade};
 use crate::storage::{JournalReader, StorageError};
 use crate::types::{InvalidValue, Millis, NetworkId, NodeId, Pair, Side};
@@ -16,7 +16,7 @@ use crate::types::{InvalidValue, Millis, NetworkId, NodeId, Pair, Side};
 pub const HISTORY_PAGE: usize = 1000;
 
 /// The most bytes of a [`Cursor`]: a trade's key, and one more.
-const CURSOR: usize = 41;
+const CURSOR: usize = TradeRank::KEY + 1;
 
 /// Reads the trades of a journal, anybody's. Clones share what they remember of statements that
 /// many trades have in common. Everything here blocks.
@@ -118,7 +118,7 @@ impl History {
         }
     }
 
-    /// One page of trades, by their time and, within a millisecond, by their id. Trades that come
+    /// One page of trades in the order in which they happened; see [`TradeRank`]. Trades that come
     /// meanwhile are read if they are still ahead.
     ///
     /// # Errors

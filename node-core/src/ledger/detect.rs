@@ -3,7 +3,7 @@
 //! This only looks, and never changes what follows from what is applied: a proof counts when it
 //! is applied itself.
 
-use crate::types::NodeId;
+use crate::types::{NodeId, OrderId};
 
 use super::claims::{Claims, subject};
 use super::limits::COMPARED_TRADES;
@@ -62,6 +62,9 @@ impl Ledger {
             if self.is_accused(&owner) {
                 continue;
             }
+            if id == trade.maker_order() {
+                proofs.extend(self.goes_on_after_last(id, trade));
+            }
             // Rarely true, so that an order with very many trades costs nothing here.
             let order = self.orders.get(&id);
             let burned =
@@ -78,6 +81,23 @@ impl Ledger {
         }
     }
 
+    /// Proofs that an order's owner went on with it after its last fill, one of which may be this.
+    fn goes_on_after_last(&self, id: OrderId, trade: &TradeRecord) -> Option<Proof> {
+        let order = self.orders.get(&id)?;
+        let between = |said: &Statement| Proof::between(said, trade.fill());
+        if let Some(proof) = order.last_fill().and_then(between) {
+            return Some(proof);
+        }
+        // Only a cheat's order has more than one last fill, so this is not done often.
+        let is_last = trade.fill().as_fill().is_some_and(|fill| fill.last);
+        let filled = || self.trades.of_order(id).take(COMPARED_TRADES);
+        let mut filled = filled().filter(|other| other.maker_order() == id);
+        is_last.then(|| {
+            let opened = order.newest().and_then(between);
+            opened.or_else(|| filled.find_map(|other| between(other.fill())))
+        })?
+    }
+
     fn is_accused(&self, owner: &NodeId) -> bool {
         self.revoked.contains(owner) || self.watch.has_found(owner)
     }
@@ -92,7 +112,10 @@ impl Ledger {
         said_before.or_else(|| {
             let id = subject(statement)?;
             match self.orders.get(&id) {
-                Some(order) if is_plain(statement) => between(order.closing()?),
+                Some(order) if is_plain(statement) => {
+                    let closing = order.closing().into_iter().chain(order.last_fill());
+                    closing.into_iter().find_map(between)
+                }
                 Some(order) => order.statements().find_map(between),
                 None => orphans(id).flat_map(Claims::statements).find_map(between),
             }

@@ -398,6 +398,7 @@ impl World {
             qty,
             px: maker.as_place().unwrap().px,
             open: amount("0"),
+            last: false,
             freed: Vec::new(),
         };
         let fill = sign(HOSTILE, Payload::Fill(fill));
@@ -576,6 +577,7 @@ impl World {
             qty,
             px: maker.as_place().unwrap().px,
             open: amount("0"),
+            last: false,
             freed,
         };
         let fill = sign(HONEST, Payload::Fill(fill));

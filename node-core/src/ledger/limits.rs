@@ -1,7 +1,7 @@
 //! The protocol's times and the bounds of what a node stores: one place, so that the sum of all
 //! memory that strangers can claim is easy to see.
 
-use crate::types::Millis;
+use crate::types::{Amount, Millis};
 
 /// How long a taker asks its `req` to be open for: `until` = `ts` + this.
 pub const VALID: Millis = Millis::from_secs(5);
@@ -11,6 +11,13 @@ pub const VALID_MAX: Millis = Millis::from_secs(60);
 
 /// How far two honest clocks may differ. What is dated later than this is set aside until due.
 pub const SKEW: Millis = Millis::from_secs(10);
+
+/// The least amount of an order, and of a fill that does not close its order: the resolution of
+/// amounts, which is the same in all markets.
+pub const LEAST_AMOUNT: Amount = match Amount::from_units(1) {
+    Some(least) => least,
+    None => Amount::MAX,
+};
 
 /// How often an owner with open orders signs a keep-alive, within a tenth more or less.
 pub const KEEP_ALIVE: Millis = Millis::from_secs(20);

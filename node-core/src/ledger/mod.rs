@@ -34,6 +34,7 @@ mod revoked;
 mod revoked_tests;
 #[cfg(any(test, target_arch = "wasm32"))]
 mod small_key;
+mod smallest;
 mod statement;
 mod store;
 #[cfg(test)]
@@ -58,9 +59,10 @@ pub use quarantine::Released;
 pub(crate) use retained::prefix_of;
 pub use retained::{Prefix, Retained};
 pub use retained_set::RetainedItems;
+pub use smallest::{MOST_FILLS, smallest_piece};
 pub use statement::{RawStatement, Statement, StatementError};
 pub use store::Ledger;
 pub use text::PayloadError;
-pub use trade::{RawTrade, TradeError, TradeRecord};
+pub use trade::{RawTrade, TradeError, TradeRank, TradeRecord};
 pub use verifier::Verifier;
 pub use why::{OrdWhy, OtherWhy, RejWhy};

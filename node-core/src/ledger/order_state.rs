@@ -38,9 +38,12 @@ pub struct OrderState {
     claims: Claims,
     burned: Pieces,
     fill: Option<OpenClaim>,
+    /// The first fill that closed it.
+    last: Option<Statement>,
     /// What forgotten trades burned, and the newest `open` among their fills.
     settled: Pieces,
     settled_fill: Option<OpenClaim>,
+    settled_last: Option<Statement>,
     expired: bool,
     revoked: bool,
     /// The number of the keep-alive whose inventory leaves it out. Counts as long as nothing with
@@ -58,8 +61,10 @@ impl OrderState {
             claims,
             burned: Pieces::new(),
             fill: None,
+            last: None,
             settled: Pieces::new(),
             settled_fill: None,
+            settled_last: None,
             expired,
             revoked: false,
             withdrawn: None,
@@ -103,6 +108,18 @@ impl OrderState {
         self.claims.closing()
     }
 
+    /// The first `fill` that closed it by being its [last](super::Fill::last).
+    #[must_use]
+    pub const fn last_fill(&self) -> Option<&Statement> {
+        self.last.as_ref()
+    }
+
+    /// Whether its owner closed it, by a statement about it or by its last fill.
+    #[must_use]
+    pub const fn is_closed_by_owner(&self) -> bool {
+        self.claims.closing().is_some() || self.last.is_some()
+    }
+
     /// What another node needs to reach the same, but for trades: the `place` first.
     pub fn statements(&self) -> impl Iterator<Item = &Statement> {
         std::iter::once(&self.place).chain(self.claims.statements())
@@ -141,7 +158,7 @@ impl OrderState {
     /// Whether its owner published it and has not closed it. An IOC order never is.
     #[must_use]
     pub fn published(&self) -> bool {
-        let closed = self.claims.closing().is_some();
+        let closed = self.is_closed_by_owner();
         let stated = self.terms.rest || self.claims.newest().is_some();
         !closed && stated && self.terms.tif != PlaceTif::Ioc
     }
@@ -163,11 +180,7 @@ impl OrderState {
     pub fn status(&self) -> OrderStatus {
         if self.filled() >= self.amt() {
             OrderStatus::Filled
-        } else if self.expired
-            || self.revoked
-            || self.claims.closing().is_some()
-            || self.withdrawn()
-        {
+        } else if self.expired || self.revoked || self.is_closed_by_owner() || self.withdrawn() {
             OrderStatus::Closed
         } else if self.published() {
             OrderStatus::Open
@@ -248,6 +261,9 @@ impl OrderState {
         let fill = fill_claim(trade, self.id).max(self.fill);
         changed |= fill != self.fill;
         self.fill = fill;
+        let last = first_last(&self.last, trade, self.id);
+        changed |= last != self.last;
+        self.last = last;
         changed
     }
 
@@ -257,6 +273,7 @@ impl OrderState {
             self.settled.insert(piece);
         }
         self.settled_fill = fill_claim(trade, self.id).max(self.settled_fill);
+        self.settled_last = first_last(&self.settled_last, trade, self.id);
         self.burn(trade)
     }
 
@@ -264,6 +281,7 @@ impl OrderState {
     pub(super) fn reburn<'a>(&mut self, trades: impl Iterator<Item = &'a TradeRecord>) {
         self.burned = self.settled.clone();
         self.fill = self.settled_fill;
+        self.last.clone_from(&self.settled_last);
         for trade in trades {
             self.burn(trade);
         }
@@ -285,6 +303,9 @@ impl OrderState {
             hash.update(n.to_be_bytes());
             hash.update(of.0);
             hash.update(open.units().to_be_bytes());
+        }
+        for last in self.last.iter().chain(&self.settled_last) {
+            hash.update(last.hash().0);
         }
         hash.update([u8::from(self.expired)]);
     }
@@ -310,6 +331,14 @@ fn fill_claim(trade: &TradeRecord, order: OrderId) -> Option<OpenClaim> {
         open,
         ts: fill.ts(),
     })
+}
+
+/// Of two fills that close this order the one that stands first in its owner's sequence.
+fn first_last(known: &Option<Statement>, trade: &TradeRecord, order: OrderId) -> Option<Statement> {
+    let fill = trade.fill();
+    let closes = trade.maker_order() == order && fill.as_fill().is_some_and(|fill| fill.last);
+    let fills = known.iter().chain(closes.then_some(fill));
+    fills.min_by_key(|fill| sequence(fill)).cloned()
 }
 
 /// When an order ends and when it may be forgotten.

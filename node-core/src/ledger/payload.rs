@@ -4,7 +4,9 @@ use crate::types::{
     Amount, InvalidValue, Millis, OrderId, Pair, PeerAddress, Price, Side, TakeId, UserId,
 };
 
-use super::limits::{EXP_MAX, MAX_ADDRS, MAX_FREED, MAX_INTEGER, OPEN_PER_OWNER, VALID_MAX};
+use super::limits::{
+    EXP_MAX, LEAST_AMOUNT, MAX_ADDRS, MAX_FREED, MAX_INTEGER, OPEN_PER_OWNER, VALID_MAX,
+};
 use super::{OrdWhy, Piece, RawStatement, RejWhy};
 
 /// How long an order may wait for its counterpart.
@@ -63,7 +65,7 @@ pub struct Place {
     pub side: Side,
     /// The limit price, above 0.
     pub px: Price,
-    /// The amount, above 0.
+    /// The amount, at least [`LEAST_AMOUNT`].
     pub amt: Amount,
     /// When it ends; after `ts`, by at most [`EXP_MAX`].
     pub exp: Millis,
@@ -158,6 +160,9 @@ pub struct Fill {
     pub px: Price,
     /// What takers may ask of the maker's order from now on.
     pub open: Amount,
+    /// Closes the maker's order for good, whatever of it is not burned; `open` is 0 then. Such a
+    /// fill may be smaller than the order's [smallest piece](super::smallest_piece).
+    pub last: bool,
     /// Signed refusals of takes that the maker's order made before, which freed this piece; at
     /// most [`MAX_FREED`].
     pub freed: Vec<RawStatement>,
@@ -262,9 +267,19 @@ impl Payload {
 }
 
 impl Place {
+    /// Whether the two orders can trade with each other, whatever their prices: they are of one
+    /// pair and on opposite sides.
+    #[must_use]
+    pub fn is_opposite(&self, other: &Self) -> bool {
+        self.pair == other.pair && self.side != other.side
+    }
+
     fn check(&self) -> Result<(), InvalidValue> {
         positive("px", self.px.is_zero())?;
-        positive("amt", self.amt.is_zero())?;
+        if self.amt < LEAST_AMOUNT {
+            let allowed = format!("a decimal of at least {LEAST_AMOUNT}");
+            return Err(InvalidValue::new("amt", self.amt.to_string(), allowed));
+        }
         integer("exp", self.exp.0)?;
         if self.exp <= self.ts || self.exp - self.ts > EXP_MAX {
             let allowed = "a time after ts, by at most 30 days";
@@ -356,6 +371,10 @@ impl Fill {
     fn check(&self) -> Result<(), InvalidValue> {
         self.piece()?;
         positive("px", self.px.is_zero())?;
+        if self.last && !self.open.is_zero() {
+            let allowed = "0, as the fill is the order's last";
+            return Err(InvalidValue::new("open", self.open.to_string(), allowed));
+        }
         few_enough(&self.freed)
     }
 }

@@ -43,8 +43,8 @@ pub enum ProofKind {
     /// first one's least amount: a maker who refuses, or fills a part, and later signs something
     /// else for the same take, can bring both about, and the taker's owner is innocent.
     Overlap,
-    /// What closes an order (an `ord`, or the `place` that replaces it), and an `ord` with a
-    /// larger `n` that says it is open.
+    /// What closes an order (an `ord`, the `place` that replaces it, or its last `fill`), and an
+    /// `ord` with a larger `n` that says it is open; or its last `fill`, and one with a larger `n`.
     Reopened,
     /// What states an order's amount (its `place`, or an `ord` with `amt`), and an `ord` with a
     /// larger `n` and a larger `amt`.
@@ -352,15 +352,19 @@ fn proves(kind: ProofKind, a: &Statement, b: &Statement) -> bool {
             }
             _ => false,
         },
-        ProofKind::Reopened => match b.as_ord() {
-            Some(opens) => {
-                later
-                    && opens.status == OrdStatus::Open
-                    && closes(a)
-                    && subject(a) == Some(opens.id)
-            }
-            None => false,
-        },
+        ProofKind::Reopened => {
+            let last = a.as_fill().filter(|fill| fill.last).map(|fill| fill.id);
+            let closed = match a.as_ord() {
+                Some(ord) => (ord.status == OrdStatus::Closed).then_some(ord.id),
+                None => subject(a).or(last),
+            };
+            let goes_on = match b.payload() {
+                Payload::Ord(ord) => ord.status == OrdStatus::Open && closed == Some(ord.id),
+                Payload::Fill(fill) => last == Some(fill.id),
+                _ => false,
+            };
+            later && goes_on
+        }
         ProofKind::Grown => {
             let Some((id, grown)) = b.as_ord().and_then(|ord| Some((ord.id, ord.amt?))) else {
                 return false;
@@ -372,14 +376,6 @@ fn proves(kind: ProofKind, a: &Statement, b: &Statement) -> bool {
             };
             later && before.is_some_and(|before| before < grown)
         }
-    }
-}
-
-/// Whether a statement closes the order that it is about.
-fn closes(statement: &Statement) -> bool {
-    match statement.as_ord() {
-        Some(ord) => ord.status == OrdStatus::Closed,
-        None => true,
     }
 }
 

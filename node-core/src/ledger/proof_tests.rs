@@ -227,6 +227,25 @@ fn an_order_that_opens_after_it_was_closed_is_proven() {
 }
 
 #[test]
+fn a_fill_after_the_last_one_is_proven() {
+    let at = |n: u64, at: &'static str, last: bool| {
+        fill_of(1, n, |fill| {
+            (fill.at, fill.qty) = (amount(at), amount("1"));
+            (fill.open, fill.last) = (amount(if last { "0" } else { "6" }), last);
+        })
+    };
+    let opens = |n| ord_of(1, n, OrdStatus::Open, |_| {});
+    let last = at(5, "0", true);
+    assert_between(&last, &at(6, "2", false), ProofKind::Reopened);
+    assert_between(&last, &at(6, "2", true), ProofKind::Reopened);
+    assert_between(&last, &opens(6), ProofKind::Reopened);
+    for before in [at(4, "2", false), opens(4)] {
+        assert_nothing(&before, &last);
+    }
+    assert_nothing(&at(5, "0", false), &at(6, "2", true));
+}
+
+#[test]
 fn an_amount_that_grows_is_proven() {
     let stated = |key, n, amt: Option<&str>| {
         ord_of(key, n, OrdStatus::Open, |ord| ord.amt = amt.map(amount))

@@ -110,6 +110,7 @@ impl Draft {
                 qty: amount("4"),
                 px: price("100"),
                 open: amount("6"),
+                last: false,
                 freed: Vec::new(),
             },
             keys: [1, 2, 2, 1],
@@ -223,7 +224,8 @@ pub(super) fn any_payload() -> impl Strategy<Value = Payload> {
                     at: a,
                     qty: b,
                     px: a_px,
-                    open: low,
+                    open: if bit(6) { Amount::ZERO } else { low },
+                    last: bit(6),
                     freed,
                 }),
                 4 => Payload::Ka(Ka {

@@ -329,6 +329,7 @@ impl<'a> Reader<'a> {
             qty: self.amount(r#","qty":"#, "qty")?,
             px: self.price(r#","px":"#, "px")?,
             open: self.amount(r#","open":"#, "open")?,
+            last: self.take(r#","last":true"#),
             freed: self.freed()?,
         })
     }
@@ -468,6 +469,9 @@ impl Fill {
             f,
             r#","take":"{take}","id":"{id}","at":"{at}","qty":"{qty}","px":"{px}","open":"{open}""#
         )?;
+        if self.last {
+            f.write_str(r#","last":true"#)?;
+        }
         write_freed(&self.freed, f)
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::mutations::Mutation;
 use crate::types::{Amount, Millis, NodeId, OrderId, Pair, Price, Side, TakeId, TradeId};
 
 use super::limits::SKEW;
+use super::smallest::smallest_piece;
 use super::{Fill, Piece, Place, PlaceTif, RawStatement, Req, Statement, StatementError};
 
 /// Why four statements are no trade.
@@ -41,6 +43,9 @@ pub enum TradeError {
     /// The amount is more than was asked for, or less than the least that was asked for.
     #[error("the amount is not within what was asked for")]
     Amount,
+    /// The amount is below the maker's smallest piece, and the fill does not close its order.
+    #[error("the amount is below the smallest piece of the maker's order, which stays open")]
+    Small,
     /// A burned piece is not inside its order.
     #[error("the {0}'s piece is not inside its order")]
     Piece(&'static str),
@@ -66,10 +71,36 @@ impl TradeError {
             Self::TimeInForce(_) => "trade_time_in_force",
             Self::Price => "trade_price",
             Self::Amount => "trade_amount",
+            Self::Small => "trade_small",
             Self::Piece(_) => "trade_piece",
             Self::Time => "trade_time",
             Self::Sequence(_) => "trade_sequence",
         }
+    }
+}
+
+/// A trade's place among others, oldest first: by the date of its fill and, within a millisecond, by
+/// the number of the request. So the trades of one order that takes from several stand in the
+/// order in which it asked for them. The id decides between trades of different takers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TradeRank {
+    /// When it was filled.
+    pub ts: Millis,
+    /// The `n` of its `req`.
+    pub asked: u64,
+    /// Its id.
+    pub id: TradeId,
+}
+
+impl TradeRank {
+    /// The length of [`Self::key`].
+    pub(crate) const KEY: usize = 48;
+
+    /// Bytes in whose order trades stand as their ranks do.
+    pub(crate) fn key(&self) -> Vec<u8> {
+        let Self { ts, asked, id } = self;
+        let (ts, asked) = (ts.0.to_be_bytes(), asked.to_be_bytes());
+        [ts.as_slice(), &asked, &id.0].concat()
     }
 }
 
@@ -205,6 +236,16 @@ impl TradeRecord {
         &self.0.pair
     }
 
+    /// Its place among all trades, oldest first, equal on all nodes. See [`TradeRank`].
+    #[must_use]
+    pub fn rank(&self) -> TradeRank {
+        TradeRank {
+            ts: self.ts(),
+            asked: self.0.req.n().unwrap_or(0),
+            id: self.id(),
+        }
+    }
+
     /// When the maker committed it, by the maker's clock since the Unix epoch.
     #[must_use]
     pub fn ts(&self) -> Millis {
@@ -337,11 +378,11 @@ fn check_links(
 }
 
 fn check_terms(maker: &Place, taker: &Place, req: &Req, fill: &Fill) -> Result<(), TradeError> {
-    if maker.pair != taker.pair {
-        return Err(TradeError::Pair);
-    }
-    if maker.side == taker.side {
-        return Err(TradeError::Side);
+    if !maker.is_opposite(taker) {
+        return Err(match maker.pair == taker.pair {
+            true => TradeError::Side,
+            false => TradeError::Pair,
+        });
     }
     if taker.tif == PlaceTif::Post {
         return Err(TradeError::TimeInForce("taker"));
@@ -359,6 +400,10 @@ fn check_terms(maker: &Place, taker: &Place, req: &Req, fill: &Fill) -> Result<(
     }
     if fill.qty > req.qty || fill.qty < req.min {
         return Err(TradeError::Amount);
+    }
+    let small = fill.qty < smallest_piece(maker.amt) && !fill.last;
+    if small && !Mutation::DustFills.is_on() {
+        return Err(TradeError::Small);
     }
     Ok(())
 }
@@ -438,6 +483,28 @@ mod tests {
     }
 
     #[test]
+    fn a_fill_below_the_smallest_piece_must_close_its_order() {
+        let mut draft = Draft::new();
+        draft.req.min = amount("0.00000001");
+        draft.fill.qty = amount("0.01");
+        assert!(draft.clone().trade().is_ok(), "a thousandth of 10");
+        draft.fill.qty = amount("0.00000001");
+        assert_eq!(draft.clone().trade().unwrap_err(), TradeError::Small);
+        (draft.fill.last, draft.fill.open) = (true, Amount::ZERO);
+        assert!(draft.trade().is_ok());
+    }
+
+    #[test]
+    fn a_large_order_takes_any_small_one() {
+        let mut draft = Draft::new();
+        draft.maker.amt = amount("0.5");
+        draft.taker.amt = amount("1000000");
+        (draft.req.qty, draft.req.min) = (amount("0.5"), amount("0.5"));
+        (draft.fill.qty, draft.fill.open) = (amount("0.5"), Amount::ZERO);
+        assert!(draft.trade().is_ok());
+    }
+
+    #[test]
     fn statements_of_other_kinds_are_no_trade() {
         let [maker, taker, req, fill] = Draft::new().statements();
         let error = TradeRecord::new(maker, taker, fill, req).unwrap_err();
@@ -452,7 +519,7 @@ mod tests {
             sign(1, Payload::Place(draft.maker.clone()))
         };
         let other_order = foreign(&mut Draft::new()).order_id().unwrap();
-        let cases: [(TradeError, Change); 27] = [
+        let cases: [(TradeError, Change); 28] = [
             (TradeError::Owner("fill"), |d| d.keys[3] = 3),
             (TradeError::Owner("req"), |d| d.keys[2] = 3),
             (TradeError::Link("fill.take"), |d| d.fill.take.0[0] = 1),
@@ -484,6 +551,10 @@ mod tests {
             }),
             (TradeError::Amount, |d| d.fill.qty = amount("4.00000001")),
             (TradeError::Amount, |d| d.fill.qty = amount("0.99999999")),
+            (TradeError::Small, |d| {
+                d.req.min = amount("0.00999999");
+                d.fill.qty = amount("0.00999999");
+            }),
             (TradeError::Piece("maker"), |d| {
                 d.fill.at = amount("6.00000001");
             }),

@@ -3,10 +3,10 @@
 use sha2::{Digest, Sha256};
 
 use crate::collections::{BTreeMap, BTreeSet};
-use crate::types::{Millis, NodeId, OrderId, TakeId, TradeId};
+use crate::types::{NodeId, OrderId, TakeId, TradeId};
 
-use super::TradeRecord;
 use super::limits::{FREED_KEPT, TRADES_KEPT};
+use super::{TradeRank, TradeRecord};
 
 /// A take that its taker counts as refused: the take, the maker who signed the refusal, and the
 /// taker who embedded it in a later `req` or `fill`.
@@ -15,7 +15,7 @@ type Freed = (TakeId, NodeId, NodeId);
 #[derive(Debug, Default)]
 pub(super) struct TradeSet {
     records: BTreeMap<TradeId, TradeRecord>,
-    by_time: BTreeSet<(Millis, TradeId)>,
+    by_rank: BTreeSet<TradeRank>,
     by_order: BTreeSet<(OrderId, TradeId)>,
     by_take: BTreeSet<(TakeId, TradeId)>,
     freed: BTreeSet<Freed>,
@@ -45,15 +45,15 @@ impl TradeSet {
     pub(super) fn is_too_old(&self, trade: &TradeRecord) -> bool {
         self.records.len() >= TRADES_KEPT
             && self
-                .by_time
+                .by_rank
                 .first()
-                .is_some_and(|oldest| (trade.ts(), trade.id()) < *oldest)
+                .is_some_and(|oldest| trade.rank() < *oldest)
     }
 
     /// Adds a trade; returns the one that had to make room.
     pub(super) fn insert(&mut self, trade: &TradeRecord) -> Option<TradeRecord> {
         let id = trade.id();
-        self.by_time.insert((trade.ts(), id));
+        self.by_rank.insert(trade.rank());
         self.by_order.insert((trade.maker_order(), id));
         self.by_order.insert((trade.taker_order(), id));
         self.by_take.insert((trade.take_id(), id));
@@ -61,8 +61,8 @@ impl TradeSet {
         if self.records.len() <= TRADES_KEPT {
             return None;
         }
-        let (_, oldest) = self.by_time.pop_first()?;
-        let oldest = self.records.remove(&oldest)?;
+        let oldest = self.by_rank.pop_first()?;
+        let oldest = self.records.remove(&oldest.id)?;
         self.by_order.remove(&(oldest.maker_order(), oldest.id()));
         self.by_order.remove(&(oldest.taker_order(), oldest.id()));
         self.by_take.remove(&(oldest.take_id(), oldest.id()));
@@ -103,9 +103,9 @@ impl TradeSet {
 
     /// The trades that stand, newest first.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = &TradeRecord> {
-        let trades = self.by_time.iter().rev();
+        let trades = self.by_rank.iter().rev();
         trades
-            .filter_map(|(_, id)| self.records.get(id))
+            .filter_map(|rank| self.records.get(&rank.id))
             .filter(|trade| !self.is_void(trade))
     }
 

@@ -85,6 +85,8 @@ why!(
         Price = "price",
         /// Not even the least amount is free.
         Gone = "gone",
+        /// The amount is below the order's smallest piece, and not all that is open.
+        Small = "small",
         /// The request came too late.
         Expired = "expired",
         /// The request is dated too far in the future.

@@ -118,13 +118,14 @@ impl Node {
             return;
         };
         let closed = state.closing().is_some();
+        let over = state.is_closed_by_owner();
         let stage = self.own.get(&id).map(|own| own.stage);
         let ended = match stage {
             None => true,
             Some(Stage::Cancelled) => state.published(),
             Some(Stage::Placing | Stage::Published | Stage::Filled) => false,
         };
-        if ended && !closed && state.status() != OrderStatus::Filled {
+        if ended && !over && state.status() != OrderStatus::Filled {
             self.counters.count("left_behind_closed");
             let (open, closed) = (Amount::ZERO, OrdStatus::Closed);
             if let Some(ord) = self.state_order(id, open, closed, OrdWhy::Shutdown, now) {
@@ -192,11 +193,12 @@ impl Node {
             }
         }
         self.remember_trade(trade, involved);
-        if involved {
+        let shown = *trade.pair() == self.config.pair;
+        if involved && shown {
             let [buy, sell] = [trade.buy_order(), trade.sell_order()].map(|id| id.to_string());
             self.tell_plain_trade(&show_trade(trade), buy, sell, now);
         }
-        if *trade.pair() == self.config.pair {
+        if shown {
             self.event(Event::Trade {
                 trade: show_trade(trade),
                 own: involved,
@@ -208,7 +210,10 @@ impl Node {
             let id = OrderId::from(place.hash());
             if self.is_own(&id) {
                 self.reopen_if_void(&id);
-                self.order_changed(&id);
+                // What ends now is told of when it has.
+                if !self.has_ended(&id) {
+                    self.order_changed(&id);
+                }
                 if self.matching != Some(id) {
                     self.after_match(id, now);
                 }
@@ -226,21 +231,19 @@ impl Node {
             return;
         }
         for id in self.market.take_arrived() {
-            if self.is_own(&id) {
-                continue;
-            }
-            let Some(arrived) = self.market.book().get(id) else {
+            let Some(arrived) = self.market.shown(id) else {
                 continue;
             };
+            // An own order that came to stand here was too small for those that it crosses.
+            let is_own = self.is_own(&id);
             let crossed: Vec<(OrderId, bool)> = self
                 .market
-                .book()
-                .crossing(arrived.side, arrived.price)
+                .crossing_in_book(&arrived)
                 .filter_map(|mine| {
                     let own = self.own.get(&mine.id)?;
                     let newer = (mine.time, mine.id) > (arrived.time, arrived.id);
-                    let signed = arrived.owner != UNSIGNED;
-                    let must_yield = signed && own.place.tif == PlaceTif::Post && newer;
+                    let foreign = arrived.owner != UNSIGNED && !is_own;
+                    let must_yield = foreign && own.place.tif == PlaceTif::Post && newer;
                     Some((mine.id, must_yield))
                 })
                 .collect();

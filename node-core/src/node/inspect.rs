@@ -3,7 +3,7 @@
 
 use super::core::Node;
 use crate::ledger::Piece;
-use crate::types::{Amount, NodeId, OrderId, Price, Side, TakeId};
+use crate::types::{Amount, NodeId, OrderId, Side, TakeId};
 
 /// A request that waits for its answer, and the piece that it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +35,8 @@ impl Node {
     /// What the book shows: each order with what may be taken of it, best bids first, then best
     /// asks.
     pub fn shown_orders(&self) -> impl Iterator<Item = (OrderId, Amount)> + '_ {
-        let book = self.market.book();
-        let bids = book.crossing(Side::Sell, Price::ZERO);
-        let asks = book.crossing(Side::Buy, Price::MAX);
+        let bids = self.market.side(Side::Buy, None);
+        let asks = self.market.side(Side::Sell, None);
         bids.chain(asks).map(|order| (order.id, order.open))
     }
 }

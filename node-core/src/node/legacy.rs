@@ -133,6 +133,7 @@ impl Node {
         let order = self.unsigned.get(&theirs.id);
         own.unsigned.len() < FILLS_PER_ORDER
             && order.is_some_and(|order| order.user_id != own.place.u)
+            && order.is_some_and(|order| order.pair == own.place.pair)
             && (own.time_in_force != TimeInForce::Post || stood_before(own, theirs))
     }
 
@@ -150,6 +151,7 @@ impl Node {
         let Some(own) = self.own.get_mut(&id) else {
             return false;
         };
+        let pair = own.place.pair.clone();
         let amount = gap.len().min(order.open);
         let Ok(piece) = Piece::at(gap.start(), amount) else {
             return false;
@@ -172,14 +174,16 @@ impl Node {
             taker_side,
             unsigned: true,
         };
+        let (n, _) = self.sequence.next(now);
         own.unsigned.push(UnsignedFill {
             piece,
+            n,
             trade: trade.clone(),
         });
         self.own.mark_changed(&id);
         let left = self.unsigned.fill(&theirs.id, amount);
         self.market.set_unsigned(theirs.id, left);
-        self.unsigned.add_fill(trade.clone());
+        self.unsigned.add_fill(&pair, n, trade.clone());
         self.remember_unsigned(id, &trade);
         self.counters.count("unsigned_filled");
         let (own_id, peers_id) = (id.to_string(), order.id);
@@ -189,7 +193,9 @@ impl Node {
         };
         self.tell_plain_trade(&trade, buy, sell, now);
         self.event(Event::Trade { trade, own: true });
-        self.order_changed(&id);
+        if !self.has_ended(&id) {
+            self.order_changed(&id);
+        }
         true
     }
 
@@ -258,7 +264,9 @@ impl Node {
     fn plain_order(&self, id: &OrderId) -> Option<LegacyOrder> {
         let own = self.own.get(id)?;
         let open = own.free(self.market.ledger().order(id)?);
-        let stands = own.stage == Stage::Published && !open.is_zero();
+        // A plain peer takes an order for one of its own pair, whatever pair it names.
+        let stands =
+            own.stage == Stage::Published && own.place.pair == self.config.pair && !open.is_zero();
         stands.then(|| LegacyOrder {
             id: id.to_string(),
             user_id: own.place.u.to_string(),
@@ -292,7 +300,7 @@ impl Node {
         }
         let mut open: BTreeMap<(bool, Price), u128> = BTreeMap::new();
         for (key, order) in self.unsigned.orders() {
-            if self.market.book().get(*key).is_some() {
+            if self.market.shown(*key).is_some() {
                 let level = open.entry((order.side == Side::Buy, order.price));
                 *level.or_default() += order.open.units();
             }

@@ -7,6 +7,7 @@ use super::core::Node;
 use super::deliver::Detour;
 use super::own::Stage;
 use super::peers::Share;
+use super::portion::{Nothing, Portion};
 use super::relay::Carried;
 use crate::ledger::limits::{SKEW, VALID};
 use crate::ledger::{Fill, Payload, Piece, Place, Rej, RejWhy, Req, Statement, TradeRecord};
@@ -57,8 +58,8 @@ impl Refusal {
 
 /// What a maker does with a request.
 enum Verdict {
-    /// Fill this piece of the order.
-    Fill(Piece, Amount),
+    /// Fill this part of the order.
+    Fill(Portion),
     Refuse(Refusal),
     /// Answer when this node's own request to the taker's order is answered.
     Postpone,
@@ -109,7 +110,7 @@ impl Node {
             return;
         }
         match self.judge(taker, asked, taking, now) {
-            Verdict::Fill(piece, qty) => match self.sign_fill(&req, &place, piece, qty, now) {
+            Verdict::Fill(portion) => match self.sign_fill(&req, &place, portion, now) {
                 Some(trade) => {
                     let fill = trade.fill().clone();
                     self.answers.keep_fill(take_id, fill.clone());
@@ -153,6 +154,9 @@ impl Node {
         if own.stage != Stage::Published || own.place.exp <= now.wall {
             return refuse(RejWhy::Closed);
         }
+        if !own.place.is_opposite(taking) {
+            return refuse(RejWhy::Malformed);
+        }
         if self.market.ledger().is_revoked(&taker) {
             return refuse(RejWhy::Revoked);
         }
@@ -191,13 +195,18 @@ impl Node {
                 false => Verdict::Postpone,
             };
         }
-        match own.free_gap(state, asked.min) {
-            Some(gap) if own.is_stuck(&gap) => refuse(RejWhy::Gone),
-            Some(gap) => Verdict::Fill(gap, asked.qty.min(gap.len())),
-            None => Verdict::Refuse(Refusal {
-                open: Some(own.free(state)),
-                ..Refusal::passing(RejWhy::Gone)
-            }),
+        match own.portion(state, asked.qty, asked.min) {
+            Ok(portion) => Verdict::Fill(portion),
+            Err(nothing) => {
+                let why = match nothing {
+                    Nothing::Gone => RejWhy::Gone,
+                    Nothing::Small => RejWhy::Small,
+                };
+                Verdict::Refuse(Refusal {
+                    open: Some(own.offer(state)),
+                    ..Refusal::passing(why)
+                })
+            }
         }
     }
 
@@ -210,22 +219,27 @@ impl Node {
         state.is_some_and(|state| state.burned().overlaps(&piece))
     }
 
-    /// Signs the fill of `qty` from the start of the free piece `gap` of an own order, and makes
-    /// the trade of it. `None` if the request does not fit its order.
+    /// Signs the fill of a part of an own order, and makes the trade of it. `None` if the request
+    /// does not fit its order.
     pub(super) fn sign_fill(
         &mut self,
         req: &Statement,
         taker: &Statement,
-        gap: Piece,
-        qty: Amount,
+        portion: Portion,
         now: Now,
     ) -> Option<TradeRecord> {
         let (maker, until) = req.as_req().map(|asked| (asked.maker, asked.until))?;
         let own = self.own.get(&maker)?;
         let state = self.market.ledger().order(&maker)?;
         let (statement, price) = (own.statement.clone(), own.place.px);
-        let open = own.free(state).checked_sub(qty)?;
-        let burned = Piece::at(gap.start(), qty).ok()?;
+        let Portion {
+            piece: burned,
+            last,
+        } = portion;
+        let open = match last {
+            true => Amount::ZERO,
+            false => own.offer_without(state, burned),
+        };
         let freed = own.freed_for(&burned);
         let freed = freed.iter().map(Statement::raw).collect();
         // Dated within the request's own time, so that it counts at once though this clock is ahead.
@@ -236,10 +250,11 @@ impl Node {
             ts,
             take: TakeId::from(req.hash()),
             id: maker,
-            at: gap.start(),
-            qty,
+            at: burned.start(),
+            qty: burned.len(),
             px: price,
             open,
+            last,
             freed,
         };
         let made = self

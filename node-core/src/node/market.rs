@@ -6,7 +6,7 @@ use crate::collections::BTreeSet;
 use crate::ledger::{
     Applied, InventoryError, Ledger, OrderState, Proof, Released, Statement, TradeRecord,
 };
-use crate::orderbook::{BookConfig, OrderBook, OwnerId, RestingOrder};
+use crate::orderbook::{BookConfig, OrderBook, OrderRef, Orders, OwnerId, RestingOrder};
 use crate::types::{Amount, Millis, NodeId, Now, OrderId, Pair, Price, Side, StatementHash};
 
 /// Orders of this node in the book.
@@ -45,8 +45,41 @@ impl Market {
         &self.ledger
     }
 
-    pub(super) const fn book(&self) -> &OrderBook {
-        &self.book
+    /// The orders in the book that one of these terms could trade with, best first: none for an
+    /// order of another pair than the book's. All matching goes through this.
+    pub(super) fn crossing(
+        &self,
+        pair: &Pair,
+        side: Side,
+        limit: Price,
+    ) -> impl Iterator<Item = OrderRef> + '_ {
+        let book = (*pair == self.pair).then_some(&self.book);
+        let crossing = book.map(|book| book.crossing(side, limit));
+        crossing.into_iter().flatten()
+    }
+
+    /// The orders in the book that an order there could trade with, best first.
+    pub(super) fn crossing_in_book(&self, order: &OrderRef) -> impl Iterator<Item = OrderRef> + '_ {
+        self.crossing(&self.pair, order.side, order.price)
+    }
+
+    /// An order in the book.
+    pub(super) fn shown(&self, id: OrderId) -> Option<OrderRef> {
+        self.book.get(id)
+    }
+
+    /// The orders of one side, best first; from this price on if one is given.
+    pub(super) fn side(&self, side: Side, from: Option<Price>) -> Orders<'_> {
+        match from {
+            Some(price) => self.book.orders_from(side, price),
+            None => self.book.orders(side),
+        }
+    }
+
+    /// How many orders there are in the book, and at how many prices on each side.
+    pub(super) fn size(&self) -> (usize, [usize; 2]) {
+        let levels = [Side::Buy, Side::Sell].map(|side| self.book.level_count(side));
+        (self.book.len(), levels)
     }
 
     /// Takes a statement in; the book follows. `is_own` tells which orders are this node's.

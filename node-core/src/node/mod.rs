@@ -30,6 +30,7 @@ mod order_text;
 mod own;
 mod peers;
 mod persist;
+mod portion;
 mod rate;
 mod reads;
 mod receive;

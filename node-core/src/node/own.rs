@@ -6,7 +6,7 @@ use super::io::TimeInForce;
 use super::view::Trade;
 use crate::collections::{BTreeMap, BTreeSet};
 use crate::ledger::limits::MAX_FREED;
-use crate::ledger::{OrderState, Piece, Pieces, Place, Statement, TradeRecord};
+use crate::ledger::{OrderState, Piece, Pieces, Place, Statement, TradeRank, TradeRecord};
 use crate::mutations::Mutation;
 use crate::types::{Amount, Millis, OrderId, TakeId};
 
@@ -34,7 +34,20 @@ pub(super) const REJECTED_LIMIT: usize = 64;
 pub(super) struct UnsignedFill {
     /// Nothing else may burn it.
     pub(super) piece: Piece,
+    /// Its number among this node's own statements, which says what happened before it.
+    pub(super) n: u64,
     pub(super) trade: Trade,
+}
+
+impl UnsignedFill {
+    /// Its place among all trades.
+    pub(super) fn rank(&self) -> TradeRank {
+        TradeRank {
+            ts: self.trade.timestamp,
+            asked: self.n,
+            id: self.trade.id,
+        }
+    }
 }
 
 /// One own order.
@@ -43,6 +56,8 @@ pub(super) struct OwnOrder {
     pub(super) statement: Statement,
     pub(super) place: Place,
     pub(super) time_in_force: TimeInForce,
+    /// It has no limit but the node's own, which `place` has as its price.
+    pub(super) market: bool,
     pub(super) stage: Stage,
     /// Pieces that requests in flight may burn. Never released by a timeout.
     pub(super) held: Pieces,
@@ -106,11 +121,6 @@ impl OwnOrder {
             taken.insert(fill.piece);
         }
         taken
-    }
-
-    /// The first piece that is neither burned nor held, at least `min` long.
-    pub(super) fn free_gap(&self, state: &OrderState, min: Amount) -> Option<Piece> {
-        self.taken(state).first_gap(state.amt(), min)
     }
 
     /// What is neither burned nor held, in all.

@@ -7,8 +7,8 @@ use super::view::{
     OrderStatus, P2pStats, PeerView, RouterStats, Trade, UnsignedView,
 };
 use crate::collections::BTreeMap;
-use crate::ledger::{Ledger, TradeRecord};
-use crate::types::{Amount, NodeId, Now, OrderId, Side};
+use crate::ledger::{Ledger, TradeRank, TradeRecord};
+use crate::types::{Amount, NodeId, Now, OrderId};
 
 /// A trade record as users see it.
 pub(super) fn show_trade(trade: &TradeRecord) -> Trade {
@@ -42,14 +42,12 @@ impl Node {
     /// How much there is in the book, all of it.
     #[must_use]
     pub fn book_size(&self) -> BookSize {
-        let book = self.market.book();
-        let trades = self.market.ledger().trades(usize::MAX);
-        let signed = trades.filter(|trade| *trade.pair() == self.config.pair);
+        let (orders, [bid_levels, ask_levels]) = self.market.size();
         BookSize {
-            orders: book.len(),
-            bid_levels: book.level_count(Side::Buy),
-            ask_levels: book.level_count(Side::Sell),
-            trades: signed.count() + self.unsigned.fills().count(),
+            orders,
+            bid_levels,
+            ask_levels,
+            trades: self.ranked_trades().count() + self.unsigned_fills().count(),
         }
     }
 
@@ -114,9 +112,11 @@ impl Node {
             side: own.place.side,
             amount: own.place.amt,
             filled,
-            price: own.place.px,
+            price: (!own.market).then_some(own.place.px),
+            // By the amounts that are shown beside it. An order that was cancelled while the rest
+            // of it was on its way to being filled is filled.
             status: match own.stage {
-                Stage::Filled if pending.is_zero() => OrderStatus::Filled,
+                _ if filled >= own.place.amt => OrderStatus::Filled,
                 Stage::Cancelled => OrderStatus::Cancelled,
                 _ if filled.is_zero() => OrderStatus::Pending,
                 _ => OrderStatus::Partial,
@@ -129,22 +129,38 @@ impl Node {
     /// The latest `limit` trades of this node's pair, anybody's, newest first.
     #[must_use]
     pub fn trades(&self, limit: usize) -> Vec<Trade> {
-        let trades = self.market.ledger().trades(usize::MAX);
-        let signed = trades
-            .filter(|trade| *trade.pair() == self.config.pair)
-            .filter(|trade| !self.is_uncommitted(&trade.id()))
-            .take(limit)
-            .map(show_trade);
-        let unsigned = self.unsigned.fills();
-        let unsigned = unsigned.filter(|trade| !self.is_uncommitted(&trade.id));
-        let unsigned: Vec<Trade> = unsigned.take(limit).cloned().collect();
+        let signed = self
+            .ranked_trades()
+            .filter(|(rank, _)| !self.is_uncommitted(&rank.id))
+            .take(limit);
+        let unsigned = self
+            .unsigned_fills()
+            .filter(|(rank, _)| !self.is_uncommitted(&rank.id))
+            .take(limit);
+        let unsigned: Vec<_> = unsigned
+            .map(|(rank, trade)| (rank, trade.clone()))
+            .collect();
+        let signed = signed.map(|(rank, trade)| (rank, show_trade(trade)));
         if unsigned.is_empty() {
-            return signed.collect();
+            return signed.map(|(_, trade)| trade).collect();
         }
-        let mut trades: Vec<Trade> = signed.chain(unsigned).collect();
-        trades.sort_by_cached_key(|trade| std::cmp::Reverse(trade.timestamp));
+        let mut trades: Vec<_> = signed.chain(unsigned).collect();
+        trades.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
         trades.truncate(limit);
+        trades.into_iter().map(|(_, trade)| trade).collect()
+    }
+
+    /// The signed trades of this node's pair, newest first.
+    fn ranked_trades(&self) -> impl Iterator<Item = (TradeRank, &TradeRecord)> {
+        let trades = self.market.ledger().trades(usize::MAX);
         trades
+            .filter(|trade| *trade.pair() == self.config.pair)
+            .map(|trade| (trade.rank(), trade))
+    }
+
+    /// Own trades of this node's pair with unsigned orders, newest first.
+    fn unsigned_fills(&self) -> impl Iterator<Item = (TradeRank, &Trade)> {
+        self.unsigned.fills(&self.config.pair)
     }
 
     /// The figures of `getP2PStats()`; the driver fills in what it alone knows of the listener.

@@ -14,9 +14,9 @@ use super::io::Event;
 use super::stored::{self, RestoredOrder, RestoredTake};
 use crate::collections::{BTreeMap, BTreeSet};
 use crate::ledger::limits::SKEW;
-use crate::ledger::{OrdWhy, Req, Statement, TradeRecord, Verifier};
+use crate::ledger::{OrdWhy, Req, Statement, TradeRank, TradeRecord, Verifier};
 use crate::mutations::Mutation;
-use crate::types::{InvalidValue, Millis, NetworkId, NodeId, Now, OrderId, TradeId};
+use crate::types::{InvalidValue, Millis, NetworkId, NodeId, Now, OrderId};
 
 /// So many peers are asked what this node signed last, or as many as there are.
 const PEERS_TO_ASK: usize = 3;
@@ -77,7 +77,7 @@ impl Node {
         let mut boot = Boot::new(now);
         let mut orders: Vec<RestoredOrder> = Vec::new();
         let mut takes: Vec<RestoredTake> = Vec::new();
-        let mut trades: BTreeMap<(Millis, TradeId), TradeRecord> = BTreeMap::new();
+        let mut trades: BTreeMap<TradeRank, TradeRecord> = BTreeMap::new();
         for entry in entries {
             match entry.table {
                 Table::Meta if entry.key == stored::SEQUENCE => {
@@ -101,7 +101,7 @@ impl Node {
                 Table::Takes => takes.push(stored::read_take(&entry, &verifier, now)?),
                 Table::Fills | Table::Trades => {
                     let trade = stored::read_trade(&entry, &verifier)?;
-                    trades.insert((trade.ts(), trade.id()), trade);
+                    trades.insert(trade.rank(), trade);
                 }
             }
         }
@@ -131,7 +131,8 @@ impl Node {
         for RestoredOrder { id, own, said } in orders {
             let place = own.statement.clone();
             for fill in &own.unsigned {
-                self.unsigned.add_fill(fill.trade.clone());
+                self.unsigned
+                    .add_fill(&own.place.pair, fill.n, fill.trade.clone());
             }
             self.own.restore(id, own);
             for statement in std::iter::once(place).chain(said) {

@@ -31,6 +31,8 @@ struct StoredOrder {
     /// What its owner said of it since.
     said: Vec<RawStatement>,
     tif: StoredTif,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    market: bool,
     stage: StoredStage,
     filled: Amount,
     rejected: Vec<StoredRejection>,
@@ -43,6 +45,8 @@ struct StoredOrder {
 #[derive(Serialize, Deserialize)]
 struct StoredUnsigned {
     at: Amount,
+    #[serde(default)]
+    n: u64,
     trade: Trade,
 }
 
@@ -154,6 +158,7 @@ pub(super) fn write_order(id: &OrderId, own: &OwnOrder, state: Option<&OrderStat
     });
     let unsigned = own.unsigned.iter().map(|fill| StoredUnsigned {
         at: fill.piece.start(),
+        n: fill.n,
         trade: fill.trade.clone(),
     });
     let stored = StoredOrder {
@@ -165,6 +170,7 @@ pub(super) fn write_order(id: &OrderId, own: &OwnOrder, state: Option<&OrderStat
             TimeInForce::Fok => StoredTif::Fok,
             TimeInForce::Post => StoredTif::Post,
         },
+        market: own.market,
         stage: match own.stage {
             Stage::Placing => StoredStage::Placing,
             Stage::Published => StoredStage::Published,
@@ -199,9 +205,9 @@ pub(super) fn read_order(
         rejected.push((Piece::at(at, qty)?, rej));
     }
     let mut unsigned = Vec::new();
-    for StoredUnsigned { at, trade } in stored.unsigned {
+    for StoredUnsigned { at, n, trade } in stored.unsigned {
         let piece = Piece::at(at, trade.amount)?;
-        unsigned.push(UnsignedFill { piece, trade });
+        unsigned.push(UnsignedFill { piece, n, trade });
     }
     let (Some(id), Some(place)) = (statement.order_id(), statement.as_place().cloned()) else {
         return Err(damaged(entry, &"its place is none"));
@@ -220,6 +226,7 @@ pub(super) fn read_order(
             StoredTif::Fok => TimeInForce::Fok,
             StoredTif::Post => TimeInForce::Post,
         },
+        market: stored.market,
         stage,
         held: Pieces::default(),
         takes: Default::default(),
@@ -292,9 +299,7 @@ pub(super) fn remove_fill(order: &OrderId, trade: &crate::types::TradeId) -> Wri
 pub(super) fn write_trade(trade: &TradeRecord, wire: Bytes, own: bool) -> Write {
     Write {
         table: Table::Trades,
-        key: [trade.ts().0.to_be_bytes().as_slice(), &trade.id().0]
-            .concat()
-            .into(),
+        key: trade.rank().key().into(),
         value: Some(wire),
         lazy: !own,
     }

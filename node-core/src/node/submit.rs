@@ -3,6 +3,7 @@
 use super::core::{Node, Phase};
 use super::io::{CancelError, Event, NewOrder, OrderError, OrderKind, Output, TimeInForce};
 use super::own::{OwnOrder, Stage};
+use super::portion::least_to_ask;
 use super::view::{Distribution, OrderResult};
 use crate::ledger::limits::{EXP_MAX, OPEN_PER_OWNER, VALID};
 use crate::ledger::{Ord, OrdStatus, OrdWhy, Payload, Pieces, Place, PlaceTif, Statement};
@@ -36,7 +37,7 @@ impl Node {
         self.check_clock(now)?;
         let price = self.check(&order)?;
         let user = order.user.unwrap_or_else(|| self.config.user_id.clone());
-        let (available, best) = self.takeable(order.side, price, &user);
+        let (available, best) = self.takeable(order.side, order.amount, price, &user);
         match order.time_in_force {
             TimeInForce::Post => {
                 if let Some(best) = best {
@@ -90,6 +91,7 @@ impl Node {
                 statement: statement.clone(),
                 place,
                 time_in_force,
+                market: order.kind == OrderKind::Market,
                 stage: Stage::Placing,
                 held: Pieces::default(),
                 takes: Default::default(),
@@ -160,10 +162,18 @@ impl Node {
         Ok(price)
     }
 
-    /// What a new order of `user` could take at `limit` or better, in all, and the best price.
-    fn takeable(&self, side: Side, limit: Price, user: &UserId) -> (Amount, Option<Price>) {
+    /// What a new order of `user` could take at `limit` or better, in all, and the best price. An
+    /// order of which it would take less than a smallest piece has nothing for it.
+    fn takeable(
+        &self,
+        side: Side,
+        amount: Amount,
+        limit: Price,
+        user: &UserId,
+    ) -> (Amount, Option<Price>) {
         let (mut sum, mut best) = (Amount::ZERO, None);
-        for maker in self.market.book().crossing(side, limit) {
+        let pair = &self.config.pair;
+        for maker in self.market.crossing(pair, side, limit) {
             let same_user = self
                 .own
                 .get(&maker.id)
@@ -182,7 +192,12 @@ impl Node {
                 _ => {}
             }
             best = best.or(Some(maker.price));
-            sum = sum.checked_add(maker.open).unwrap_or(Amount::MAX);
+            let signed = self.market.ledger().order(&maker.id);
+            let least = signed.map(|theirs| least_to_ask(theirs.place().amt, maker.open));
+            let left = amount.saturating_sub(sum);
+            if left.is_zero() || least.is_none_or(|least| least <= left) {
+                sum = sum.checked_add(maker.open).unwrap_or(Amount::MAX);
+            }
         }
         (sum, best)
     }
@@ -225,8 +240,13 @@ impl Node {
             self.finish(&id, Stage::Filled);
             return;
         }
+        if state.last_fill().is_some() {
+            // Its rest was in several pieces, of which the largest ended it.
+            self.finish(&id, Stage::Cancelled);
+            return;
+        }
         let left = state.amt().saturating_sub(filled);
-        let free = own.free(state);
+        let free = own.offer(state);
         let waiting = !own.takes.is_empty();
         let patient = own.patience.is_some_and(|until| until > now.mono);
         if self.must_not_commit(&id, now) {
@@ -255,8 +275,11 @@ impl Node {
             (Stage::Published, _) if free > state.open() => self.publish(id, free, now),
             // Unsigned orders got some of it.
             (Stage::Published, _) if state.open() > left => self.publish(id, free, now),
-            // A piece in doubt may stay so for long: nobody should ask for it in vain.
-            (Stage::Published, _) if free < state.open() && self.takes.is_in_doubt(&own.takes) => {
+            // A piece in doubt may stay so for long, and a rest in small pieces is not sold as a
+            // whole: nobody should ask for it in vain.
+            (Stage::Published, _)
+                if free < state.open() && (!waiting || self.takes.is_in_doubt(&own.takes)) =>
+            {
                 self.publish(id, free, now);
             }
             _ => {}
@@ -383,6 +406,14 @@ impl Node {
         }
     }
 
+    /// Whether an own order is open only until the next look at it, as all of it is filled.
+    pub(super) fn has_ended(&self, id: &OrderId) -> bool {
+        let own = self.own.get(id).filter(|own| own.is_open());
+        let state = self.market.ledger().order(id);
+        own.zip(state)
+            .is_some_and(|(own, state)| own.filled_in(state) >= state.amt())
+    }
+
     /// Remembers what is filled of an own order.
     pub(super) fn note_filled(&mut self, id: &OrderId) {
         let filled = self.market.ledger().order(id).map(|state| state.filled());
@@ -406,14 +437,18 @@ impl Node {
             return;
         }
         let (trade_ids, stage) = (own.trades.clone(), own.stage);
-        let unsigned: Vec<_> = own.unsigned.iter().map(|fill| fill.trade.clone()).collect();
+        let unsigned = own.unsigned.iter();
+        let unsigned: Vec<_> = unsigned
+            .map(|fill| (fill.rank(), fill.trade.clone()))
+            .collect();
         let ledger = self.market.ledger();
         let trades = trade_ids.iter().filter_map(|id| ledger.trade(id));
         let mut trades: Vec<_> = trades
-            .map(super::reads::show_trade)
+            .map(|trade| (trade.rank(), super::reads::show_trade(trade)))
             .chain(unsigned)
             .collect();
-        trades.sort_by_cached_key(|trade| trade.timestamp);
+        trades.sort_by_key(|(rank, _)| *rank);
+        let trades = trades.into_iter().map(|(_, trade)| trade).collect();
         let open = matches!(stage, Stage::Placing | Stage::Published);
         let told: Vec<String> = match stage {
             Stage::Published => self.peers.x1().map(|peer| peer.id.to_string()).collect(),

@@ -5,9 +5,10 @@ use super::deliver::Detour;
 use super::io::{ConnId, TimeInForce};
 use super::market::UNSIGNED;
 use super::own::{OwnOrder, REJECTED_LIMIT, Stage};
+use super::portion::{Portion, least_to_ask};
 use super::relay::Carried;
 use super::takes::{FAILED_AFTER, IN_FLIGHT_LIMIT, Take, doubled};
-use crate::ledger::limits::VALID;
+use crate::ledger::limits::{LEAST_AMOUNT, VALID};
 use crate::ledger::{OrdWhy, Payload, Piece, Req, Statement, TradeRecord};
 use crate::mutations::Mutation;
 use crate::orderbook::{OrderRef, SelfTrade};
@@ -62,20 +63,19 @@ impl Node {
     fn next_opposite(&mut self, id: &OrderId, now: Now) -> Option<(Opposite, Piece)> {
         let own = self.own.get(id).filter(|own| own.is_open())?;
         let state = self.market.ledger().order(id)?;
-        let one = Amount::from_units(1)?;
-        let gap = own.free_gap(state, one)?;
-        if own.is_stuck(&gap) {
-            return None;
-        }
+        let spare = own.spare(state);
+        let first = *spare.first()?;
+        let offer = own.offer(state);
         let only_makes = own.time_in_force == TimeInForce::Post;
         let may_request = own.takes.len() < IN_FLIGHT_LIMIT
             && own.rejected.len() < REJECTED_LIMIT
             && own.asks_after <= now.mono;
         let mut waits_for_newer = false;
         let mut found = None;
-        for maker in self.market.book().crossing(own.place.side, own.place.px) {
+        let (pair, side, limit) = (&own.place.pair, own.place.side, own.place.px);
+        for maker in self.market.crossing(pair, side, limit) {
             if maker.owner == UNSIGNED && self.may_meet_unsigned(own, &maker) {
-                found = Some(Opposite::Unsigned(maker));
+                found = Some((Opposite::Unsigned(maker), first));
                 break;
             }
             if maker.id == *id || maker.owner == UNSIGNED || only_makes {
@@ -86,14 +86,17 @@ impl Node {
                 match (same_user, self.config.self_trade) {
                     (true, SelfTrade::Skip) => continue,
                     (true, SelfTrade::CancelNewest) => {
-                        found = Some(Opposite::CancelsNewest);
+                        found = Some((Opposite::CancelsNewest, first));
                         break;
                     }
                     _ => {}
                 }
-                let may_make = other.is_open() && !self.must_not_commit(&maker.id, now);
-                if may_make && self.spare(&maker.id).is_some() {
-                    found = Some(Opposite::Own(maker));
+                let may_make = other.is_open()
+                    && !self.must_not_commit(&maker.id, now)
+                    && !self.takes.is_paused(&maker.id, now);
+                let gives = |gap: &&Piece| self.own_portion(&maker.id, gap.len()).is_some();
+                if may_make && let Some(gap) = spare.iter().find(gives) {
+                    found = Some((Opposite::Own(maker), *gap));
                     break;
                 }
                 continue;
@@ -101,15 +104,23 @@ impl Node {
             let Some(theirs) = self.market.ledger().order(&maker.id) else {
                 continue;
             };
-            let asked_out = maker.open <= self.takes.asked_of(&maker.id);
+            let available = maker.open.saturating_sub(self.takes.asked_of(&maker.id));
+            let least = least_to_ask(theirs.place().amt, maker.open);
+            let Some(gap) = spare.iter().find(|gap| gap.len() >= least) else {
+                // Too small for that order. Its owner takes this one.
+                continue;
+            };
+            let asked_out = available.is_zero() || available < least;
             if !may_request || asked_out || self.takes.is_avoided(&maker.id, &theirs.owner(), now) {
                 continue;
             }
-            if !self.may_act(own, &maker, now) {
+            let least_of_own = least_to_ask(own.place.amt, offer);
+            let theirs_can_not = offer.is_zero() || maker.open < least_of_own;
+            if !theirs_can_not && !self.may_act(own, &maker, now) {
                 waits_for_newer = true;
                 continue;
             }
-            found = Some(Opposite::Foreign(maker, theirs.owner()));
+            found = Some((Opposite::Foreign(maker, theirs.owner()), *gap));
             break;
         }
         if waits_for_newer
@@ -118,7 +129,7 @@ impl Node {
         {
             own.act_at = Some(now.mono + NEWER_MUST_ACT);
         }
-        found.map(|opposite| (opposite, gap))
+        found
     }
 
     /// Of two crossing orders in the book the newer one's owner takes; the older one's may only
@@ -130,35 +141,41 @@ impl Node {
             || own.act_at.is_some_and(|at| at <= now.mono)
     }
 
-    /// The first piece of an own order that can be traded, if it is open and has one.
-    fn spare(&self, id: &OrderId) -> Option<Piece> {
-        let own = self.own.get(id)?;
-        let state = self.market.ledger().order(id)?;
-        let gap = own.free_gap(state, Amount::from_units(1)?)?;
-        (!own.is_stuck(&gap)).then_some(gap)
+    /// What an own order gives to another one that asks for so much.
+    fn own_portion(&self, maker: &OrderId, asked: Amount) -> Option<Portion> {
+        let state = self.market.ledger().order(maker)?;
+        let own = self.own.get(maker)?;
+        own.portion(state, asked, LEAST_AMOUNT).ok()
     }
 
     /// A trade of two own orders: the same record as any other, one key on both legs.
     fn trade_locally(&mut self, id: OrderId, maker: OrderRef, gap: Piece, now: Now) -> bool {
-        let Some(spare) = self.spare(&maker.id) else {
-            return false;
-        };
-        let qty = gap.len().min(spare.len());
-        let Ok(piece) = Piece::at(gap.start(), qty) else {
-            return false;
-        };
-        let Some(req) = self.sign_req(&id, &maker, piece, qty, now) else {
-            return false;
-        };
-        let Some(place) = self.own.get(&id).map(|own| own.statement.clone()) else {
-            return false;
-        };
-        let Some(trade) = self.sign_fill(&req, &place, spare, qty, now) else {
-            return false;
-        };
-        self.answers
-            .keep_fill(trade.take_id(), trade.fill().clone());
-        self.on_trade(&trade, None, now)
+        let made = self.sign_locally(id, &maker, gap, now);
+        let traded = made.is_some_and(|trade| {
+            self.answers
+                .keep_fill(trade.take_id(), trade.fill().clone());
+            self.on_trade(&trade, None, now)
+        });
+        if !traded {
+            // Not tried again at once, whatever was wrong: each try costs two signatures.
+            self.takes.pause(maker.id, 0, Millis::ZERO, now);
+        }
+        traded
+    }
+
+    fn sign_locally(
+        &mut self,
+        id: OrderId,
+        maker: &OrderRef,
+        gap: Piece,
+        now: Now,
+    ) -> Option<TradeRecord> {
+        let portion = self.own_portion(&maker.id, gap.len())?;
+        let qty = portion.piece.len();
+        let piece = Piece::at(gap.start(), qty).ok()?;
+        let req = self.sign_req(&id, maker, piece, qty, now)?;
+        let place = self.own.get(&id)?.statement.clone();
+        self.sign_fill(&req, &place, portion, now)
     }
 
     /// Asks the owner of `maker` for a piece. The piece is held until there is an answer.
@@ -177,7 +194,7 @@ impl Node {
         };
         let min = match own.time_in_force {
             TimeInForce::Fok => qty,
-            _ => Amount::from_units(1).unwrap_or(qty),
+            _ => LEAST_AMOUNT,
         };
         let Ok(piece) = Piece::at(gap.start(), qty) else {
             return false;
@@ -329,6 +346,9 @@ impl Node {
             return;
         };
         self.takes.answered(&take.owner);
+        if rej.is_none() {
+            self.takes.resume(&take.maker);
+        }
         if let Some(own) = self.own.get_mut(&take.order) {
             own.takes.remove(take_id);
             own.held.remove(take.piece);

@@ -11,8 +11,9 @@ pub(super) const IN_FLIGHT_LIMIT: usize = 8;
 pub(super) const FAILED_AFTER: u32 = 4;
 /// Makers and owners remembered as not worth asking.
 const AVOIDED_LIMIT: usize = 10_000;
-/// After a refusal, its maker order is not asked again for so long; it doubles with each further
-/// refusal that the same owner gave of the same piece, since a piece can be refused so often only.
+/// After a refusal, its maker order is not asked again for so long. It doubles with each further
+/// refusal of that order, up to [`AFTER_REFUSAL_LIMIT`], until it fills something, and with each
+/// that the same owner gave of the same piece, since a piece can be refused so often only.
 const AFTER_REFUSAL: Millis = Millis::from_secs(1);
 /// The longest such pause.
 const AFTER_REFUSAL_LIMIT: Millis = Millis::from_secs(120);
@@ -24,6 +25,13 @@ const OWNER_PAUSE_LIMIT: Millis = Millis::from_secs(3_600);
 /// The pause after a refusal that so many others came before.
 pub(super) fn doubled(before: usize) -> Millis {
     Millis(AFTER_REFUSAL.0 << before.min(16)).min(AFTER_REFUSAL_LIMIT)
+}
+
+/// A maker order that refused: how often, and until when it is not asked (monotonic).
+#[derive(Clone, Copy, Debug, Default)]
+struct Pause {
+    refusals: usize,
+    until: Millis,
 }
 
 /// A request in flight. Its piece stays held until a fill or a refusal comes, however long.
@@ -75,7 +83,7 @@ pub(super) struct Takes {
     takes: BTreeMap<TakeId, Take>,
     /// What is asked of each maker order in all.
     asked: BTreeMap<OrderId, Amount>,
-    avoided: BTreeMap<OrderId, Millis>,
+    avoided: BTreeMap<OrderId, Pause>,
     troubles: BTreeMap<NodeId, Trouble>,
     /// What has to be written down, or removed.
     changed: BTreeSet<TakeId>,
@@ -153,27 +161,43 @@ impl Takes {
 
     /// Whether it is no use to ask for this order now.
     pub(super) fn is_avoided(&self, maker: &OrderId, owner: &NodeId, now: Now) -> bool {
-        let order_rests = self
-            .avoided
-            .get(maker)
-            .is_some_and(|until| *until > now.mono);
         let owner_rests = self
             .troubles
             .get(owner)
             .is_some_and(|trouble| trouble.until > now.mono);
-        order_rests || owner_rests
+        owner_rests || self.is_paused(maker, now)
+    }
+
+    /// Whether this order refused a moment ago.
+    pub(super) fn is_paused(&self, maker: &OrderId, now: Now) -> bool {
+        let pause = self.avoided.get(maker);
+        pause.is_some_and(|pause| pause.until > now.mono)
     }
 
     /// The maker refused, as it did so often `before`: leave this order alone for a while.
     pub(super) fn refused(&mut self, maker: OrderId, why: &RejWhy, before: usize, now: Now) {
-        let doubled = doubled(before);
-        let pause = match why {
+        let least = match why {
             // Until its clock has passed the barrier, whatever the clocks' difference.
-            RejWhy::Boot => doubled.max(SKEW + SKEW + AFTER_REFUSAL),
-            _ => doubled,
+            RejWhy::Boot => SKEW + SKEW + AFTER_REFUSAL,
+            _ => Millis::ZERO,
         };
-        make_room(&mut self.avoided);
-        self.avoided.insert(maker, now.mono + pause);
+        self.pause(maker, before, least, now);
+    }
+
+    /// Leaves an order alone for `least` or longer, after it refused one piece so often `before`.
+    pub(super) fn pause(&mut self, maker: OrderId, before: usize, least: Millis, now: Now) {
+        if !self.avoided.contains_key(&maker) {
+            make_room(&mut self.avoided);
+        }
+        let pause = self.avoided.entry(maker).or_default();
+        let doubled = doubled(before.max(pause.refusals));
+        pause.refusals = pause.refusals.saturating_add(1);
+        pause.until = now.mono + doubled.max(least);
+    }
+
+    /// The order filled something: what it refused before says nothing any more.
+    pub(super) fn resume(&mut self, maker: &OrderId) {
+        self.avoided.remove(maker);
     }
 
     /// The owner did not answer in time.
@@ -192,12 +216,10 @@ impl Takes {
         self.troubles.remove(owner);
     }
 
-    /// Forgets the pauses that are over; true if there were any, so that their orders can be
-    /// tried again.
-    pub(super) fn expire(&mut self, now: Now) -> bool {
-        let before = self.avoided.len();
-        self.avoided.retain(|_, until| *until > now.mono);
-        before != self.avoided.len()
+    /// Forgets the pauses that are over for so long that a refusal would be a new one.
+    pub(super) fn expire(&mut self, now: Now) {
+        self.avoided
+            .retain(|_, pause| pause.until + AFTER_REFUSAL_LIMIT > now.mono);
     }
 }
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::view::{Trade, UnsignedOrder, UnsignedTrade, UnsignedView};
 use crate::collections::{BTreeMap, BTreeSet};
+use crate::ledger::TradeRank;
 use crate::protocol::{LegacyOrder, LegacyPolicy, LegacyTrade, PLAIN_PEERS};
 use crate::types::{Amount, InvalidValue, Millis, Now, OrderId, Pair, StatementHash, TradeId};
 
@@ -38,6 +39,14 @@ struct Kept {
     number: u64,
 }
 
+/// An own trade with an unsigned order.
+#[derive(Debug)]
+struct OwnFill {
+    pair: Pair,
+    rank: TradeRank,
+    trade: Trade,
+}
+
 /// Unsigned orders and trades.
 #[derive(Debug)]
 pub(super) struct Unsigned {
@@ -55,7 +64,7 @@ pub(super) struct Unsigned {
     /// Reported by peers, oldest first.
     trades: VecDeque<UnsignedTrade>,
     /// Own trades with unsigned orders, oldest first.
-    fills: VecDeque<Trade>,
+    fills: VecDeque<OwnFill>,
     /// Peers that left, and when their orders go (monotonic). Never more than there are orders.
     departed: BTreeMap<String, Millis>,
 }
@@ -224,27 +233,42 @@ impl Unsigned {
         Ok(())
     }
 
-    /// Keeps a trade of an own order with an unsigned one.
-    pub(super) fn add_fill(&mut self, trade: Trade) {
+    /// Keeps a trade of an own order of this pair with an unsigned one; `n` is its number among
+    /// this node's own statements.
+    pub(super) fn add_fill(&mut self, pair: &Pair, n: u64, trade: Trade) {
         if self.fills.len() >= TRADES_LIMIT {
             self.fills.pop_front();
         }
-        self.fills.push_back(trade);
+        let rank = TradeRank {
+            ts: trade.timestamp,
+            asked: n,
+            id: trade.id,
+        };
+        let pair = pair.clone();
+        self.fills.push_back(OwnFill { pair, rank, trade });
     }
 
     /// Brings the trades of an earlier run in order.
     pub(super) fn sort_fills(&mut self) {
         let fills = self.fills.make_contiguous();
-        fills.sort_by_key(|trade| (trade.timestamp, trade.id));
+        fills.sort_by_key(|fill| fill.rank);
     }
 
     pub(super) fn has_fill(&self, id: &TradeId) -> bool {
-        self.fills.iter().any(|trade| trade.id == *id)
+        self.fills.iter().any(|fill| fill.trade.id == *id)
     }
 
-    /// Own trades with unsigned orders, newest first.
-    pub(super) fn fills(&self) -> impl Iterator<Item = &Trade> {
-        self.fills.iter().rev()
+    /// Own trades of one pair with unsigned orders, newest first.
+    pub(super) fn fills<'a>(
+        &'a self,
+        pair: &'a Pair,
+    ) -> impl Iterator<Item = (TradeRank, &'a Trade)> {
+        let fills = self
+            .fills
+            .iter()
+            .rev()
+            .filter(move |fill| fill.pair == *pair);
+        fills.map(|fill| (fill.rank, &fill.trade))
     }
 
     /// Notes that a peer is gone: nobody can cancel its orders any more, so they go after a while.

@@ -33,8 +33,8 @@ pub struct Order {
     pub amount: Amount,
     /// The part of `amount` that is filled.
     pub filled: Amount,
-    /// The limit; for a market order the worst price that it accepts.
-    pub price: Price,
+    /// The limit; absent for a market order, which has none.
+    pub price: Option<Price>,
     /// How far it has come.
     pub status: OrderStatus,
     /// When it was placed.

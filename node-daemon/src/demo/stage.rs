@@ -151,7 +151,7 @@ impl Stage {
                 let orders: Vec<Order> = node.control.get("orders", &[]).await?;
                 let open = |order: &&Order| {
                     matches!(order.status, OrderStatus::Pending | OrderStatus::Partial)
-                        && order.price.to_string() == *price
+                        && order.price.is_some_and(|limit| limit.to_string() == *price)
                 };
                 let order = orders.iter().find(open).ok_or_else(|| {
                     let message = format!("{} has no open order at {price}", node.user);

@@ -107,7 +107,10 @@ impl Format {
                 order.side.to_string(),
                 order.amount.to_string(),
                 order.filled.to_string(),
-                order.price.to_string(),
+                order
+                    .price
+                    .map(|price| price.to_string())
+                    .unwrap_or_default(),
                 label(&order.status),
                 order.user_id.to_string(),
             ]

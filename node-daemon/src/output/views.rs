@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use meshbook::client::PastTrade;
 use meshbook::node::{
-    Ban, BookSnapshot, ClockState, ClockView, Level, Order, OrderResult, PeerView, Trade,
-    UnsignedView,
+    Ban, BookSnapshot, ClockState, ClockView, Level, Order, OrderResult, PeerView, UnsignedView,
 };
 use meshbook::types::{Millis, Printable, Side};
 use serde::Serialize;
@@ -275,16 +275,19 @@ pub(crate) fn orders(list: &[Order]) -> String {
     if list.is_empty() {
         return "No orders. Place one with: meshbook buy AMOUNT PRICE\n".to_owned();
     }
-    let rows: Vec<[String; 8]> = list
+    let rows: Vec<[String; 9]> = list
         .iter()
         .map(|order| {
             [
                 order.id.to_string(),
                 utc(order.timestamp),
+                order.pair.to_string(),
                 order.side.to_string(),
                 order.amount.to_string(),
                 order.filled.to_string(),
-                order.price.to_string(),
+                order
+                    .price
+                    .map_or_else(|| "market".to_owned(), |price| price.to_string()),
                 label(&order.status),
                 order.user_id.to_string(),
             ]
@@ -293,6 +296,7 @@ pub(crate) fn orders(list: &[Order]) -> String {
     let head = [
         ("ORDER", Align::Left),
         ("PLACED (UTC)", Align::Left),
+        ("PAIR", Align::Left),
         ("SIDE", Align::Left),
         ("AMOUNT", Align::Right),
         ("FILLED", Align::Right),
@@ -304,19 +308,20 @@ pub(crate) fn orders(list: &[Order]) -> String {
 }
 
 /// Trades, anybody's.
-pub(crate) fn trades(list: &[Trade]) -> String {
+pub(crate) fn trades(list: &[PastTrade]) -> String {
     if list.is_empty() {
         return "No trades yet.\n".to_owned();
     }
-    let rows: Vec<[String; 6]> = list
+    let rows: Vec<[String; 7]> = list
         .iter()
-        .map(|trade| {
+        .map(|PastTrade { trade, pair, .. }| {
             let (maker, taker) = match trade.taker_side {
                 Side::Buy => (trade.sell_order_id, trade.buy_order_id),
                 Side::Sell => (trade.buy_order_id, trade.sell_order_id),
             };
             [
                 utc(trade.timestamp),
+                pair.to_string(),
                 trade.taker_side.to_string(),
                 trade.amount.to_string(),
                 trade.price.to_string(),
@@ -330,6 +335,7 @@ pub(crate) fn trades(list: &[Trade]) -> String {
         .collect();
     let head = [
         ("TIME (UTC)", Align::Left),
+        ("PAIR", Align::Left),
         ("SIDE", Align::Left),
         ("AMOUNT", Align::Right),
         ("PRICE", Align::Right),
@@ -353,7 +359,12 @@ pub(crate) fn order_result(result: &OrderResult) -> String {
         Some(order) => writeln!(
             text,
             "open: {} {} at {}, {} of it filled",
-            order.side, order.amount, order.price, order.filled
+            order.side,
+            order.amount,
+            order
+                .price
+                .map_or_else(|| "market".to_owned(), |price| price.to_string()),
+            order.filled
         ),
         None => writeln!(text, "closed: nothing of it is open"),
     };
@@ -442,6 +453,28 @@ mod tests {
         let prices: Vec<String> = text.lines().skip(1).filter_map(prices).collect();
         assert_eq!(prices, ["11", "10", "9", "8"]);
         assert!(text.contains("1.5"), "{text}");
+    }
+
+    #[test]
+    fn market_order_has_no_price_in_the_table() {
+        let order = |price: serde_json::Value| -> Order {
+            serde_json::from_value(serde_json::json!({
+                "id": "0".repeat(32), "userId": "alice", "side": "buy", "amount": "1",
+                "filled": "1", "price": price, "status": "filled", "timestamp": 1,
+                "pair": "ETH/USD",
+            }))
+            .unwrap()
+        };
+        let text = orders(&[order(serde_json::Value::Null), order("100".into())]);
+        let rows: Vec<Vec<&str>> = text
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert!(
+            rows[1].contains(&"market") && rows[2].contains(&"100"),
+            "{text}"
+        );
+        assert!(rows[1].contains(&"ETH/USD"), "{text}");
     }
 
     #[test]

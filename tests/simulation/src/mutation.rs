@@ -20,6 +20,8 @@ pub enum Mutation {
     RelaysUnverified,
     /// The filled amount is the sum of the burned pieces, not the measure of their union.
     PiecesAddUp,
+    /// A maker fills less than the smallest piece of its order, and a trade of such a fill holds.
+    DustFills,
 }
 
 impl Mutation {
@@ -51,6 +53,8 @@ impl Mutation {
             Self::NothingFreed | Self::RelaysUnverified | Self::PiecesAddUp => {
                 faults.insert(Fault::Byzantine);
             }
+            // Users place orders of very different amounts in any run.
+            Self::DustFills => {}
         }
     }
 
@@ -63,6 +67,7 @@ impl Mutation {
             Self::NoBootBarrier => Some(Core::NoBootBarrier),
             Self::NothingFreed => Some(Core::NothingFreed),
             Self::PiecesAddUp => Some(Core::PiecesAddUp),
+            Self::DustFills => Some(Core::DustFills),
             Self::SendsBeforeWriting | Self::RelaysUnverified => None,
         }
     }

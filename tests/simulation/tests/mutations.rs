@@ -68,3 +68,8 @@ fn adding_pieces_up_is_caught() {
     // An order's own holds can overlap as well.
     caught_besides(Mutation::PiecesAddUp, &["1 "], &["2 "]);
 }
+
+#[test]
+fn filling_less_than_a_smallest_piece_is_caught() {
+    caught(Mutation::DustFills, &["4 "]);
+}

@@ -37,6 +37,7 @@ fn fill(who: &Persona, n: u64, offer: &Statement, take: &Take, at: &str, open: &
         qty: take.req.as_req().unwrap().qty,
         px: "100".parse().unwrap(),
         open: open.parse().unwrap(),
+        last: false,
         freed: Vec::new(),
     }
 }

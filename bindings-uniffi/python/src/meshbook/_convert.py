@@ -54,7 +54,7 @@ def order(that: native.Order) -> Order:
         _SIDES[that.side],
         Decimal(that.amount),
         Decimal(that.filled),
-        Decimal(that.price),
+        None if that.price is None else Decimal(that.price),
         _STATUS[that.status],
         that.timestamp,
         that.pair,

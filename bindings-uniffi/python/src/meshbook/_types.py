@@ -120,8 +120,8 @@ class Order(Record):
     """The whole amount, filled or not."""
     filled: Decimal
     """The part of `amount` that is filled."""
-    price: Decimal
-    """The limit; for a market order the worst price that it accepts."""
+    price: Optional[Decimal]
+    """The limit; `None` for a market order, which has none."""
     status: OrderStatus
     """How far it has come."""
     timestamp: int

@@ -13,8 +13,8 @@ public struct Order: Codable, Hashable, Identifiable, Sendable {
     @DecimalString public var amount: Decimal
     /// The part of `amount` that is filled.
     @DecimalString public var filled: Decimal
-    /// The limit; for a market order the worst price that it accepts.
-    @DecimalString public var price: Decimal
+    /// The limit; nothing for a market order, which has none.
+    public var price: Decimal?
     /// How far it has come.
     public var status: OrderStatus
     /// When it was placed, in milliseconds since 1970.
@@ -24,7 +24,7 @@ public struct Order: Codable, Hashable, Identifiable, Sendable {
 
     /// An order of these values; the node makes its own.
     public init(
-        id: String, userId: String, side: Side, amount: Decimal, filled: Decimal, price: Decimal,
+        id: String, userId: String, side: Side, amount: Decimal, filled: Decimal, price: Decimal?,
         status: OrderStatus, timestamp: Int, pair: String
     ) {
         self.id = id
@@ -36,6 +36,39 @@ public struct Order: Codable, Hashable, Identifiable, Sendable {
         self.status = status
         self.timestamp = timestamp
         self.pair = pair
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, userId, side, amount, filled, price, status, timestamp, pair
+    }
+
+    /// Reads an order as the command `meshbook` writes it.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            id: try values.decode(String.self, forKey: .id),
+            userId: try values.decode(String.self, forKey: .userId),
+            side: try values.decode(Side.self, forKey: .side),
+            amount: try values.decode(DecimalString.self, forKey: .amount).wrappedValue,
+            filled: try values.decode(DecimalString.self, forKey: .filled).wrappedValue,
+            price: try values.decodeIfPresent(DecimalString.self, forKey: .price)?.wrappedValue,
+            status: try values.decode(OrderStatus.self, forKey: .status),
+            timestamp: try values.decode(Int.self, forKey: .timestamp),
+            pair: try values.decode(String.self, forKey: .pair))
+    }
+
+    /// Writes an order as the command `meshbook` does.
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(id, forKey: .id)
+        try values.encode(userId, forKey: .userId)
+        try values.encode(side, forKey: .side)
+        try values.encode(DecimalString(wrappedValue: amount), forKey: .amount)
+        try values.encode(DecimalString(wrappedValue: filled), forKey: .filled)
+        try values.encode(price.map(DecimalString.init), forKey: .price)
+        try values.encode(status, forKey: .status)
+        try values.encode(timestamp, forKey: .timestamp)
+        try values.encode(pair, forKey: .pair)
     }
 
     /// The part of `amount` that can still be filled: 0 for a closed order.
@@ -82,7 +115,7 @@ extension Order {
     init(_ that: MeshbookNative.Order) throws {
         self.init(
             id: that.id, userId: that.userId, side: Side(that.side), amount: try .of(that.amount),
-            filled: try .of(that.filled), price: try .of(that.price), status: OrderStatus(that.status),
+            filled: try .of(that.filled), price: try that.price.map(Decimal.of), status: OrderStatus(that.status),
             timestamp: Int(clamping: that.timestamp), pair: that.pair)
     }
 }

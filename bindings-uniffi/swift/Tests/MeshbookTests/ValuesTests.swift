@@ -61,6 +61,11 @@ import Testing
         let json = String(decoding: try JSONEncoder().encode(Self.order), as: UTF8.self)
         #expect(json.contains(#""filled":"0.5""#))
         #expect(try JSONDecoder().decode(Order.self, from: Data(json.utf8)) == Self.order)
+        var market = Self.order
+        market.price = nil
+        let nothing = String(decoding: try JSONEncoder().encode(market), as: UTF8.self)
+        #expect(nothing.contains(#""price":null"#))
+        #expect(try JSONDecoder().decode(Order.self, from: Data(nothing.utf8)) == market)
         let trade = Trade(
             id: "ab", buyOrderId: "b", sellOrderId: "s", amount: 1, price: 9, timestamp: 1500, takerSide: .sell)
         let events: [Event] = [

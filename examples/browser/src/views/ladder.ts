@@ -138,7 +138,8 @@ export class Ladder {
   #readOwn(): void {
     const own = { buy: new Set<string>(), sell: new Set<string>() };
     const group = this.#grouping.value === '' ? undefined : this.#grouping.value;
-    for (const { side, price } of this.#market.openOrders()) {
+    for (const { side, price, pair } of this.#market.openOrders()) {
+      if (price === null || pair !== this.#market.node.pair) continue;
       const level = { price: price.toFixed(), amount: '0', count: 1 };
       for (const step of steps([level], side, group)) own[side].add(step.price.toFixed());
     }

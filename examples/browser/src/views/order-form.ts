@@ -178,7 +178,7 @@ export class OrderForm {
     }
   }
 
-  #outcome({ side, type }: Draft, amount: string, { trades, remainingOrder }: PlacedOrder): string {
+  #outcome({ side }: Draft, amount: string, { trades, remainingOrder }: PlacedOrder): string {
     const { base } = this.#units;
     const verb = side === 'buy' ? 'Buy' : 'Sell';
     const filled = trades.reduce((sum, trade) => sum.plus(trade.amount), new Exact(0));
@@ -186,7 +186,7 @@ export class OrderForm {
     const partly = filled.isZero() ? '' : `${shown(filled)} filled, `;
     if (remainingOrder) {
       const rest = new Exact(amount).minus(filled);
-      const at = type === 'limit' ? ` at ${shown(remainingOrder.price)}` : '';
+      const at = remainingOrder.price === null ? '' : ` at ${shown(remainingOrder.price)}`;
       return `${verb} ${shown(amount)} ${base}${at}: ${partly}${shown(rest)} open.`;
     }
     return `${verb} ${shown(amount)} ${base}: ${filled.isZero() ? 'nothing found a partner' : `${shown(filled)} filled`}, the rest is cancelled.`;

@@ -24,8 +24,8 @@ export function orders(market: Market, frames: Frames, toasts: Toasts): void {
     if (!market.node.cancelOrder(id)) toasts.say('That order is not open any more');
     frames.mark('orders');
   };
-  const open = new Rows<Order>(byId('open-orders'), ({ id }) => id, (order) => openRow(order, cancel), update);
-  const past = new Rows<Order>(byId('history'), ({ id }) => id, (order) => orderRow(order), update);
+  const open = new Rows<Order>(byId('open-orders'), ({ id }) => id, (order) => openRow(order, market.node.pair, cancel), update);
+  const past = new Rows<Order>(byId('history'), ({ id }) => id, (order) => orderRow(order, market.node.pair), update);
   const fills = new Rows<Trade>(byId('fills'), ({ id }) => id, (trade) => fillRow(trade, market));
   const all = byId<HTMLButtonElement>('cancel-all');
 
@@ -64,22 +64,29 @@ function keepFocus(body: HTMLElement, change: () => void): void {
   (left[Math.min(before, left.length - 1)] ?? body.closest<HTMLElement>('[role=tabpanel]'))?.focus();
 }
 
-function openRow(order: Order, cancel: (id: string) => void): HTMLTableRowElement {
-  const { id, side, amount, price } = order;
-  const row = orderRow(order);
-  const label = `Cancel ${side} ${shown(amount)} at ${shown(price)}`;
+function openRow(order: Order, own: string, cancel: (id: string) => void): HTMLTableRowElement {
+  const { id, side, amount } = order;
+  const row = orderRow(order, own);
+  const label = `Cancel ${side} ${shown(amount)} at ${limit(order)}`;
   const button = h('button', { type: 'button', class: 'quiet', 'aria-label': label, onclick: () => cancel(id) }, 'Cancel');
   row.append(h('td', {}, button));
   return row;
 }
 
-function orderRow({ id, side, amount, price, timestamp }: Order): HTMLTableRowElement {
+/** A market order has no limit. */
+function limit({ price }: Order): string {
+  return price === null ? 'market' : shown(price);
+}
+
+/** `own` is the pair of the node; an order that was placed when it had another one names its pair. */
+function orderRow(order: Order, own: string): HTMLTableRowElement {
+  const { id, side, amount, timestamp, pair } = order;
   return h(
     'tr',
     { class: side, 'data-order': id },
     h('td', { title: longTime(timestamp) }, shortTime(timestamp)),
-    h('td', { class: 'side' }, side === 'buy' ? 'Buy' : 'Sell'),
-    h('td', {}, shown(price)),
+    h('td', { class: 'side' }, (side === 'buy' ? 'Buy' : 'Sell') + (pair === own ? '' : ` ${pair}`)),
+    h('td', {}, limit(order)),
     h('td', {}, shown(amount)),
     h('td', { class: 'filled' }),
     h('td', { class: 'status' }),

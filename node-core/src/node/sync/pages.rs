@@ -160,11 +160,8 @@ impl Node {
         side: Side,
         after: Option<BookPlace>,
     ) -> (Vec<Retained>, Result<BookPart, BookPart>) {
-        let (ledger, book) = (self.market.ledger(), self.market.book());
-        let from = after.map_or_else(
-            || book.orders(side),
-            |after| book.orders_from(side, after.px),
-        );
+        let ledger = self.market.ledger();
+        let from = self.market.side(side, after.map(|after| after.px));
         let mut page = Page::default();
         let mut trades = BTreeMap::new();
         let mut last = after;

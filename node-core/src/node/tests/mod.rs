@@ -11,10 +11,13 @@ mod legacy;
 mod net;
 mod orders;
 mod overload;
+mod pairs;
 mod peers;
+mod portions;
 mod relay;
 mod restarts;
 mod rogues;
 mod spreading;
+mod sweeps;
 
 pub(in crate::node) use net::config;

@@ -324,6 +324,13 @@ impl Net {
         self.run();
     }
 
+    /// Such a peer sends a message as it goes over the wire.
+    pub(super) fn says_message(&mut self, node: usize, conn: ConnId, message: Message) {
+        let me = self.nodes[node].node_id();
+        let message = verify_message(message, me, &self.verifiers[node]);
+        self.says(node, conn, message);
+    }
+
     /// What such a peer heard since the last call.
     pub(super) fn take_heard(&mut self, conn: ConnId) -> Vec<Message> {
         let heard = std::mem::take(&mut self.heard);
@@ -379,6 +386,11 @@ impl Net {
         }
         self.now.wall = self.now.wall + Millis(1);
         self.start_from_disk(node);
+    }
+
+    /// The pair for which a node starts the next time.
+    pub(super) fn set_pair(&mut self, node: usize, pair: &str) {
+        self.configs[node].pair = pair.parse().unwrap();
     }
 
     fn start_from_disk(&mut self, node: usize) {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::net::{Net, sell, statements, signed};
+use super::net::{Net, sell, signed, statements};
 use crate::ledger::limits::OWNERS;
 use crate::ledger::{Identity, Inventory, Ka, Payload, Place, PlaceTif, Statement};
 use crate::node::io::Input;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meshbook::ledger::Statement;
+use meshbook::ledger::{Place, PlaceTif, Statement, smallest_piece};
 use meshbook::node::Node;
 use meshbook::types::{Amount, OrderId, Price, Side, TradeId};
 
@@ -143,22 +143,26 @@ impl World {
         let Some((_, node)) = self.nodes().next() else {
             return Ok(());
         };
-        let shown = node.shown_orders().filter_map(|(id, _)| {
+        let shown = node.shown_orders().filter_map(|(id, open)| {
             let order = node.ledger().order(&id)?;
-            Some((id, order.place(), order.statement()))
+            Some((id, order.place(), order.statement(), open))
         });
-        let (bids, asks): (Vec<_>, Vec<_>) = shown.partition(|(_, p, _)| p.side == Side::Buy);
-        let best: Option<Price> = bids.iter().map(|(_, place, _)| place.px).max();
-        for (ask, asked, ask_statement) in &asks {
+        let (bids, asks): (Vec<_>, Vec<_>) = shown.partition(|(_, p, _, _)| p.side == Side::Buy);
+        let best: Option<Price> = bids.iter().map(|(_, place, _, _)| place.px).max();
+        for (ask, asked, ask_statement, ask_open) in &asks {
             if best.is_none_or(|best| best < asked.px) {
                 continue;
             }
-            for (bid, place, bid_statement) in &bids {
+            for (bid, place, bid_statement, bid_open) in &bids {
                 // A user's own orders may stand against each other, if it wants that.
                 let same = ask_statement.owner() == bid_statement.owner() && asked.u == place.u;
                 let honest = |s: &Statement| self.judge.is_honest(&s.owner());
                 let both = honest(ask_statement) && honest(bid_statement);
-                if place.px >= asked.px && !same && both {
+                // A post-only order never takes. What is too small to take from it crosses it until
+                // somebody else takes one of the two: it could be cancelled at will otherwise.
+                let resolvable = can_take(place, *bid_open, asked, *ask_open)
+                    || can_take(asked, *ask_open, place, *bid_open);
+                if place.px >= asked.px && !same && both && resolvable {
                     let found = format!("bid {} crosses ask {}", bid.short(), ask.short());
                     return Err((rules::CROSSING, found));
                 }
@@ -166,6 +170,11 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Whether an order can take from another: a smallest piece of it, or all that is open.
+fn can_take(taker: &Place, has: Amount, maker: &Place, open: Amount) -> bool {
+    taker.tif != PlaceTif::Post && has >= smallest_piece(maker.amt).min(open)
 }
 
 fn difference(open: &BTreeMap<OrderId, Amount>, shown: &BTreeMap<OrderId, Amount>) -> String {

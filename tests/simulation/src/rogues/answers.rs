@@ -35,15 +35,21 @@ impl World {
         let ts = truth(self.now);
         let take = TakeId::from(req.hash());
         // Always the same piece: whoever comes second gets what is gone.
+        let choice = it.random.below(11);
+        let dust = choice == 10;
         let fill = Payload::Fill(Fill {
             n: it.next(),
             ts,
             take,
             id: asked.maker,
             at: Amount::ZERO,
-            qty: asked.qty.min(terms.amt),
+            qty: match dust {
+                true => asked.min,
+                false => asked.qty.min(terms.amt),
+            },
             px: terms.px,
             open: terms.amt,
+            last: false,
             freed: Vec::new(),
         });
         let rej = Payload::Rej(Rej {
@@ -60,20 +66,20 @@ impl World {
                 answer: answer.raw(),
             })
         };
-        let choice = it.random.below(10);
         self.judge.counts.one(match choice {
             0..=2 => "rogues: answer with a piece that may be gone",
             3 => "rogues: answer with a refusal",
             4 | 5 => "rogues: refuse and trade",
             6 => "rogues: fill and refuse",
             7 | 8 => "rogues: answer late",
+            10 => "rogues: fill less than a smallest piece",
             _ => "rogues: never answer",
         });
         self.trace.say(self.now, || {
             format!("rogue {rogue} answers {} by way {choice}", take.short())
         });
         match choice {
-            0..=2 => self.rogue_says(rogue, conn, &answer(&fill)),
+            0..=2 | 10 => self.rogue_says(rogue, conn, &answer(&fill)),
             3 => self.rogue_says(rogue, conn, &answer(&rej)),
             4 | 5 => {
                 // The taker hears that it is refused, and the others that it has traded.

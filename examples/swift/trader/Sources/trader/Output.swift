@@ -40,7 +40,7 @@ struct Output: Sendable {
 
     func orders(_ orders: [Order]) {
         show(orders) {
-            let lines = orders.map { "  \($0.id) \($0.side) \($0.open) of \($0.amount) at \($0.price)" }
+            let lines = orders.map { "  \($0.id) \($0.side) \($0.open) of \($0.amount) at \($0.price.map(\.description) ?? "market")" }
             return lines.isEmpty ? "no open orders" : lines.joined(separator: "\n")
         }
     }
