@@ -33,6 +33,7 @@ fn plain_peer(net: &mut Net) -> crate::node::ConnId {
         version: "1.0.0".to_owned(),
         port: 0,
         capabilities: vec!["order".to_owned()],
+        clock_offset: None,
     };
     let direction = Direction::Inbound;
     let remote = "10.0.9.9:4000".parse().unwrap();
