@@ -137,10 +137,9 @@ def test_a_signal_ends_it_though_nobody_reads_its_output(
     reader, writer = _full_pipe()
     options = [*QUIET, "--port", str(port), "--log-level", "trace"]
     command = [sys.executable, "-m", "meshbook", *options, "--data-dir", str(tmp_path / "node")]
-    files = {
-        name: writer if name in unread else subprocess.DEVNULL for name in ("stdout", "stderr")
-    }
-    with subprocess.Popen(command, **files) as process:  # type: ignore[call-overload]
+    stdout = writer if "stdout" in unread else subprocess.DEVNULL
+    stderr = writer if "stderr" in unread else subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=stdout, stderr=stderr) as process:
         try:
             until_now(lambda: _listens(port), "the node")
             process.send_signal(number)

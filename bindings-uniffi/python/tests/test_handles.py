@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import copyreg
 import dataclasses
 import gc
+import io
 import multiprocessing
 import os
 import pickle
+import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
+from functools import partial
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -31,6 +35,7 @@ def _holders() -> dict[str, Any]:
     node = quiet()
     book = meshbook.OrderBook()
     waiting = meshbook.sync.ExchangeClient(**quiet_options())
+    untyped: Any = native
     found: dict[str, Any] = {
         "client": node,
         "stream": node.events(),
@@ -40,8 +45,8 @@ def _holders() -> dict[str, Any]:
         "native node": node._node,
         "native events": node._node.events(),
         "native book": book._book,
-        "native logs": native.Logs(),  # type: ignore[no-untyped-call]
-        "native cancellation": native.Cancellation(),  # type: ignore[no-untyped-call]
+        "native logs": untyped.Logs(),
+        "native cancellation": untyped.Cancellation(),
     }
     return found
 
@@ -58,11 +63,10 @@ def _copies(value: Any) -> dict[str, Callable[[], object]]:
         def reducer_override(self, obj: Any) -> Any:
             return NotImplemented
 
-    def by(pickler: Any, protocol: int) -> Callable[[], object]:
-        import io
+    def by(pickler: Any, protocol: int) -> object:
+        return pickler(io.BytesIO(), protocol).dump(value)
 
-        return lambda: pickler(io.BytesIO(), protocol).dump(value)
-
+    in_python: Any = vars(pickle)["_Pickler"]
     ways: dict[str, Callable[[], object]] = {
         "copy": lambda: copy.copy(value),
         "deepcopy": lambda: copy.deepcopy(value),
@@ -73,12 +77,12 @@ def _copies(value: Any) -> dict[str, Callable[[], object]]:
         "setstate": lambda: value.__setstate__({}),
         "replace": lambda: value.__replace__(),
         "dataclasses.replace": lambda: dataclasses.replace(value),
-        "queue": lambda: multiprocessing.reduction.ForkingPickler.dumps(value),
+        "queue": lambda: ForkingPickler.dumps(value),
     }
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        ways[f"pickle {protocol}"] = lambda p=protocol: pickle.dumps(value, p)  # type: ignore[misc]
-        ways[f"python pickle {protocol}"] = by(pickle._Pickler, protocol)  # type: ignore[attr-defined]
-        ways[f"own pickler {protocol}"] = by(Pickler, protocol)
+        ways[f"pickle {protocol}"] = partial(pickle.dumps, value, protocol)
+        ways[f"python pickle {protocol}"] = partial(by, in_python, protocol)
+        ways[f"own pickler {protocol}"] = partial(by, Pickler, protocol)
     return ways
 
 
@@ -252,9 +256,7 @@ if __name__ == "__main__":
 """
 
 
-def test_pools_of_processes_carry_data_and_no_holders(tmp_path: Any) -> None:
-    import subprocess
-
+def test_pools_of_processes_carry_data_and_no_holders(tmp_path: Path) -> None:
     file = tmp_path / "pool.py"
     file.write_text(POOL)
     methods = [how for how in multiprocessing.get_all_start_methods() if how != "forkserver"]
@@ -312,8 +314,6 @@ def test_data_survives_every_way_to_copy_it() -> None:
         assert copy.copy(value) == copy.deepcopy(value) == value
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             assert dataclasses.replace(value) == value
-            reduce: Any = copyreg.__reduce_ex__  # type: ignore[attr-defined]
-            assert reduce is not None
 
 
 def test_errors_survive_every_way_to_copy_them() -> None:
@@ -339,9 +339,9 @@ def test_holders_that_are_forgotten_in_a_cycle_are_freed() -> None:
     class Cycle:
         pass
 
-    one = Cycle()
-    one.book, one.self = meshbook.OrderBook(), one  # type: ignore[attr-defined]
-    gone = weakref.ref(one.book._book)  # type: ignore[attr-defined]
+    one: Any = Cycle()
+    one.book, one.self = meshbook.OrderBook(), one
+    gone = weakref.ref(one.book._book)
     del one
     gc.collect()
     assert gone() is None

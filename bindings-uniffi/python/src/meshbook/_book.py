@@ -10,7 +10,7 @@ from . import _convert as convert
 from . import _native as native
 from ._decimal import DecimalLike, decimal_text, maybe_decimal
 from ._errors import translated
-from ._handles import Uncopyable
+from ._handles import INSTEAD_OF_BOOK, Uncopyable
 from ._numbers import count
 from ._types import BookSnapshot, Order, Record, Side, Trades
 from ._words import side_of, text_of
@@ -77,7 +77,7 @@ class BookMetrics(Record):
     """Prices with asks."""
 
 
-class OrderBook(Uncopyable):
+class OrderBook(Uncopyable, instead=INSTEAD_OF_BOOK):
     """An order book with price-time priority; a trade has the resting order's price.
 
     It is apart from every node, and may be used from several threads, in the process that made it:
@@ -88,8 +88,6 @@ class OrderBook(Uncopyable):
         book.add_order("ann", "sell", "1", "50000")
         book.add_order("bob", "buy", "0.4", "50100").trades   # one, at 50000
     """
-
-    _instead = "its orders are the library's. Make a new book, and add orders to that"
 
     def __init__(
         self,

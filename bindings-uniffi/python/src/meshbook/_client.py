@@ -16,7 +16,7 @@ from . import _native as native
 from ._decimal import DecimalLike, decimal_text
 from ._errors import InvalidOrderError, translated
 from ._events import EventStream
-from ._handles import Uncopyable
+from ._handles import INSTEAD_OF_CLIENT, Uncopyable
 from ._numbers import count, lifetime_of, millis_of
 from ._options import Options, node_options
 from ._stats import P2pStats, Peer
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _PAGE = 100
 
 
-class ExchangeClient(Uncopyable):
+class ExchangeClient(Uncopyable, instead=INSTEAD_OF_CLIENT):
     """A node of the exchange.
 
         async with ExchangeClient(pair="BTC/USD", port=3000) as node:
@@ -52,11 +52,6 @@ class ExchangeClient(Uncopyable):
     at once. A client is opened and closed once. One that is forgotten is closed at the end of the
     process. It lives in the process that made it: it can't be copied, pickled or used after a fork.
     """
-
-    _instead = (
-        "it is a node with threads and a key of its own. Threads may share it; in another process "
-        "make a client with its own data_dir"
-    )
 
     def __init__(self, **options: Unpack[Options]) -> None:
         """Takes the options of `meshbook.Options`; does nothing else yet.

@@ -11,7 +11,7 @@ from . import _convert as convert
 from . import _native as native
 from ._decimal import maybe_decimal
 from ._errors import translated
-from ._handles import Uncopyable
+from ._handles import INSTEAD_OF_STREAM, Uncopyable
 from ._types import Order, Record, Trade
 
 
@@ -132,13 +132,11 @@ class _Source(Protocol):
     async def next_batch(self, limit: int) -> list[Any]: ...
 
 
-class EventStream(Uncopyable):
+class EventStream(Uncopyable, instead=INSTEAD_OF_STREAM):
     """The events of a client from the making of this on, until the client is closed.
 
     To be read by `async for`. Cancelling a task that waits for the next event loses none.
     """
-
-    _instead = "events are taken once. Ask the client for another stream by events()"
 
     def __init__(self, stream: _Source) -> None:
         self._stream = stream

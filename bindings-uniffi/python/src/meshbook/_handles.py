@@ -10,10 +10,20 @@ process a ForkedError.
 from __future__ import annotations
 
 import os
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn, Optional
 
 from . import _native as native
 from ._errors import ForkedError
+
+INSTEAD_OF_CLIENT = (
+    "it is a node with threads and a key of its own. Threads may share it; in another process make "
+    "a client with its own data_dir"
+)
+INSTEAD_OF_BOOK = "its orders are the library's. Make a new book, and add orders to that"
+INSTEAD_OF_STREAM = "events are taken once. Ask the client for another stream by events()"
+
+#: What to do in place of a copy, by class.
+_instead: dict[type, str] = {}
 
 
 class Uncopyable:
@@ -21,8 +31,10 @@ class Uncopyable:
 
     __slots__ = ()
 
-    _instead: ClassVar[str] = "make a new one"
-    """What to do in place of a copy."""
+    def __init_subclass__(cls, instead: Optional[str] = None) -> None:
+        super().__init_subclass__()
+        if instead is not None:
+            _instead[cls] = instead
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         refuse_copy(self)
@@ -48,9 +60,12 @@ class Uncopyable:
 
 def refuse_copy(value: object) -> NoReturn:
     """Raises the TypeError of an object that can't be copied."""
-    kind = type(value).__name__
-    instead = getattr(value, "_instead", Uncopyable._instead)
-    raise TypeError(f"{kind} can't be copied or pickled, nor sent to another process: {instead}")
+    kind = type(value)
+    known = (_instead[base] for base in kind.__mro__ if base in _instead)
+    instead = next(known, "make a new one")
+    raise TypeError(
+        f"{kind.__name__} can't be copied or pickled, nor sent to another process: {instead}"
+    )
 
 
 class _Owned:
@@ -109,7 +124,7 @@ def _guard(kind: Any) -> None:
     kind._handle = _HandleField()
     kind.__del__ = free_once
     for name, refusal in vars(Uncopyable).items():
-        if callable(refusal):
+        if callable(refusal) and name != "__init_subclass__":
             setattr(kind, name, refusal)
 
 
@@ -132,6 +147,8 @@ def _reduce_error(self: Any) -> tuple[Any, ...]:
 
 for _kind in handle_classes():
     _guard(_kind)
-for _error in vars(native.MeshbookError).values():
-    if isinstance(_error, type) and issubclass(_error, Exception):
-        _error.__reduce__ = _reduce_error  # type: ignore[method-assign]
+_errors: Any = native.MeshbookError
+for _error in vars(_errors).values():
+    if isinstance(_error, type):
+        _any_error: Any = _error
+        _any_error.__reduce__ = _reduce_error

@@ -33,7 +33,7 @@ from ._client import ExchangeClient as AsyncClient
 from ._decimal import DecimalLike
 from ._errors import NotRunningError
 from ._events import Event, EventStream
-from ._handles import Uncopyable
+from ._handles import INSTEAD_OF_CLIENT, INSTEAD_OF_STREAM, Uncopyable
 from ._options import Options
 from ._stats import P2pStats, Peer
 from ._types import (
@@ -100,10 +100,8 @@ async def _end_all() -> None:
         task.cancel()
 
 
-class EventIterator(Uncopyable):
+class EventIterator(Uncopyable, instead=INSTEAD_OF_STREAM):
     """The events of a client from the making of this on, until the client is closed."""
-
-    _instead = EventStream._instead
 
     def __init__(self, stream: EventStream, wait: _Wait, timeout: Optional[float]) -> None:
         self._stream = stream
@@ -133,7 +131,7 @@ class EventIterator(Uncopyable):
             return None
 
 
-class ExchangeClient(Uncopyable):
+class ExchangeClient(Uncopyable, instead=INSTEAD_OF_CLIENT):
     """A node of the exchange.
 
         with ExchangeClient(pair="BTC/USD", port=3000) as node:
@@ -142,8 +140,6 @@ class ExchangeClient(Uncopyable):
     All that `meshbook.ExchangeClient` says holds here, but that calls wait. It may be used from
     several threads.
     """
-
-    _instead = AsyncClient._instead
 
     def __init__(self, **options: Unpack[Options]) -> None:
         """Takes the options of `meshbook.Options`; does nothing else yet."""
