@@ -158,10 +158,11 @@ fn nothing_in_the_data_directory_is_for_others() {
     let mut node = Node::start(&[]);
     trades(&node);
     node.ask(&["peers", "ban", "10.0.0.1", "--for", "1h"]);
+    let dir = node.data_dir();
     let check = || {
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&node.data_dir()), 0o700);
-        let entries = std::fs::read_dir(node.data_dir()).unwrap();
+        assert_eq!(mode(&dir), 0o700);
+        let entries = std::fs::read_dir(&dir).unwrap();
         let paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
         assert!(paths.iter().any(|path| path.ends_with("node.lock")));
         for path in paths {

@@ -5,7 +5,9 @@ mod line;
 mod pace;
 mod queue;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
+use std::panic::PanicHookInfo;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -27,6 +29,9 @@ use queue::{LineWriter, Queue};
 /// The queue and the pace of this process, once logging is started.
 static STARTED: OnceLock<(Arc<Queue>, Arc<Pace>)> = OnceLock::new();
 
+/// How long a thread that panics waits until that is written.
+const PANIC_TIME: Duration = Duration::from_millis(200);
+
 const fn filter_of(level: LogLevel) -> LevelFilter {
     match level {
         LogLevel::Trace => LevelFilter::TRACE,
@@ -41,16 +46,17 @@ const fn filter_of(level: LogLevel) -> LevelFilter {
 ///
 /// # Errors
 /// Where logging was started before.
-pub fn start(level: LogLevel, format: LogFormat) -> Result<(), TryInitError> {
+pub fn start(level: LogLevel, log_format: LogFormat) -> Result<(), TryInitError> {
     let level = filter_of(level);
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_target("meshbook", level);
     let (queue, pace) = (Arc::new(Queue::default()), Arc::new(Pace::default()));
     let writer = |style| LineWriter::new(Arc::clone(&queue), style);
-    let layer = match format {
+    let layer = match log_format {
         LogFormat::Json => {
             let layer = tracing_subscriber::fmt::layer().json().flatten_event(true);
+            let layer = layer.map_event_format(|format| Paced::new(format, Arc::clone(&pace)));
             layer.with_writer(writer(Style::Json)).boxed()
         }
         LogFormat::Human => {
@@ -60,17 +66,41 @@ pub fn start(level: LogLevel, format: LogFormat) -> Result<(), TryInitError> {
                 false => Style::Plain,
             };
             let layer = tracing_subscriber::fmt::layer().with_ansi(colour);
+            let layer = layer.map_event_format(|format| Paced::new(format, Arc::clone(&pace)));
             let fields = format::debug_fn(write_field).delimited(" ");
             layer.fmt_fields(fields).with_writer(writer(style)).boxed()
         }
     };
-    let paced = Paced::new(targets, Arc::clone(&pace));
-    let layers = tracing_subscriber::registry().with(layer.with_filter(paced));
+    let layers = tracing_subscriber::registry().with(layer.with_filter(targets));
     layers.try_init()?;
     if STARTED.set((Arc::clone(&queue), Arc::clone(&pace))).is_ok() {
+        std::panic::set_hook(Box::new(move |panic| tell_panic(panic, log_format)));
         queue::spawn(queue, pace);
     }
     Ok(())
+}
+
+/// Writes a panic's message in its turn: the standard hook would wait for whoever reads stderr, and with
+/// it every other thread that panics.
+fn tell_panic(panic: &PanicHookInfo<'_>, format: LogFormat) {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("<unnamed>");
+    let mut message = format!("thread '{name}' {panic}").replace('\n', " ");
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        message = format!("{message}\n{backtrace}");
+    }
+    let text = match format {
+        LogFormat::Human => format!("{message}\n"),
+        LogFormat::Json => {
+            let line = serde_json::json!({ "level": "ERROR", "message": message });
+            format!("{line}\n")
+        }
+    };
+    // The process may be about to end.
+    if note(&text).is_none() {
+        flush(PANIC_TIME);
+    }
 }
 
 /// Writes a field so that nothing in its value ends the line or drives the terminal. Here, before the

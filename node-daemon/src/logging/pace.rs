@@ -2,15 +2,15 @@
 //! written faster, whatever it says.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::callsite::Identifier;
-use tracing::level_filters::LevelFilter;
-use tracing::subscriber::Interest;
-use tracing::{Event, Level, Metadata};
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::{Context, Filter};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
 /// Lines of one place in the code: in a second on average, and at once after a pause.
 const LINES_PER_SECOND: u32 = 10;
@@ -124,33 +124,35 @@ impl Pace {
     }
 }
 
-/// Takes what the targets say, no faster than the pace.
-pub(super) struct Paced {
-    targets: Targets,
+/// Formats what comes no faster than the pace, and nothing of the rest. Not a filter: one that refuses an
+/// event by what came before leaves `tracing-subscriber` in the midst of its filtering.
+pub(super) struct Paced<F> {
+    format: F,
     pace: Arc<Pace>,
 }
 
-impl Paced {
-    pub(super) const fn new(targets: Targets, pace: Arc<Pace>) -> Self {
-        Self { targets, pace }
+impl<F> Paced<F> {
+    pub(super) const fn new(format: F, pace: Arc<Pace>) -> Self {
+        Self { format, pace }
     }
 }
 
-impl<S> Filter<S> for Paced {
-    fn enabled(&self, metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool {
-        Filter::enabled(&self.targets, metadata, context)
-    }
-
-    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        Filter::<S>::callsite_enabled(&self.targets, metadata)
-    }
-
-    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
-        self.pace.admit(event.metadata(), Instant::now())
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Filter::<S>::max_level_hint(&self.targets)
+impl<S, N, F> FormatEvent<S, N> for Paced<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        if !self.pace.admit(event.metadata(), Instant::now()) {
+            return Ok(());
+        }
+        self.format.format_event(context, writer, event)
     }
 }
 
