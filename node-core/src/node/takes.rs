@@ -229,3 +229,38 @@ fn make_room<K: Ord, V>(map: &mut BTreeMap<K, V>) {
         map.pop_first();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(mono: u64) -> Now {
+        Now {
+            mono: Millis(mono),
+            wall: Millis(mono),
+        }
+    }
+
+    #[test]
+    fn pause_after_refusals_doubles_until_a_fill() {
+        let mut takes = Takes::default();
+        let (maker, owner) = (OrderId([1; 16]), NodeId([2; 32]));
+        let (mut now, mut pauses) = (0, Vec::new());
+        for _ in 0..9 {
+            // Each refusal is of another piece.
+            takes.refused(maker, &RejWhy::Malformed, 0, at(now));
+            let from = now;
+            while takes.is_avoided(&maker, &owner, at(now)) {
+                now += 500;
+                takes.expire(at(now));
+            }
+            pauses.push((now - from) / 1_000);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 120, 120]);
+        takes.resume(&maker);
+        takes.refused(maker, &RejWhy::Gone, 0, at(now));
+        assert!(!takes.is_paused(&maker, at(now + 1_000)));
+        takes.expire(at(now + 200_000));
+        assert!(takes.avoided.is_empty());
+    }
+}

@@ -106,6 +106,20 @@ fn an_unsigned_order_is_matched_once_however_often_and_from_whomever_it_comes() 
 }
 
 #[test]
+fn small_unsigned_orders_are_served_by_a_large_own_order() {
+    let mut net = net();
+    let id = net.submit(0, sell("1000", "100"));
+    for number in 0..3 {
+        sends(&mut net, OLD, &format!("o-{number}"), "buy", "0.1", "101");
+    }
+    assert_eq!(net.filled(0, id), "0.3");
+    // What is left is sold to signed orders as before.
+    let bid = net.submit(1, buy("999.7", "100"));
+    assert_eq!(net.filled(1, bid), "999.7");
+    assert_eq!(net.nodes[0].order(&id).unwrap().status, OrderStatus::Filled);
+}
+
+#[test]
 fn a_peer_is_told_of_own_orders_trades_and_cancels_in_its_dialect() {
     let mut net = net();
     let id = net.submit(0, sell("1", "100"));
