@@ -64,7 +64,11 @@ impl FromStr for BootstrapNode {
     /// Reads `host:port`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts = text.rsplit_once(':');
-        let port = parts.and_then(|(_, port)| port.parse().ok());
+        // Numbers are read with a sign and with zeros in front, too.
+        let plain = |port: &&str| {
+            !port.starts_with('0') && port.bytes().all(|digit| digit.is_ascii_digit())
+        };
+        let port = parts.and_then(|(_, port)| Some(port).filter(plain)?.parse().ok());
         match (parts, port) {
             (Some((host, _)), Some(port)) if !host.is_empty() && port > 0 => {
                 Ok(Self::new(host, port))
@@ -96,6 +100,9 @@ mod tests {
             "host:0",
             "host:65536",
             "host:",
+            "host:+20001",
+            "host:020001",
+            "host: 20001",
         ] {
             assert!(text.parse::<BootstrapNode>().is_err(), "{text}");
         }

@@ -62,7 +62,7 @@ fn enter() -> Command {
     }
     panic!(
         "network namespaces can't be made here, and this test is about nothing else. Leave it \
-         out by: cargo nextest run -E 'not test(/^(cut|lan|avahi)::/)'{why}"
+         out by: cargo nextest run -E 'not test(/^(cut|lan|link|avahi)::/)'{why}"
     );
 }
 
@@ -172,6 +172,28 @@ impl Lab {
             "-n host{host} addr del {}/24 dev eth0",
             address(host)
         ));
+    }
+
+    /// Takes a host's own IPv6 address on the switch, and leaves it the link-local one.
+    pub fn without_global_v6(&self, host: usize) {
+        ip(&format!(
+            "-n host{host} addr del {}/64 dev eth0",
+            address_v6(host)
+        ));
+    }
+
+    /// The link-local address of a host on the switch.
+    ///
+    /// # Panics
+    /// Where it has none.
+    #[must_use]
+    pub fn link_local(&self, host: usize) -> String {
+        let show = ["-6", "-o", "addr", "show", "dev", "eth0", "scope", "link"];
+        let output = Self::on(host).arg("ip").args(show).output();
+        let output = String::from_utf8(output.expect("ip starts").stdout).expect("text");
+        let address = output.split_whitespace().find(|word| word.starts_with("fe80:"));
+        let address = address.and_then(|address| address.split('/').next());
+        address.unwrap_or_else(|| panic!("no link-local address: {output}")).to_owned()
     }
 
     /// Runs a program on a host: what is to follow is the program and its arguments.

@@ -12,33 +12,33 @@ use super::history::History;
 use crate::ledger::{Identity, RawStatement, RawTrade, Verifier};
 use crate::node::{Entry, Node, Order, Table, read_network};
 use crate::runtime::{Clock, entropy};
-use crate::storage::{DataDir, JOURNAL_FOLDER, Journal, JournalReader, JournalSync, StorageError};
+use crate::storage::{DataDir, JournalReader, JournalSnapshot, KeyFileMode, StorageError};
 use crate::types::NetworkId;
 
 /// The journal of a node that does not run, in whose place this process holds its data directory.
 /// No node can start there until this is dropped. Everything here blocks.
 #[derive(Debug)]
 pub struct Archive {
-    journal: Journal,
+    journal: JournalSnapshot,
     identity: Option<Arc<Identity>>,
     history: History,
 }
 
 impl Archive {
-    /// Opens what a node left in its data directory; `None` where there is no journal. Nothing is
-    /// made there that a start of the node would not make.
+    /// Opens what a node left in its data directory, which may be a copy that can't be written;
+    /// `None` where there is no journal. Nothing there is changed.
     ///
     /// # Errors
     /// [`StorageError::InUse`] while a node, or whatever else, holds the directory; otherwise as
-    /// [`Journal::open`].
-    pub fn open(data_dir: &Path) -> Result<Option<Self>, StorageError> {
-        if !data_dir.join(JOURNAL_FOLDER).is_dir() {
+    /// [`JournalSnapshot::open`].
+    pub fn open(data_dir: &Path, key_file: KeyFileMode) -> Result<Option<Self>, StorageError> {
+        if !JournalSnapshot::is_there(data_dir)? {
             return Ok(None);
         }
-        let held = Arc::new(DataDir::open(data_dir)?);
-        let seed = held.load_key()?;
+        let held = Arc::new(DataDir::open_to_read(data_dir)?);
+        let seed = held.load_key(key_file)?;
         let identity = seed.map(|seed| Arc::new(Identity::from_seed(*seed)));
-        let journal = Journal::open(held, JournalSync::Always)?;
+        let journal = JournalSnapshot::open(held)?;
         let network = network_of(&journal.reader())?;
         let node = identity.as_ref().map(|identity| identity.node_id());
         let history = History::new(journal.reader(), network, node);

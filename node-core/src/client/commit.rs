@@ -12,12 +12,15 @@ use crate::storage::Store;
 
 /// What could not be committed is tried again after this time.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often an idle store is looked at: whether its files are still there.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The store of a running node, off the asynchronous threads.
 pub(super) struct Committer {
     /// Away while it is at work, and for good if it panicked.
     store: Option<Box<dyn Store>>,
     waiting: Option<Waiting>,
+    check_due: Instant,
 }
 
 /// A batch that could not be committed. There is one at most, since the node persists nothing
@@ -44,12 +47,32 @@ impl Committer {
         Self {
             store: Some(store),
             waiting: None,
+            check_due: Instant::now() + CHECK_INTERVAL,
         }
     }
 
-    /// When to try again what could not be committed.
-    pub(super) fn retry_due(&self) -> Option<Instant> {
-        self.waiting.as_ref().map(|waiting| waiting.due)
+    /// When to try again what could not be committed, or to look at the store.
+    pub(super) fn due(&self) -> Instant {
+        let waiting = self.waiting.as_ref();
+        waiting.map_or(self.check_due, |waiting| waiting.due)
+    }
+
+    /// Does what is due: tries again what could not be committed, or looks at the store. Gives what
+    /// is to be carried out then.
+    pub(super) async fn run_due(&mut self, shared: &Shared) -> Option<Vec<Output>> {
+        if self.waiting.is_some() {
+            return self.commit_again(shared).await;
+        }
+        self.check_due = Instant::now() + CHECK_INTERVAL;
+        match self.with_store(|store| store.check()).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                warn!(%error, "the store is not where it was; trying again and again");
+                self.wait(shared, Vec::new(), Vec::new(), error.to_string());
+            }
+            None => return stop(shared),
+        }
+        None
     }
 
     /// Commits what one batch of outputs has to persist. Gives what is to be carried out now: all
@@ -124,24 +147,37 @@ impl Committer {
     }
 
     async fn try_commit(&mut self, writes: Vec<Write>) -> Tried {
-        let Some(mut store) = self.store.take() else {
-            return Tried::Lost;
+        let commit = move |store: &mut dyn Store| {
+            // Nothing waits after a check that failed; then the store is checked again.
+            let result = match writes.is_empty() {
+                true => store.check(),
+                false => store.commit(&writes),
+            };
+            (writes, result)
         };
-        let commit = move || {
-            let result = store.commit(&writes);
-            (store, writes, result)
-        };
-        let Ok((store, writes, result)) = spawn_blocking(commit).await else {
-            return Tried::Lost;
-        };
-        self.store = Some(store);
-        match result {
-            Ok(()) => Tried::Committed,
-            Err(error) => Tried::Failed {
+        match self.with_store(commit).await {
+            Some((_, Ok(()))) => Tried::Committed,
+            Some((writes, Err(error))) => Tried::Failed {
                 writes,
                 reason: error.to_string(),
             },
+            None => Tried::Lost,
         }
+    }
+
+    /// Uses the store where it may block. `None` if there is none any more.
+    async fn with_store<T: Send + 'static>(
+        &mut self,
+        use_it: impl FnOnce(&mut dyn Store) -> T + Send + 'static,
+    ) -> Option<T> {
+        let mut store = self.store.take()?;
+        let used = spawn_blocking(move || {
+            let result = use_it(&mut *store);
+            (store, result)
+        });
+        let (store, result) = used.await.ok()?;
+        self.store = Some(store);
+        Some(result)
     }
 
     fn wait(&mut self, shared: &Shared, writes: Vec<Write>, outputs: Vec<Output>, reason: String) {

@@ -75,8 +75,8 @@ impl Driver {
                 () = self.shared.stop.cancelled() => {}
             }
         }
-        if self.retry_due().is_some_and(|due| due <= Instant::now()) {
-            self.commit_again().await;
+        if self.store_due().is_some_and(|due| due <= Instant::now()) {
+            self.run_store().await;
         }
         self.apply();
         self.finish().await;
@@ -86,11 +86,11 @@ impl Driver {
         let far = || Instant::now() + Duration::from_secs(3600);
         let wakeup = self.shared.node().next_wakeup();
         let wakeup = wakeup.map_or_else(far, |mono| self.shared.clock.instant(mono));
-        self.retry_due().map_or(wakeup, |retry| retry.min(wakeup))
+        self.store_due().map_or(wakeup, |due| due.min(wakeup))
     }
 
-    fn retry_due(&self) -> Option<Instant> {
-        self.committer.as_ref()?.retry_due()
+    fn store_due(&self) -> Option<Instant> {
+        self.committer.as_ref().map(Committer::due)
     }
 
     /// One batch: everything that is at hand, or some of what comes from peers that send much, which
@@ -152,6 +152,14 @@ impl Driver {
             return self.carry_out(outputs);
         };
         if let Some(outputs) = committer.commit(&self.shared, outputs).await {
+            self.carry_out(outputs);
+        }
+    }
+
+    async fn run_store(&mut self) {
+        if let Some(committer) = &mut self.committer
+            && let Some(outputs) = committer.run_due(&self.shared).await
+        {
             self.carry_out(outputs);
         }
     }

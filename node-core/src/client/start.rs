@@ -265,10 +265,10 @@ async fn load(
     // They are those of direct connections.
     let peers = config.p2p_enabled.then(|| config.peers_file());
     let bans = ListFile::bans(config.bans_file());
-    let sync = config.journal_sync;
+    let (sync, key_file_mode) = (config.journal_sync, config.key_file_mode);
     let load = move || {
         let data_dir = Arc::new(DataDir::open(&path)?);
-        let seed = data_dir.load_or_create_key(&fresh.seed)?;
+        let seed = data_dir.load_or_create_key(&fresh.seed, key_file_mode)?;
         let peers = peers.map(ListFile::peers);
         let clock = fresh.clock;
         let known = peers.as_ref().map(|file| file.load(clock.now().wall));

@@ -110,7 +110,9 @@ impl Dht {
         let mut candidates: Vec<Candidate> = Vec::new();
         while let Ok(Some(peers)) = timeout_at(end, found.next()).await {
             for peer in peers {
-                let address = PeerAddress::from(SocketAddr::V4(peer));
+                let Some(address) = PeerAddress::of_peer(SocketAddr::V4(peer)) else {
+                    continue;
+                };
                 let known = candidates.iter().any(|other| other.address == address);
                 if !known && candidates.len() < MAX_DHT_PEERS && may_pass(&address, &self.near) {
                     candidates.push(Candidate { address, id: None });

@@ -245,6 +245,10 @@ impl<'a> Reader<'a> {
                 let allowed = "lower-case host:port in its shortest form";
                 return Err(InvalidValue::new("addrs", text, allowed).into());
             }
+            if address.is_link_local() {
+                let allowed = "an address that means the same on every machine";
+                return Err(InvalidValue::new("addrs", text, allowed).into());
+            }
             addrs.push(address);
             if self.take("]") {
                 return Ok(addrs);

@@ -1,9 +1,11 @@
 //! The directory that belongs to one node, and to one process at a time.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::StorageError;
+use super::file_id::FileInPlace;
 
 /// The file whose lock says that a process uses the directory. It stays, empty, when the lock is
 /// gone.
@@ -14,7 +16,14 @@ pub const LOCK_FILE: &str = "node.lock";
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    lock: File,
+    /// Absent for a copy that can only be read and has no such file.
+    lock: Option<Lock>,
+}
+
+#[derive(Debug)]
+struct Lock {
+    file: File,
+    place: FileInPlace,
 }
 
 impl DataDir {
@@ -34,16 +43,54 @@ impl DataDir {
             .open(&file)
             .map_err(StorageError::io("open", &file))?;
         keep_to_owner(&lock, &file);
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
+        Self::locked_by(lock, path, &file)
+    }
+
+    /// Takes a directory that is only read. Where it can't be written, as a copy on a read-only
+    /// file system, it is taken as far as there is a file to lock.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for a directory that can't be written.
+    pub fn open_to_read(path: &Path) -> Result<Self, StorageError> {
+        let read_only = [
+            io::ErrorKind::PermissionDenied,
+            io::ErrorKind::ReadOnlyFilesystem,
+        ];
+        match Self::open(path) {
+            Err(StorageError::Io { source, .. }) if read_only.contains(&source.kind()) => {}
+            opened => return opened,
+        }
+        let file = path.join(LOCK_FILE);
+        match File::open(&file) {
+            Ok(lock) => Self::locked_by(lock, path, &file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self {
                 path: path.to_owned(),
-                lock,
+                lock: None,
             }),
+            Err(error) => Err(StorageError::io("open", &file)(error)),
+        }
+    }
+
+    fn locked_by(lock: File, path: &Path, file: &Path) -> Result<Self, StorageError> {
+        match lock.try_lock() {
+            Ok(()) => {
+                let place = FileInPlace::at(file).map_err(StorageError::io("find", file))?;
+                Ok(Self {
+                    path: path.to_owned(),
+                    lock: Some(Lock { file: lock, place }),
+                })
+            }
             Err(TryLockError::WouldBlock) => Err(StorageError::InUse {
                 path: path.to_owned(),
             }),
-            Err(TryLockError::Error(error)) => Err(StorageError::io("lock", &file)(error)),
+            Err(TryLockError::Error(error)) => Err(StorageError::io("lock", file)(error)),
         }
+    }
+
+    /// Sees that the directory still belongs to this process.
+    pub(super) fn check(&self) -> Result<(), StorageError> {
+        let lock = self.lock.as_ref();
+        lock.map_or(Ok(()), |lock| lock.place.check())
     }
 
     /// Where it is.
@@ -57,7 +104,9 @@ impl Drop for DataDir {
     /// Closing the file would keep the lock for as long as a process that this one is just
     /// starting has its copy.
     fn drop(&mut self) {
-        let _ = self.lock.unlock();
+        if let Some(lock) = &self.lock {
+            let _ = lock.file.unlock();
+        }
     }
 }
 
@@ -78,7 +127,7 @@ fn keep_to_owner(lock: &File, path: &Path) {
 #[cfg(not(unix))]
 fn keep_to_owner(_: &File, _: &Path) {}
 
-pub(super) fn create(path: &Path) -> std::io::Result<()> {
+pub(super) fn create(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

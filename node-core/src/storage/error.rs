@@ -18,13 +18,15 @@ pub enum StorageError {
     /// Others than its owner can read or write a file that is nobody else's business.
     #[error(
         "the file {} can be read or written by others (mode {mode:o}); if nobody has used that, \
-         run: chmod 600 {}", path.display(), path.display()
+         run: chmod 600 {}{hint}", path.display(), path.display()
     )]
     Exposed {
         /// The file.
         path: PathBuf,
         /// Its rights.
         mode: u32,
+        /// Another way, where there is one.
+        hint: &'static str,
     },
     /// The file with the node's key holds no key. It is left as it is: a new key would be another
     /// node, without this one's orders.
@@ -37,6 +39,29 @@ pub enum StorageError {
         path: PathBuf,
         /// What is wrong, without the content.
         problem: &'static str,
+    },
+    /// A file without which the journal is not whole was removed or emptied. Nothing is changed:
+    /// without what is lost, this node could sign what contradicts it.
+    #[error(
+        "the journal file {} {problem}; restore the data directory from a copy, or move {} away \
+         to start as a new node; to go on under the same key without what is lost, remove {}",
+        path.display(), super::KEY_FILE, manifest.display()
+    )]
+    IncompleteJournal {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, as a verb: `is missing`.
+        problem: &'static str,
+        /// The file that says which others there must be.
+        manifest: PathBuf,
+    },
+    /// A file in use was removed, moved or replaced. What is written from then on would be lost.
+    #[error(
+        "the file {} was removed, moved or replaced while the node runs", path.display()
+    )]
+    Gone {
+        /// The file.
+        path: PathBuf,
     },
     /// The journal is not as it was written, in a place that was promised to be safe. It is left
     /// as it is: without what is lost, this node could sign what contradicts it.
@@ -76,9 +101,9 @@ impl StorageError {
             Self::InUse { .. } => "DATA_DIR_IN_USE",
             Self::Exposed { .. } => "FILE_EXPOSED",
             Self::DamagedKey { .. } => "KEY_DAMAGED",
-            Self::DamagedJournal { .. } => "JOURNAL_DAMAGED",
+            Self::DamagedJournal { .. } | Self::IncompleteJournal { .. } => "JOURNAL_DAMAGED",
             Self::Closed { .. } => "JOURNAL_CLOSED",
-            Self::Io { .. } => "STORAGE_FAILED",
+            Self::Gone { .. } | Self::Io { .. } => "STORAGE_FAILED",
         }
     }
 

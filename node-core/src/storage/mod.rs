@@ -7,6 +7,7 @@
 mod atomic;
 mod data_dir;
 mod error;
+mod file_id;
 mod journal;
 mod key;
 mod list_file;
@@ -15,8 +16,10 @@ mod store;
 
 pub use data_dir::{DataDir, LOCK_FILE};
 pub use error::StorageError;
-pub use journal::{JOURNAL_FOLDER, Journal, JournalReader, Page, TABLES_FILE};
-pub use key::KEY_FILE;
+pub use journal::{
+    JOURNAL_FOLDER, Journal, JournalReader, JournalSnapshot, MANIFEST_FILE, Page, TABLES_FILE,
+};
+pub use key::{KEY_FILE, KeyFileMode};
 #[cfg(feature = "fuzzing")]
 pub(crate) use list_file::fuzzing;
 pub use list_file::{ListFile, MAX_LIST_BYTES, MAX_LIST_ENTRIES};

@@ -11,19 +11,42 @@ use super::StorageError;
 /// [`StorageError::Exposed`], which says what to do.
 #[cfg(unix)]
 pub fn check_private(path: &Path) -> Result<(), StorageError> {
-    use std::os::unix::fs::PermissionsExt;
     let Ok(metadata) = std::fs::metadata(path) else {
         // Whoever opens it is told why that fails.
         return Ok(());
     };
+    check_mode(path, &metadata, 0, "")
+}
+
+/// Refuses a file whose rights for others than its owner go beyond `allowed`.
+#[cfg(unix)]
+pub(super) fn check_mode(
+    path: &Path,
+    metadata: &std::fs::Metadata,
+    allowed: u32,
+    hint: &'static str,
+) -> Result<(), StorageError> {
+    use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    if mode & 0o077 & !allowed == 0 {
         return Ok(());
     }
     Err(StorageError::Exposed {
         path: path.to_owned(),
         mode,
+        hint,
     })
+}
+
+/// Other systems' rights are not looked at.
+#[cfg(not(unix))]
+pub(super) fn check_mode(
+    _: &Path,
+    _: &std::fs::Metadata,
+    _: u32,
+    _: &'static str,
+) -> Result<(), StorageError> {
+    Ok(())
 }
 
 /// Other systems' rights are not looked at.

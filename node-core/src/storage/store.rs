@@ -21,6 +21,15 @@ pub trait Store: fmt::Debug + Send {
     /// Nothing is written then, as far as anybody reads it in this run. The same writes may be
     /// given again; after a crash meanwhile they may be there or not.
     fn commit(&mut self, writes: &[Write]) -> Result<(), StorageError>;
+
+    /// Whether what was committed is still to be found by a next start, as far as that shows
+    /// without reading it. Called every few seconds.
+    ///
+    /// # Errors
+    /// Where it isn't, as when its files were removed.
+    fn check(&mut self) -> Result<(), StorageError> {
+        Ok(())
+    }
 }
 
 /// When what is committed is flushed to the disk.

@@ -1,33 +1,24 @@
-//! Opening a socket to a host by name.
+//! Opening a socket to a peer.
 
 use std::io;
 use std::time::Duration;
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::connection::TransportError;
-use crate::node::scope;
+use super::resolve::resolve;
 use crate::types::PeerAddress;
 
-/// How many addresses of one name are tried.
-pub const MAX_ATTEMPTS: usize = 4;
-/// How long each of them may take.
+/// How long each address of a name may take.
 pub const ATTEMPT_TIME: Duration = Duration::from_secs(3);
 
 /// Connects to the first address of `address` that answers, without Nagle's delay.
 pub(super) async fn connect(address: &PeerAddress) -> Result<TcpStream, TransportError> {
-    let unresolved = || TransportError::Unresolved {
+    let mut error = TransportError::Unresolved {
         host: address.host().to_owned(),
     };
-    let addresses = lookup_host((address.host(), address.port()))
-        .await
-        .map_err(|_| unresolved())?;
-    let mut error = unresolved();
-    // Only its user gives a node names, so they may lead into private networks; but never to
-    // everybody or nobody.
-    let somebody = addresses.filter(|candidate| scope(&PeerAddress::from(*candidate)).is_some());
-    for candidate in somebody.take(MAX_ATTEMPTS) {
+    for candidate in resolve(address).await? {
         match timeout(ATTEMPT_TIME, TcpStream::connect(candidate)).await {
             Ok(Ok(stream)) => {
                 stream.set_nodelay(true)?;

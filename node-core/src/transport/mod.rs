@@ -17,6 +17,7 @@ mod listener;
 mod listener_tests;
 mod memory;
 mod replay;
+mod resolve;
 pub(crate) mod rpc;
 mod slots;
 mod sniff;
@@ -27,11 +28,12 @@ pub use connection::{
     Arrival, Connection, FrameSink, FrameSource, ListenOptions, Listener, Transport,
     TransportError, drain,
 };
-pub use dial::{ATTEMPT_TIME, MAX_ATTEMPTS};
+pub use dial::ATTEMPT_TIME;
 pub use framed::{FIRST_LIMIT, MAX_FRAME, SEND_BUFFER};
 pub use http::{HttpHandler, MAX_HTTP_CONNECTIONS};
 pub use memory::{MEMORY_FRAMES, MemoryTransport};
 pub use replay::HttpStream;
+pub use resolve::{LOOKUP_TIME, MAX_ATTEMPTS, MAX_LOOKUPS};
 pub use rpc::{HOLD_TIME, MAX_TUNNELS, TUNNEL_BATCH, TUNNEL_SILENCE};
 pub use slots::{HandshakeLimits, HandshakeSlot, HandshakeSlots};
 pub use sniff::SNIFF_TIME;

@@ -50,7 +50,7 @@ impl Transport for WebSocketTransport {
     ) -> BoxFuture<'static, Result<Connection, TransportError>> {
         let address = address.clone();
         async move {
-            let uri = format!("ws://{address}/")
+            let uri = format!("ws://{}/", address.authority())
                 .parse()
                 .map_err(|_| TransportError::WebSocket(format!("{address} makes no URI")))?;
             let request = ClientRequestBuilder::new(uri);

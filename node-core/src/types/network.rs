@@ -1,11 +1,10 @@
-//! Names of the network and of what is reachable in it.
+//! Names of the network and of the peers in it.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use super::{InvalidValue, NodeId};
 
@@ -65,108 +64,6 @@ impl FromStr for NetworkId {
 impl fmt::Display for NetworkId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// Where a peer can be dialed: a host name or an IP address, and a port.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerAddress {
-    host: Arc<str>,
-    port: u16,
-}
-
-impl PeerAddress {
-    /// The host name, or the IP address without brackets.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// The port, never 0.
-    #[must_use]
-    pub const fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// The same host at another port; `None` for port 0, which nobody listens on.
-    #[must_use]
-    pub fn at_port(&self, port: u16) -> Option<Self> {
-        let host = self.host.clone();
-        (port != 0).then_some(Self { host, port })
-    }
-
-    /// The IP address, if the host is one.
-    #[must_use]
-    pub fn ip(&self) -> Option<IpAddr> {
-        self.host.parse().ok()
-    }
-}
-
-impl FromStr for PeerAddress {
-    type Err = InvalidValue;
-
-    /// Reads `host:port`, with an IPv6 address in brackets.
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let host_fits = |host: &str| {
-            if host.contains(':') {
-                return false;
-            }
-            (1..=253).contains(&host.len())
-                && host
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
-        };
-        let read = || {
-            let (host, port) = text.rsplit_once(':')?;
-            let port = port.parse().ok().filter(|port| *port != 0)?;
-            let inner = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-            let host = match inner {
-                Some(v6) => v6.parse::<std::net::Ipv6Addr>().ok()?.to_string(),
-                None if host_fits(host) => host.to_ascii_lowercase(),
-                None => return None,
-            };
-            Some(Self {
-                host: host.into(),
-                port,
-            })
-        };
-        read().ok_or_else(|| {
-            let allowed = "host:port with a port from 1 to 65535, like 192.168.1.100:3000";
-            InvalidValue::new("peer address", text, allowed)
-        })
-    }
-}
-
-impl From<SocketAddr> for PeerAddress {
-    /// IPv4 addresses that came mapped into IPv6 are shown as what they are.
-    fn from(address: SocketAddr) -> Self {
-        Self {
-            host: address.ip().to_canonical().to_string().into(),
-            port: address.port(),
-        }
-    }
-}
-
-impl fmt::Display for PeerAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
-
-impl Serialize for PeerAddress {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for PeerAddress {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -245,30 +142,5 @@ mod tests {
             assert_eq!(error.field, "network", "{bad}");
             assert!(error.allowed.contains("local:NAME"), "{error}");
         }
-    }
-
-    #[test]
-    fn a_peer_address_is_host_and_port() {
-        for good in ["127.0.0.1:3000", "[::1]:3000", "node-1.example.org:65535"] {
-            assert_eq!(good.parse::<PeerAddress>().unwrap().to_string(), good);
-        }
-        for bad in [
-            "",
-            "3000",
-            "host",
-            "host:0",
-            "host:65536",
-            ":3000",
-            "::1:3000",
-            "a b:1",
-        ] {
-            assert!(bad.parse::<PeerAddress>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_mapped_address_is_shown_as_ipv4() {
-        let mapped: SocketAddr = "[::ffff:10.0.0.1]:3000".parse().unwrap();
-        assert_eq!(PeerAddress::from(mapped).to_string(), "10.0.0.1:3000");
     }
 }

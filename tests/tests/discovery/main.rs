@@ -10,6 +10,8 @@ mod dht;
 mod grapes;
 #[cfg(target_os = "linux")]
 mod lan;
+#[cfg(target_os = "linux")]
+mod link;
 mod modes;
 mod rpc;
 mod told;

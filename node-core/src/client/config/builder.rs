@@ -230,11 +230,24 @@ mod tests {
             &["always", "Interval", "OFF"],
             &["never", "true", "100"],
         ),
+        (
+            "KEY_FILE_MODE",
+            &["owner", "Group"],
+            &["world", "0640", "true"],
+        ),
         ("P2P_ENABLED", BOOLEANS.0, BOOLEANS.1),
         (
             "P2P_HOST",
             &["0.0.0.0", "::", "[::1]", "localhost", "node-1.example.org"],
-            &["0.0.0", "256.1.1.1", "a b", "host:3000", "-x", "a..b"],
+            &[
+                "0.0.0",
+                "256.1.1.1",
+                "0x7f.1",
+                "a b",
+                "host:3000",
+                "-x",
+                "a..b",
+            ],
         ),
         (
             "P2P_PORT",

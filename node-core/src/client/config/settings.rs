@@ -11,7 +11,7 @@ use super::text;
 use crate::node::{Limits, NodeConfig, OrderRate, Ways};
 use crate::orderbook::SelfTrade;
 use crate::protocol::LegacyPolicy;
-use crate::storage::JournalSync;
+use crate::storage::{JournalSync, KeyFileMode};
 use crate::transport::HandshakeLimits;
 use crate::types::{Amount, InvalidValue, Millis, NetworkId, Pair, PeerAddress, Price, UserId};
 
@@ -33,6 +33,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `JOURNAL_SYNC`: when what is written to the journal is flushed to the disk.
     pub journal_sync: JournalSync,
+    /// `KEY_FILE_MODE`: who may read the file of the node's key.
+    pub key_file_mode: KeyFileMode,
     /// `P2P_ENABLED`: whether to have peers at all.
     pub p2p_enabled: bool,
     /// `P2P_HOST`: the IP address or host name to listen on.
@@ -125,6 +127,7 @@ impl Default for Config {
             network: text::known("local"),
             data_dir: PathBuf::from(".meshbook"),
             journal_sync: JournalSync::Always,
+            key_file_mode: KeyFileMode::Owner,
             p2p_enabled: true,
             p2p_host: "0.0.0.0".to_owned(),
             p2p_port: 3000,

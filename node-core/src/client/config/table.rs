@@ -7,7 +7,7 @@ use super::settings::{Config, LogFormat, LogLevel};
 use super::text::{addresses, boolean, choice, host, integer, path, positive, socket, urls};
 use crate::orderbook::SelfTrade;
 use crate::protocol::LegacyPolicy;
-use crate::storage::JournalSync;
+use crate::storage::{JournalSync, KeyFileMode};
 use crate::types::{InvalidValue, Millis, NetworkId, PeerAddress};
 
 /// One setting.
@@ -66,6 +66,9 @@ const SYNCS: [(&str, JournalSync); 3] = [
     ("interval", JournalSync::Interval),
     ("off", JournalSync::Off),
 ];
+const KEY_FILES: [(&str, KeyFileMode); 2] =
+    [("owner", KeyFileMode::Owner), ("group", KeyFileMode::Group)];
+
 /// A network, in capitals too.
 fn network(text: &str) -> Result<NetworkId, InvalidValue> {
     let small = text.to_ascii_lowercase();
@@ -142,6 +145,8 @@ settings! {
     "NETWORK" network = network, |c| Some(c.network.to_string());
     "MESHBOOK_DATA_DIR" data_dir = path, |c| show_path(&c.data_dir);
     "JOURNAL_SYNC" journal_sync = |t| choice(t, &SYNCS), |c| name_of(c.journal_sync, &SYNCS);
+    "KEY_FILE_MODE" key_file_mode = |t| choice(t, &KEY_FILES),
+        |c| name_of(c.key_file_mode, &KEY_FILES);
     "P2P_ENABLED" p2p_enabled = boolean, |c| Some(c.p2p_enabled.to_string());
     "P2P_HOST" p2p_host = host, |c| Some(c.p2p_host.clone());
     "P2P_PORT" p2p_port = |t| integer(t, 0..=u16::MAX), |c| Some(c.p2p_port.to_string());

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::types::{InvalidValue, PeerAddress};
+use crate::types::{InvalidValue, PeerAddress, ends_in_number};
 
 /// The most addresses in one list.
 pub(super) const MAX_ADDRESSES: usize = 256;
@@ -107,9 +107,7 @@ pub(super) fn host(text: &str) -> Result<String, InvalidValue> {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
-    // A name of digits and points alone is an IPv4 address with a fault in it.
-    let numeric = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if !numeric && text.len() <= 253 && text.split('.').all(label) {
+    if !ends_in_number(text) && text.len() <= 253 && text.split('.').all(label) {
         return Ok(text.to_owned());
     }
     Err(refused(

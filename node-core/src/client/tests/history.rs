@@ -3,6 +3,7 @@
 use super::*;
 use crate::client::{Archive, Cursor, History, HistoryQuery, OwnSide, PastTrade, Reading};
 use crate::node::Order;
+use crate::storage::KeyFileMode;
 use crate::transport::MemoryTransport;
 use crate::types::Millis;
 
@@ -33,7 +34,9 @@ async fn trade_with_itself(client: &ExchangeClient, times: usize) {
 }
 
 fn open_archive(dir: &TempDir) -> Archive {
-    Archive::open(&quiet(dir).data_dir).unwrap().unwrap()
+    Archive::open(&quiet(dir).data_dir, KeyFileMode::Owner)
+        .unwrap()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -136,7 +139,7 @@ async fn own_trades_are_told_from_those_of_others_by_their_side() {
 async fn a_nodes_folder_is_read_by_nobody_else_while_it_runs_and_by_no_node_while_it_is_read() {
     let transport: Arc<dyn Transport> = Arc::new(MemoryTransport::new());
     let Place { client, dir } = start(&transport, &[]).await;
-    let error = Archive::open(&quiet(&dir).data_dir).unwrap_err();
+    let error = Archive::open(&quiet(&dir).data_dir, KeyFileMode::Owner).unwrap_err();
     assert_eq!(error.code(), "DATA_DIR_IN_USE");
     in_time(client.shutdown()).await;
     let archive = open_archive(&dir);
@@ -170,9 +173,13 @@ async fn a_journal_of_another_network_is_read_as_what_it_is() {
 #[test]
 fn where_there_is_no_journal_none_is_made() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(Archive::open(dir.path()).unwrap().is_none());
     assert!(
-        Archive::open(&dir.path().join("nowhere"))
+        Archive::open(dir.path(), KeyFileMode::Owner)
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        Archive::open(&dir.path().join("nowhere"), KeyFileMode::Owner)
             .unwrap()
             .is_none()
     );

@@ -1,8 +1,9 @@
 //! Who is there on the local network now.
 
 use std::collections::BTreeMap;
+use std::net::{SocketAddr, SocketAddrV6};
 
-use mdns_sd::ResolvedService;
+use mdns_sd::{ResolvedService, ScopedIp};
 use tracing::debug;
 
 use super::services::MESHBOOK_SERVICE;
@@ -63,14 +64,12 @@ fn read(service: &ResolvedService, own: &Announcement) -> Result<Vec<Candidate>,
     let mut addresses: Vec<PeerAddress> = service
         .get_addresses()
         .iter()
-        .map(|ip| (ip.to_ip_addr(), port))
-        // Link-local IPv6 means nothing without an interface, which an address has no room for.
-        .filter(|(ip, _)| !matches!(ip, std::net::IpAddr::V6(v6) if v6.is_unicast_link_local()))
-        .map(|(ip, port)| std::net::SocketAddr::new(ip, port).into())
+        .filter_map(|ip| PeerAddress::of_peer(socket_address(ip, port)))
         // Nobody else on the network knows what is on this machine.
         .filter(|address| scope(address) >= Some(Scope::PrivateNetwork))
         .collect();
-    addresses.sort();
+    // What more than one link knows is tried first.
+    addresses.sort_by_key(|address| (address.is_link_local(), address.clone()));
     addresses.dedup();
     addresses.truncate(MAX_INSTANCE_ADDRESSES);
     if addresses.is_empty() {
@@ -78,6 +77,14 @@ fn read(service: &ResolvedService, own: &Announcement) -> Result<Vec<Candidate>,
     }
     let candidate = |address| Candidate { address, id };
     Ok(addresses.into_iter().map(candidate).collect())
+}
+
+/// Link-local IPv6 goes with the interface on which it was heard.
+fn socket_address(ip: &ScopedIp, port: u16) -> SocketAddr {
+    match ip {
+        ScopedIp::V6(v6) => SocketAddrV6::new(*v6.addr(), port, 0, v6.scope_id().index).into(),
+        ip => SocketAddr::new(ip.to_ip_addr(), port),
+    }
 }
 
 #[cfg(test)]

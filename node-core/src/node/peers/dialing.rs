@@ -5,8 +5,8 @@ use super::known::{KnownPeer, PersistedPeer};
 use super::manager::PeerManager;
 use super::places::{Party, party};
 use super::policy::{
-    ANCHORS, DIAL_GIVE_UP, DIALS_AT_ONCE, FEELER_EVERY, FOUND_AGAIN_AFTER, Merit, OTHER_WAY_FOR,
-    PERSISTED_LIMIT, ROUND_AGAIN_AFTER, outbound_per_party,
+    ANCHORS, DIAL_GIVE_UP, DIALS_AT_ONCE, FEELER_EVERY, FOUND_AGAIN_AFTER, Merit,
+    NAME_DIALS_AT_ONCE, OTHER_WAY_FOR, PERSISTED_LIMIT, ROUND_AGAIN_AFTER, outbound_per_party,
 };
 use super::table::{Counts, Origin};
 use crate::collections::BTreeSet;
@@ -209,11 +209,8 @@ impl PeerManager {
                 known.dialing_since = None;
             }
         }
-        let dialing = self
-            .known
-            .iter()
-            .filter(|(_, k)| k.dialing_since.is_some())
-            .count();
+        let mut free_dials = self.free_dials();
+        let dialing = free_dials.under_way;
         let used = self.count(Direction::Outbound) + dialing;
         let free = self.places.outbound.saturating_sub(used);
         let places = self
@@ -227,8 +224,7 @@ impl PeerManager {
             plans.extend(feeler.and_then(|address| self.plan(&address, first_way, now)));
             return plans;
         }
-        let room = room.min(DIALS_AT_ONCE.saturating_sub(dialing));
-        if room == 0 {
+        if free_dials.numeric + free_dials.names == 0 {
             return plans;
         }
         // One node at one of its addresses at a time.
@@ -251,14 +247,38 @@ impl PeerManager {
             if counts && there >= outbound_per_party(used + plans.len()) {
                 continue;
             }
+            let kind = free_dials.of_kind(&address);
+            if *kind == 0 {
+                continue;
+            }
             if !known.is_lasting() && !self.hearsay_dials.admit(1, now.mono) {
                 continue;
             }
+            *kind -= 1;
             nodes.extend(known.node());
             held.count(&known.party);
             plans.extend(self.plan(&address, first_way, now));
         }
         plans
+    }
+
+    /// How many dials may begin beside those that are under way.
+    fn free_dials(&self) -> FreeDials {
+        let dialing = self.known.iter().filter(|(_, k)| k.dialing_since.is_some());
+        let (mut numeric, mut names) = (0, 0);
+        for (address, _) in dialing {
+            match address.ip() {
+                Some(_) => numeric += 1,
+                None => names += 1,
+            }
+        }
+        // Where there are few places, names leave one of two to numeric addresses.
+        let most_names = NAME_DIALS_AT_ONCE.min(self.places.outbound / 2).max(1);
+        FreeDials {
+            under_way: numeric + names,
+            numeric: DIALS_AT_ONCE.saturating_sub(numeric),
+            names: most_names.saturating_sub(names),
+        }
     }
 
     /// The addresses that may be dialed now, best first. What peers named comes from each party in
@@ -342,6 +362,22 @@ impl PeerManager {
             && known.next_attempt <= now.mono
             && !self.is_up(address, known)
             && !self.is_banned(known.id.as_ref(), address, now)
+    }
+}
+
+/// How many dials there may be besides those under way.
+struct FreeDials {
+    under_way: usize,
+    numeric: usize,
+    names: usize,
+}
+
+impl FreeDials {
+    fn of_kind(&mut self, address: &PeerAddress) -> &mut usize {
+        match address.ip() {
+            Some(_) => &mut self.numeric,
+            None => &mut self.names,
+        }
     }
 }
 

@@ -93,8 +93,12 @@ fn numeric(host: &str, port: u16) -> Option<PeerAddress> {
 }
 
 /// Whether `address` may pass, in either direction, between this node and a peer whose
-/// connection comes from or goes to `peer`.
+/// connection comes from or goes to `peer`. A link-local address never does: whether the peer is
+/// on the same link can't be told, and its zone means nothing on another machine.
 pub(crate) fn may_pass(address: &PeerAddress, peer: &PeerAddress) -> bool {
+    if address.is_link_local() {
+        return false;
+    }
     match (scope(address), scope(peer)) {
         (Some(address), Some(peer)) => address >= peer,
         _ => false,
@@ -277,9 +281,9 @@ mod tests {
             ("[2001:4860:4860::8888]:1", wan, true),
             ("localhost:1", wan, false),
             ("node.example.org:1", wan, true),
-            ("0.0.0.0:1", here, false),
-            ("224.0.0.1:1", here, false),
-            ("255.255.255.255:1", here, false),
+            ("169.254.0.1:1", lan, false),
+            ("[fe80::1%2]:1", "[fe80::2%2]:1", false),
+            (lan, "[fe80::2%2]:1", true),
         ];
         for (address, peer, passes) in cases {
             let (address, peer) = (address.parse().unwrap(), peer.parse().unwrap());

@@ -53,6 +53,9 @@ pub(crate) const PERSISTED_LIMIT: usize = 200;
 pub(crate) const FOUND_AGAIN_AFTER: Millis = Millis::from_secs(5);
 /// Dials under way at the same time.
 pub(crate) const DIALS_AT_ONCE: usize = 8;
+/// Dials of host names under way at the same time, besides [`DIALS_AT_ONCE`] of numeric addresses:
+/// names whose server is silent take long, and hold up only each other.
+pub(crate) const NAME_DIALS_AT_ONCE: usize = 4;
 /// A dial that the driver never reported is given up, so that no slot is lost for ever.
 pub(crate) const DIAL_GIVE_UP: Millis = Millis::from_secs(30);
 /// The pause after the first failure; it doubles with each, up to the configured interval.

@@ -292,3 +292,27 @@ fn without_direct_connections_all_dials_go_by_the_rpc_and_without_both_none() {
         assert_eq!(net.ways, expected);
     }
 }
+
+#[test]
+fn names_that_take_long_to_resolve_hold_up_no_numeric_address() {
+    let mut net = Net::new(1);
+    let name = |n: usize| format!("peer{n}.example.org:3000").parse().unwrap();
+    // Names are the better source here, and none of their dials comes to an end.
+    for n in 0..12 {
+        found(&mut net, &name(n), None, PeerSource::Bootstrap);
+    }
+    net.pass(1);
+    let names = net.dials.len();
+    assert!((1..8).contains(&names), "{:?}", net.dials);
+    for n in 0..12 {
+        found(&mut net, &address(n), None, PeerSource::Mdns);
+    }
+    net.pass(1);
+    assert_eq!(net.dials.len() - names, 8, "{:?}", net.dials);
+    for n in 0..12 {
+        fails(&mut net, &address(n));
+        net.pass(1);
+    }
+    let tried = |n: usize| net.dials.contains(&(0, address(n)));
+    assert!((0..12).all(tried), "{:?}", net.dials);
+}

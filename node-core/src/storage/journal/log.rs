@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::record::{LOG_HEADER, LogHeader};
 use crate::storage::StorageError;
+use crate::storage::file_id::FileInPlace;
 
 /// What a log does to its file. Tests put one there that fails.
 pub(super) trait Medium: fmt::Debug + Send + Sync {
@@ -67,6 +68,8 @@ pub(super) struct Log {
     pub(super) number: u64,
     pub(super) header: LogHeader,
     pub(super) medium: Arc<dyn Medium>,
+    /// The file, and where it must be found by the next start.
+    pub(super) place: FileInPlace,
     /// Bytes of whole commits.
     pub(super) length: u64,
     /// Bytes that are safe.
@@ -89,9 +92,9 @@ impl Log {
             medium.append(&header.bytes())?;
             medium.flush()?;
             File::open(folder)?.sync_all()?;
-            Ok(medium)
+            Ok((medium, FileInPlace::at(&path)?))
         };
-        let medium = begin().map_err(|error| {
+        let (medium, place) = begin().map_err(|error| {
             // What is left of it holds nothing, and its number is not used again.
             let _ = media.remove(&path);
             StorageError::io("make", &path)(error)
@@ -101,6 +104,7 @@ impl Log {
             number,
             header,
             medium,
+            place,
             length: LOG_HEADER as u64,
             flushed: LOG_HEADER as u64,
             broken: false,

@@ -11,9 +11,12 @@
 //! later flush succeeds: it is all written again, to a new log.
 
 mod log;
+mod manifest;
 mod mover;
+mod overlay;
 mod reader;
 mod record;
+mod snapshot;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -30,11 +33,15 @@ use tracing::warn;
 use super::{DataDir, JournalSync, StorageError, Store, check_private};
 use crate::node::{Entry, Table, Write};
 use log::{Files, Log, Media};
+use manifest::{Manifest, incomplete};
 use mover::Shared;
 use record::{LogHeader, Recovered};
 use tables::Tables;
 
+pub use manifest::MANIFEST_FILE;
+pub(super) use manifest::forget;
 pub use reader::{JournalReader, Page};
+pub use snapshot::JournalSnapshot;
 
 /// The folder of the journal in the data directory.
 pub const JOURNAL_FOLDER: &str = "journal";
@@ -69,6 +76,7 @@ impl Journal {
     /// crash has torn off the end is left out.
     ///
     /// # Errors
+    /// [`StorageError::IncompleteJournal`] where a file is missing or empty, and
     /// [`StorageError::DamagedJournal`] where something is not as it was written that was safe;
     /// nothing is changed then. [`StorageError::Io`] where the system says no.
     pub fn open(dir: Arc<DataDir>, sync: JournalSync) -> Result<Self, StorageError> {
@@ -82,15 +90,20 @@ impl Journal {
         seal: u64,
     ) -> Result<Self, StorageError> {
         let folder = dir.path().join(JOURNAL_FOLDER);
+        let manifest = Manifest::load(dir.path())?;
+        if let Some(manifest) = &manifest {
+            manifest.check_tables(dir.path())?;
+        }
         super::data_dir::create(&folder).map_err(StorageError::io("make", &folder))?;
         check_all_private(&folder)?;
         let tables = Tables::open(folder.join(TABLES_FILE))?;
-        let last = take_over_logs(&folder, &tables)?;
+        let last = take_over_logs(dir.path(), manifest.as_ref(), &tables)?;
         let header = LogHeader {
             after_flush: true,
             instead_of: 0,
         };
         let log = Log::begin(&*media, &folder, last + 1, header)?;
+        Manifest::new(vec![log.number]).save(dir.path())?;
         let shared = Arc::new(Shared::new(tables, dir));
         let mover = mover::start(Arc::clone(&shared))
             .map_err(StorageError::io("start a thread for", &folder))?;
@@ -124,6 +137,7 @@ impl Journal {
         let again = self.shared.lock().active_writes();
         encode(&again, log.flushed, &mut self.record, &log.path)?;
         let written = log.append(&self.record).and_then(|()| log.flush());
+        let written = written.and_then(|()| self.record_logs(None, log.number));
         if written.is_err() {
             // It says nothing that the broken one doesn't, and counts only when it is whole.
             let _ = self.media.remove(&log.path);
@@ -150,9 +164,22 @@ impl Journal {
             after_flush: flushed,
             instead_of: 0,
         })?;
+        if let Err(error) = self.record_logs(Some(self.log.number), next.number) {
+            // Nothing is in it yet, and its number is not used again.
+            let _ = self.media.remove(&next.path);
+            return Err(error);
+        }
         let full = std::mem::replace(&mut self.log, next);
         self.shared.seal(full.number, full.path);
         Ok(())
+    }
+
+    /// Writes down which logs there are from now on: the one that is being moved to the tables, the
+    /// one before, and the newest.
+    fn record_logs(&self, before: Option<u64>, newest: u64) -> Result<(), StorageError> {
+        let sealed = self.shared.lock().sealed_number();
+        let logs = sealed.into_iter().chain(before).chain([newest]);
+        Manifest::new(logs.collect()).save(self.shared.data_dir())
     }
 
     fn begin(&mut self, header: LogHeader) -> Result<Log, StorageError> {
@@ -177,6 +204,8 @@ impl Store for Journal {
     }
 
     fn commit(&mut self, writes: &[Write]) -> Result<(), StorageError> {
+        // What goes to a file that nobody finds again is not kept.
+        self.log.place.check()?;
         self.shared.lock().report_flush(&mut self.log);
         if self.log.broken {
             self.renew()?;
@@ -194,6 +223,11 @@ impl Store for Journal {
         let flush_later = self.sync != JournalSync::Off;
         self.shared.committed(writes, &self.log, flush_later);
         Ok(())
+    }
+
+    fn check(&mut self) -> Result<(), StorageError> {
+        self.log.place.check()?;
+        self.shared.check_files()
     }
 }
 
@@ -221,25 +255,63 @@ fn encode(
 }
 
 /// Moves what earlier runs left in logs to the tables. Gives the highest number of a log so far.
-fn take_over_logs(folder: &Path, tables: &Tables) -> Result<u64, StorageError> {
+fn take_over_logs(
+    data_dir: &Path,
+    manifest: Option<&Manifest>,
+    tables: &Tables,
+) -> Result<u64, StorageError> {
     let applied = tables.applied()?;
-    let mut numbers = log_numbers(folder).map_err(StorageError::io("read", folder))?;
-    numbers.sort_unstable();
-    let last = numbers.last().map_or(applied, |last| applied.max(*last));
-    let left: Vec<u64> = numbers.iter().copied().filter(|n| *n > applied).collect();
-    let writes = recover(folder, &left)?;
+    let left = LogsLeft::find(data_dir, manifest, applied)?;
+    let last = left.all.last().map_or(applied, |last| applied.max(*last));
+    let writes = left.recover(data_dir)?;
     if last > applied {
         tables.apply(last, &writes)?;
     }
-    for number in numbers {
-        let path = folder.join(log::file_name(number));
+    for number in left.all {
+        let path = data_dir.join(JOURNAL_FOLDER).join(log::file_name(number));
         tell(&path, fs::remove_file(&path));
     }
     Ok(last)
 }
 
-/// The writes of these logs, up to the first that is torn.
-fn recover(folder: &Path, numbers: &[u64]) -> Result<Vec<Write>, StorageError> {
+/// The logs that an earlier run left, by their numbers, in their order.
+struct LogsLeft {
+    all: Vec<u64>,
+    /// Those whose writes are in no table.
+    unapplied: Vec<u64>,
+    /// Those of them without which the journal is not whole.
+    required: Vec<u64>,
+}
+
+impl LogsLeft {
+    fn find(
+        data_dir: &Path,
+        manifest: Option<&Manifest>,
+        applied: u64,
+    ) -> Result<Self, StorageError> {
+        let folder = data_dir.join(JOURNAL_FOLDER);
+        if let Some(manifest) = manifest {
+            manifest.check_logs(data_dir, applied)?;
+        }
+        let mut all = log_numbers(&folder).map_err(StorageError::io("read", &folder))?;
+        all.sort_unstable();
+        let unapplied = all.iter().copied().filter(|n| *n > applied).collect();
+        let required = manifest.map(|manifest| manifest.required_logs(applied));
+        Ok(Self {
+            all,
+            unapplied,
+            required: required.unwrap_or_default(),
+        })
+    }
+
+    /// Their writes, up to the first log that is torn.
+    fn recover(&self, data_dir: &Path) -> Result<Vec<Write>, StorageError> {
+        recover(data_dir, &self.unapplied, &self.required)
+    }
+}
+
+fn recover(data_dir: &Path, numbers: &[u64], required: &[u64]) -> Result<Vec<Write>, StorageError> {
+    let folder = data_dir.join(JOURNAL_FOLDER);
     let mut logs: Vec<(u64, Result<Recovered, StorageError>)> = Vec::new();
     for number in numbers {
         let path = folder.join(log::file_name(*number));
@@ -259,6 +331,14 @@ fn recover(folder: &Path, numbers: &[u64]) -> Result<Vec<Write>, StorageError> {
     for (number, found) in logs {
         let found = found?;
         if found.torn == Some(0) {
+            if required.contains(&number) {
+                let path = folder.join(log::file_name(number));
+                return Err(incomplete(
+                    data_dir,
+                    path,
+                    "does not begin as it was written",
+                ));
+            }
             // Without the header, which is flushed first, it never came into use.
             continue;
         }

@@ -75,6 +75,12 @@ impl Shared {
         self.held.path()
     }
 
+    /// Sees that the tables and the data directory are where they were.
+    pub(super) fn check_files(&self) -> Result<(), StorageError> {
+        self.tables.check_file()?;
+        self.held.check()
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -196,6 +202,16 @@ impl Shared {
 }
 
 impl State {
+    /// Takes writes that are in no table yet.
+    pub(super) fn hold(&mut self, writes: Vec<Write>) {
+        self.active.extend(writes);
+    }
+
+    /// The number of the log that is being moved to the tables, if any.
+    pub(super) fn sealed_number(&self) -> Option<u64> {
+        self.sealed.as_ref().map(|sealed| sealed.number)
+    }
+
     /// The writes of the log that is written to.
     pub(super) fn active_writes(&self) -> Vec<Write> {
         self.active.clone()

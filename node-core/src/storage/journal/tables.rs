@@ -1,6 +1,6 @@
 //! The tables under the logs: one `redb` file, to which whole logs are moved.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use redb::backends::FileBackend;
-use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition, TableError};
+use redb::{
+    Database, Durability, ReadOnlyTable, ReadableDatabase, StorageBackend, TableDefinition,
+    TableError,
+};
 
+use super::overlay::Overlay;
 use crate::node::{Entry, Table, Write};
 use crate::storage::StorageError;
+use crate::storage::file_id::FileInPlace;
 
 /// What is kept about the journal itself: [`APPLIED`].
 const ABOUT: TableDefinition<'static, &'static str, u64> = TableDefinition::new("journal");
@@ -27,18 +32,47 @@ const CACHE: usize = 8 << 20;
 #[derive(Debug)]
 pub(super) struct Tables {
     path: PathBuf,
+    /// Absent where there is no file, to be read.
+    place: Option<FileInPlace>,
     /// Absent after a failure.
     open: Mutex<Option<Arc<Database>>>,
 }
 
 impl Tables {
+    /// Opens the tables to be written, or makes them.
     pub(super) fn open(path: PathBuf) -> Result<Self, StorageError> {
-        let tables = Self {
+        let file = open_file(&path, true).map_err(StorageError::io("open", &path))?;
+        let place = FileInPlace::at(&path).map_err(StorageError::io("find", &path))?;
+        let database = open_to_write(&path, file)?;
+        Ok(Self {
             path,
-            open: Mutex::default(),
+            place: Some(place),
+            open: Mutex::new(Some(Arc::new(database))),
+        })
+    }
+
+    /// Opens the tables to be read only. Without a file they are empty.
+    pub(super) fn open_to_read(path: PathBuf) -> Result<Self, StorageError> {
+        let file = match File::open(&path) {
+            Ok(file) => Some(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(StorageError::io("open", &path)(error)),
         };
-        tables.database()?;
-        Ok(tables)
+        let place = file.is_some().then(|| FileInPlace::at(&path)).transpose();
+        let place = place.map_err(StorageError::io("find", &path))?;
+        let length = file.as_ref().map_or(Ok(0), |file| length_of(&path, file))?;
+        let overlay = Overlay::new(file).map_err(StorageError::io("read", &path))?;
+        let database = open_database(&path, overlay, length)?;
+        Ok(Self {
+            path,
+            place,
+            open: Mutex::new(Some(Arc::new(database))),
+        })
+    }
+
+    /// Sees that the file is where it was.
+    pub(super) fn check_file(&self) -> Result<(), StorageError> {
+        self.place.as_ref().map_or(Ok(()), FileInPlace::check)
     }
 
     /// Takes over the writes of the logs up to this number, durably, all or nothing.
@@ -97,16 +131,10 @@ impl Tables {
         if let Some(open) = &*slot {
             return Ok(Arc::clone(open));
         }
-        let file = create(&self.path).map_err(StorageError::io("open", &self.path))?;
-        let length = file.metadata().map(|data| data.len());
-        let small = length.is_ok_and(|length| length <= CHECKED);
-        let database = FileBackend::new(file).and_then(|backend| {
-            Database::builder()
-                .set_cache_size(CACHE)
-                .set_check_integrity_on_open(small)
-                .create_with_backend(backend)
-        });
-        let database = Arc::new(database.map_err(|error| self.failed("open")(error.into()))?);
+        // Never another one in its place: that would be empty.
+        self.check_file()?;
+        let file = open_file(&self.path, false).map_err(StorageError::io("open", &self.path))?;
+        let database = Arc::new(open_to_write(&self.path, file)?);
         *slot = Some(Arc::clone(&database));
         Ok(database)
     }
@@ -120,9 +148,38 @@ impl Tables {
     }
 }
 
-fn create(path: &Path) -> io::Result<std::fs::File> {
+fn open_to_write(path: &Path, file: File) -> Result<Database, StorageError> {
+    let length = length_of(path, &file)?;
+    match FileBackend::new(file) {
+        Ok(backend) => open_database(path, backend, length),
+        Err(error) => Err(failed(path, "open", error.into())),
+    }
+}
+
+fn length_of(path: &Path, file: &File) -> Result<u64, StorageError> {
+    let metadata = file.metadata().map_err(StorageError::io("find", path))?;
+    Ok(metadata.len())
+}
+
+fn open_database(
+    path: &Path,
+    backend: impl StorageBackend,
+    length: u64,
+) -> Result<Database, StorageError> {
+    let opened = Database::builder()
+        .set_cache_size(CACHE)
+        .set_check_integrity_on_open(length <= CHECKED)
+        .create_with_backend(backend);
+    opened.map_err(|error| failed(path, "open", error.into()))
+}
+
+fn open_file(path: &Path, create: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    options
+        .read(true)
+        .write(true)
+        .create(create)
+        .truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)

@@ -42,7 +42,8 @@ pub(crate) async fn reach(
     let mut stream = dial::connect(address).await?;
     let peer = stream.peer_addr()?;
     let greeting = async {
-        let request = format!("GET /rpc HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let host = address.authority();
+        let request = format!("GET /rpc HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         stream.take(1024).read_to_end(&mut answer).await?;

@@ -3,6 +3,7 @@
 mod disk;
 mod faults;
 mod files;
+mod missing;
 mod processes;
 mod reading;
 
