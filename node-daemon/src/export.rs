@@ -1,5 +1,6 @@
 //! `export`: trades or own orders as a file for other programs, oldest first.
 
+mod guard;
 mod rows;
 mod sink;
 

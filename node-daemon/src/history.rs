@@ -4,9 +4,9 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use meshbook::client::{Archive, HistoryPage, HistoryQuery, PastTrade, Reading};
+use meshbook::client::{Archive, Config, HistoryPage, HistoryQuery, PastTrade, Reading};
 use meshbook::node::Order;
-use meshbook::storage::StorageError;
+use meshbook::storage::{KeyFileMode, StorageError};
 use meshbook::types::Millis;
 
 use crate::cli::TradesArgs;
@@ -39,13 +39,14 @@ impl Source {
     /// another process holds the directory and answers no commands.
     pub(crate) async fn open(data_dir: &Path) -> Result<Self, Failure> {
         let started = Instant::now();
+        let key_file = key_file_mode()?;
         loop {
             let not_running = match running(data_dir).await {
                 Ok(control) => return Ok(Self::Running(control)),
                 Err(failure) if failure.problem.code == "NODE_NOT_RUNNING" => failure,
                 Err(failure) => return Err(failure),
             };
-            match Archive::open(data_dir) {
+            match Archive::open(data_dir, key_file) {
                 Ok(Some(archive)) => {
                     return Ok(Self::Stopped {
                         archive: Box::new(archive),
@@ -95,6 +96,16 @@ impl Source {
             }
         }
     }
+}
+
+/// Who may read the key file, as the environment says it to the node as well.
+fn key_file_mode() -> Result<KeyFileMode, Failure> {
+    let only = |name: &str| {
+        let ours = name.ends_with("KEY_FILE_MODE");
+        ours.then(|| std::env::var(name).ok()).flatten()
+    };
+    let config: Config = Config::builder().env(only)?.build()?;
+    Ok(config.key_file_mode)
 }
 
 async fn running(data_dir: &Path) -> Result<Control, Failure> {

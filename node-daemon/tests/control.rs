@@ -267,3 +267,33 @@ async fn health_and_metrics_need_no_token() {
     let none = Target::start(&["--metrics-port", "0"]);
     assert_eq!(none.node.ready["metricsAddress"], Value::Null);
 }
+
+#[tokio::test]
+async fn event_stream_of_a_wrong_version_or_key_is_answered_in_http() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let target = Target::start(&[]);
+    let good = "dGhlIHNhbXBsZSBub25jZQ==";
+    for (version, key, status) in [
+        ("8", good, "426"),
+        ("13", "x", "400"),
+        ("13", "", "400"),
+        ("13", good, "101"),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(&target.address)
+            .await
+            .unwrap();
+        let request = format!(
+            "GET /v1/events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: {version}\r\n\
+             Sec-WebSocket-Key: {key}\r\n\r\n",
+            target.address, target.token
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        let read = stream.read_exact(&mut answer);
+        timeout(PATIENCE, read).await.unwrap().unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert_eq!(answer, format!("HTTP/1.1 {status}"), "{version} {key}");
+    }
+}

@@ -90,6 +90,11 @@ fn what_was_is_exported_the_same_while_a_node_runs_after_a_kill_and_after_its_en
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     lines.reverse();
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["pair"] == "BTC/USD" && line["ownSide"] == "both")
+    );
     assert_eq!(
         Value::Array(lines),
         shown,

@@ -191,9 +191,13 @@ impl Lab {
         let show = ["-6", "-o", "addr", "show", "dev", "eth0", "scope", "link"];
         let output = Self::on(host).arg("ip").args(show).output();
         let output = String::from_utf8(output.expect("ip starts").stdout).expect("text");
-        let address = output.split_whitespace().find(|word| word.starts_with("fe80:"));
+        let address = output
+            .split_whitespace()
+            .find(|word| word.starts_with("fe80:"));
         let address = address.and_then(|address| address.split('/').next());
-        address.unwrap_or_else(|| panic!("no link-local address: {output}")).to_owned()
+        address
+            .unwrap_or_else(|| panic!("no link-local address: {output}"))
+            .to_owned()
     }
 
     /// Runs a program on a host: what is to follow is the program and its arguments.

@@ -83,6 +83,8 @@ def test_every_setting_of_a_node_has_an_option() -> None:
         "GRAPE_BOOTSTRAP_NODES",
         "GRAPE_HOST",
         "MAX_REQUESTS_PER_MINUTE",
+        # Where the key is mounted decides about it.
+        "KEY_FILE_MODE",
         # What others may claim of a node is set in the environment.
         "MAX_PEERS_PER_ADDRESS",
         "MAX_PEERS_PER_SUBNET",

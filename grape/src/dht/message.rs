@@ -84,7 +84,49 @@ impl Answer {
     }
 }
 
+/// The bytes of a contact and of a peer in an answer.
+const CONTACT_BYTES: usize = 26;
+const PEER_BYTES: usize = 8;
+
+impl Answer {
+    /// Leaves out what does not fit `room` bytes by itself.
+    fn truncate(&mut self, room: usize) {
+        self.nodes.truncate(room / CONTACT_BYTES);
+        self.values.truncate(room / PEER_BYTES);
+    }
+
+    /// Leaves out what is the least loss; false where nothing is left but who answers. One contact
+    /// is kept longest, to go on by.
+    fn leave_out_one(&mut self) -> bool {
+        if self.item.take().is_some() {
+            return true;
+        }
+        if self.nodes.len() > 1 || self.values.is_empty() {
+            return self.nodes.pop().is_some();
+        }
+        self.values.pop().is_some()
+    }
+}
+
 impl Message {
+    /// The datagram, cut to `most` bytes by leaving out some of what an answer tells; `None` where
+    /// that is not enough.
+    pub(super) fn encode_within(mut self, most: usize) -> Option<Vec<u8>> {
+        if let Body::Answer(answer) = &mut self.body {
+            answer.truncate(most);
+        }
+        loop {
+            let datagram = self.encode();
+            if datagram.len() <= most {
+                return Some(datagram);
+            }
+            match &mut self.body {
+                Body::Answer(answer) if answer.leave_out_one() => {}
+                _ => return None,
+            }
+        }
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let transaction = bytes(&self.transaction);
         encode(&match &self.body {

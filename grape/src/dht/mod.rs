@@ -20,6 +20,7 @@ mod message;
 mod node;
 mod operations;
 mod peers;
+mod proofs;
 mod queries;
 mod requests;
 mod respond;

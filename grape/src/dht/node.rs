@@ -17,7 +17,9 @@ use super::maintain::{Bootstrap, Schedule};
 use super::message::{Answer, Ask, Body, Message};
 use super::operations::{Holders, MAX_HOLDERS, Operation};
 use super::peers::{ANNOUNCEMENT_LIFE, FOUND_LIFE, Peers};
+use super::proofs::{MAX_FACTOR, Proofs, Standing};
 use super::queries::{Purpose, Queries, Query};
+use super::respond::Asker;
 use super::store::Store;
 use super::table::{Heard, Table};
 use super::tokens::Tokens;
@@ -44,6 +46,7 @@ pub(crate) struct Dht {
     pub(super) store: Store,
     pub(super) tokens: Tokens,
     pub(super) limiter: Limiter,
+    pub(super) proofs: Proofs,
     pub(super) queries: Queries,
     pub(super) operations: BTreeMap<OperationId, Operation>,
     pub(super) operation_count: u64,
@@ -69,6 +72,7 @@ impl Dht {
             store: Store::new(),
             tokens: Tokens::new(secrets, now),
             limiter: Limiter::new(),
+            proofs: Proofs::new(),
             queries: Queries::default(),
             operations: BTreeMap::new(),
             operation_count: 0,
@@ -98,8 +102,8 @@ impl Dht {
         match decode(datagram) {
             Ok(Message { transaction, body }) => match body {
                 Body::Query { id, ask } => {
-                    if self.limiter.allows(*from.ip(), now) {
-                        self.respond(transaction, id, ask, from, now);
+                    if let Some(asker) = self.admit(datagram, from, now) {
+                        self.respond(transaction, id, ask, asker, now);
                     }
                 }
                 Body::Answer(answer) => self.answered(&transaction, from, answer, now),
@@ -113,12 +117,30 @@ impl Dht {
                 code,
                 text,
             }) => {
-                if self.limiter.allows(*from.ip(), now) {
+                if let Some(asker) = self.admit(datagram, from, now) {
                     let text = text.to_owned();
-                    self.reply(transaction, from, Body::Error { code, text });
+                    self.reply(transaction, asker, Body::Error { code, text });
                 }
             }
             Err(Malformed::Garbage) => {}
+        }
+    }
+
+    /// Where an answer to this query goes, if it is answered.
+    fn admit(&mut self, query: &[u8], from: SocketAddrV4, now: Duration) -> Option<Asker> {
+        let standing = self.proofs.standing(*from.ip(), now);
+        let bounded = standing == Standing::Unproven;
+        let admitted = self.limiter.allows(*from.ip(), standing, now);
+        admitted.then_some(Asker {
+            address: from,
+            most: bounded.then_some(query.len() * MAX_FACTOR),
+        })
+    }
+
+    /// Sees whether an address receives what is sent to it, and knows the node there if it does.
+    pub(super) fn prove(&mut self, address: SocketAddrV4, now: Duration) {
+        if self.queries.may_prove(address) && self.proofs.may_ask(*address.ip(), now) {
+            self.ask(address, None, Ask::Ping, Purpose::Prove, now);
         }
     }
 
@@ -163,9 +185,12 @@ impl Dht {
         true
     }
 
-    pub(super) fn reply(&mut self, transaction: Vec<u8>, to: SocketAddrV4, body: Body) {
-        let datagram = Message { transaction, body }.encode();
-        self.outputs.push(Output::Send { to, datagram });
+    pub(super) fn reply(&mut self, transaction: Vec<u8>, asker: Asker, body: Body) {
+        let message = Message { transaction, body };
+        let datagram = message.encode_within(asker.most.unwrap_or(usize::MAX));
+        let to = asker.address;
+        self.outputs
+            .extend(datagram.map(|datagram| Output::Send { to, datagram }));
     }
 
     /// Whether a node did not answer lately.
@@ -186,8 +211,10 @@ impl Dht {
 
     fn answered(&mut self, transaction: &[u8], from: SocketAddrV4, answer: Answer, now: Duration) {
         let Some(query) = self.queries.take(transaction, from) else {
+            self.queries.drop_proof(from);
             return;
         };
+        self.proofs.proved(*from.ip(), now);
         let contact = Contact {
             id: answer.id,
             address: from,
@@ -205,7 +232,7 @@ impl Dht {
         match query.purpose {
             Purpose::Search(operation) => self.search_answered(operation, from, answer, now),
             Purpose::Deliver(operation) => self.delivered(operation, Ok(()), now),
-            Purpose::Check => {}
+            Purpose::Check | Purpose::Prove => {}
         }
     }
 
@@ -218,6 +245,7 @@ impl Dht {
     ) {
         // Whoever says no is there.
         if let Some(query) = self.queries.take(transaction, from) {
+            self.proofs.proved(*from.ip(), now);
             self.bootstrap_answered(from);
             self.failed(&query, Some(why), now);
         }
@@ -227,7 +255,7 @@ impl Dht {
         match query.purpose {
             Purpose::Search(operation) => self.search_failed(operation, query.to, now),
             Purpose::Deliver(operation) => self.delivered(operation, Err(why), now),
-            Purpose::Check => {}
+            Purpose::Check | Purpose::Prove => {}
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) const RESEND_AFTER: Duration = Duration::from_millis(500);
 pub(super) const MAX_QUERIES: usize = 1024;
 /// The most of them that only see whether a node is there.
 const MAX_CHECKS: usize = 64;
+/// The most of them that only see whether an address receives what is sent to it.
+const MAX_PROOFS: usize = 256;
 
 /// What a question is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub(super) enum Purpose {
     Deliver(OperationId),
     /// To see whether a node is there.
     Check,
+    /// To see whether an address receives what is sent to it.
+    Prove,
 }
 
 /// A question on its way.
@@ -62,6 +66,20 @@ impl Queries {
         checks.count() < MAX_CHECKS && !self.0.values().any(|query| query.to == to)
     }
 
+    /// Whether one more address may be asked for a proof, which is not being asked something
+    /// already.
+    pub(super) fn may_prove(&self, to: SocketAddrV4) -> bool {
+        let proofs = self.0.values().filter(|q| q.purpose == Purpose::Prove);
+        proofs.count() < MAX_PROOFS && !self.0.values().any(|query| query.to == to)
+    }
+
+    /// Gives up the proof of an address that answers what it was not asked: transaction ids are
+    /// short, and may not be guessed in many tries.
+    pub(super) fn drop_proof(&mut self, from: SocketAddrV4) {
+        self.0
+            .retain(|_, query| query.purpose != Purpose::Prove || query.to.ip() != from.ip());
+    }
+
     pub(super) fn insert(&mut self, transaction: u16, query: Query) {
         self.0.insert(transaction, query);
     }
@@ -81,6 +99,8 @@ impl Queries {
         let due = self
             .0
             .values_mut()
+            // A proof is not repeated: who asked for it may have forged the address.
+            .filter(|query| query.purpose != Purpose::Prove)
             .filter(|query| !query.is_repeated && now.saturating_sub(query.sent) >= RESEND_AFTER);
         let repeated = due.map(|query| {
             query.is_repeated = true;

@@ -21,6 +21,13 @@ const SERVER_ERROR: i64 = 202;
 /// BEP 44's code for a signature that its key did not make.
 const BAD_SIGNATURE: i64 = 206;
 
+/// Where a query came from, and the most bytes that may be sent there for it, if that is bounded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker {
+    pub(super) address: SocketAddrV4,
+    pub(super) most: Option<usize>,
+}
+
 impl Dht {
     /// Answers a query.
     pub(super) fn respond(
@@ -28,9 +35,10 @@ impl Dht {
         transaction: Vec<u8>,
         id: Option<NodeId>,
         ask: Ask,
-        from: SocketAddrV4,
+        asker: Asker,
         now: Duration,
     ) {
+        let from = asker.address;
         let body = match ask {
             Ask::Ping => Body::Answer(Answer::of(self.id)),
             Ask::FindNode { target } => Body::Answer(self.nodes_near(&target, from)),
@@ -48,14 +56,17 @@ impl Dht {
                 item,
                 replaces,
                 token,
-            } => self.take_value(item, replaces, &token, from),
+            } => self.take_value(item, replaces, &token, from, now),
         };
-        self.reply(transaction, from, body);
+        self.reply(transaction, asker, body);
         let Some(id) = id else {
             return;
         };
         let contact = Contact { id, address: from };
-        if !self.table.asked(contact, now) && self.table.has_room(&id) {
+        let is_known = self.table.asked(contact, now);
+        if asker.most.is_some() {
+            self.prove(from, now);
+        } else if !is_known && self.table.has_room(&id) {
             self.check(contact, now);
         }
     }
@@ -103,6 +114,7 @@ impl Dht {
         if !self.tokens.is_valid(*from.ip(), token) {
             return error(PROTOCOL_ERROR, "cannot `announce_peer` with bad token");
         }
+        self.proofs.proved(*from.ip(), now);
         match self.announced.add(service, peer, *from.ip(), now) {
             true => Body::Answer(Answer::of(self.id)),
             false => error(SERVER_ERROR, "too many announcements"),
@@ -129,10 +141,12 @@ impl Dht {
         replaces: Option<i64>,
         token: &[u8],
         from: SocketAddrV4,
+        now: Duration,
     ) -> Body {
         if !self.tokens.is_valid(*from.ip(), token) {
             return error(PROTOCOL_ERROR, "cannot `put` with bad token");
         }
+        self.proofs.proved(*from.ip(), now);
         match self.store.put(item, replaces) {
             Ok(()) => Body::Answer(Answer::of(self.id)),
             Err(OperationError::Refused { code, text }) => Body::Error { code, text },

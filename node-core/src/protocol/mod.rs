@@ -47,7 +47,10 @@ pub use noise::{
 pub(crate) use session::clock_offset;
 pub use session::{Established, PeerInfo, SessionConfig, SessionReader, SessionWriter};
 pub use session_error::SessionError;
-pub use sniff::{HttpHead, HttpHeadError, MAX_HTTP_HEAD, SNIFF_BYTES, Sniffed, http_head, sniff};
+pub use sniff::{
+    HttpHead, HttpHeadError, MAX_HTTP_HEAD, SNIFF_BYTES, Sniffed, UpgradeError, http_head,
+    is_websocket_key, sniff,
+};
 pub use sync::{
     BookPage, BookPart, BookPlace, BookRequest, GetOwner, InventoryEntry, MAX_INVENTORY,
     MAX_PREFIXES, MAX_RECON_BYTES, OwnerState, Prefix, Recon,

@@ -63,8 +63,33 @@ pub struct HttpHead {
     pub target: String,
     /// Whether it asks to become a WebSocket.
     pub websocket: bool,
+    /// Why it can't become the WebSocket that it asks to be.
+    pub upgrade_error: Option<UpgradeError>,
     /// How many bytes the head has, with the empty line at its end.
     pub length: usize,
+}
+
+/// Why a request can't become a WebSocket (RFC 6455, section 4.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpgradeError {
+    /// Its `Sec-WebSocket-Version` is missing or another one than 13.
+    Version,
+    /// Its `Sec-WebSocket-Key` is missing, there twice, or not 16 bytes in base64.
+    Key,
+    /// It is HTTP/1.0, or its `Connection` doesn't list `upgrade`.
+    Connection,
+}
+
+/// Whether a `Sec-WebSocket-Key` is 16 bytes in base64.
+#[must_use]
+pub fn is_websocket_key(key: &[u8]) -> bool {
+    let Some((digits, b"==")) = key.split_last_chunk::<2>() else {
+        return false;
+    };
+    let is_digit = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+    // Four bits of the last digit are beyond the 16 bytes, and must be 0.
+    let ends = matches!(digits.last(), Some(b'A' | b'Q' | b'g' | b'w'));
+    digits.len() == 22 && digits.iter().all(is_digit) && ends
 }
 
 /// Why bytes are not an HTTP head.
@@ -101,7 +126,8 @@ pub fn http_head(bytes: &[u8]) -> Result<Option<HttpHead>, HttpHeadError> {
     else {
         return Err(HttpHeadError::Malformed);
     };
-    let (mut upgrade, mut connection, mut key) = (false, false, false);
+    let (mut upgrade, mut connection, mut version_13) = (false, false, false);
+    let mut keys: Vec<&str> = Vec::new();
     for line in lines {
         let (name, value) = line.split_once(':').ok_or(HttpHeadError::Malformed)?;
         let lists = |token: &str| {
@@ -111,14 +137,26 @@ pub fn http_head(bytes: &[u8]) -> Result<Option<HttpHead>, HttpHeadError> {
         match name.to_ascii_lowercase().as_str() {
             "upgrade" => upgrade |= lists("websocket"),
             "connection" => connection |= lists("upgrade"),
-            "sec-websocket-key" => key = true,
+            "sec-websocket-key" => keys.push(value.trim()),
+            "sec-websocket-version" => version_13 |= value.trim() == "13",
             _ => {}
         }
     }
+    let asks = method == "GET" && upgrade;
+    let upgrade_error = if !connection || version == Some("HTTP/1.0") {
+        Some(UpgradeError::Connection)
+    } else if !version_13 {
+        Some(UpgradeError::Version)
+    } else if !matches!(keys[..], [key] if is_websocket_key(key.as_bytes())) {
+        Some(UpgradeError::Key)
+    } else {
+        None
+    };
     Ok(Some(HttpHead {
         method: method.to_owned(),
         target: target.to_owned(),
-        websocket: method == "GET" && upgrade && connection && key,
+        websocket: asks && upgrade_error.is_none(),
+        upgrade_error: upgrade_error.filter(|_| asks),
         length: end + 4,
     }))
 }
@@ -130,7 +168,8 @@ mod tests {
     use super::*;
 
     const UPGRADE: &str = "GET /p2p?x=1 HTTP/1.1\r\nHost: h\r\nUpgrade: WebSocket\r\n\
-        Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: x\r\n\r\nbody";
+        Connection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nbody";
 
     #[test]
     fn the_first_bytes_tell_frames_and_requests_apart() {
@@ -153,13 +192,47 @@ mod tests {
             (head.target.as_str(), head.length),
             ("/p2p?x=1", UPGRADE.len() - 4)
         );
-        for without in [
-            "Upgrade: WebSocket",
-            "Connection: keep-alive, Upgrade",
-            "Sec-WebSocket-Key: x",
+        let version = "Sec-WebSocket-Version: 13";
+        let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+        let cases = [
+            ("\r\nUpgrade: WebSocket", "", None),
+            (
+                "keep-alive, Upgrade",
+                "close",
+                Some(UpgradeError::Connection),
+            ),
+            ("HTTP/1.1", "HTTP/1.0", Some(UpgradeError::Connection)),
+            (version, "X: 1", Some(UpgradeError::Version)),
+            (
+                version,
+                "Sec-WebSocket-Version: 8",
+                Some(UpgradeError::Version),
+            ),
+            (key, "X: 1", Some(UpgradeError::Key)),
+            (key, "Sec-WebSocket-Key: x", Some(UpgradeError::Key)),
+            (
+                key,
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key: x",
+                Some(UpgradeError::Key),
+            ),
+        ];
+        for (what, instead, error) in cases {
+            let text = UPGRADE.replace(what, instead);
+            let head = http_head(text.as_bytes()).unwrap().unwrap();
+            assert_eq!(
+                (head.websocket, head.upgrade_error),
+                (false, error),
+                "{text}"
+            );
+        }
+        for bad in [
+            "",
+            "==",
+            "dGhlIHNhbXBsZSBub25jZR==",
+            "dGhlIHNhbXBsZSBub25jZQ=",
+            "dGhlIHNhbXBs!SBub25jZQ==",
         ] {
-            let text = UPGRADE.replace(&format!("{without}\r\n"), "");
-            assert!(!http_head(text.as_bytes()).unwrap().unwrap().websocket);
+            assert!(!is_websocket_key(bad.as_bytes()), "{bad}");
         }
         let post = UPGRADE.replace("GET", "POST");
         assert!(!http_head(post.as_bytes()).unwrap().unwrap().websocket);

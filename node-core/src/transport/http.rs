@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::replay::HttpStream;
+use crate::protocol::UpgradeError;
 
 /// Connections with plain HTTP that may be open at once; more are answered with 503.
 pub const MAX_HTTP_CONNECTIONS: usize = 64;
@@ -41,6 +42,29 @@ pub(super) async fn explain(stream: HttpStream) {
 pub(super) async fn not_direct(stream: HttpStream) {
     let body = "This node takes no direct connections (P2P_ENABLED=false).\n";
     answer(stream, "400 Bad Request", "", body).await;
+}
+
+/// Tells a request why it can't become a WebSocket.
+pub(super) async fn bad_upgrade(stream: HttpStream, error: UpgradeError) {
+    let bad_request = "400 Bad Request";
+    let (status, header, body) = match error {
+        UpgradeError::Version => (
+            "426 Upgrade Required",
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+            "The header Sec-WebSocket-Version must be 13.\n",
+        ),
+        UpgradeError::Key => (
+            bad_request,
+            "",
+            "The header Sec-WebSocket-Key must be there once, 16 bytes in base64.\n",
+        ),
+        UpgradeError::Connection => (
+            bad_request,
+            "",
+            "A WebSocket takes HTTP/1.1 with the header Connection: Upgrade.\n",
+        ),
+    };
+    answer(stream, status, header, body).await;
 }
 
 /// Tells a request that there are too many.

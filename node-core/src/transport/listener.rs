@@ -205,6 +205,10 @@ impl Door {
                     .await
                     .map_err(|error| error.label())?
             }
+            Speech::BadUpgrade(error) => {
+                http::bad_upgrade(Replay::new(head, stream), error).await;
+                return Err("bad_upgrade");
+            }
             Speech::Http => {
                 let stream = Replay::new(head, stream);
                 let Ok(permit) = Arc::clone(&self.http).try_acquire_owned() else {

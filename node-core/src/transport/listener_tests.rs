@@ -241,3 +241,25 @@ async fn within_few_file_handles() {
     drop(held);
     assert_eq!(first_frame(&mut *door).await, b"ok".as_slice());
 }
+
+#[tokio::test]
+async fn websocket_of_a_wrong_version_or_key_is_answered_in_http() {
+    let (_door, address) = open(None).await;
+    let request = |version: &str, key: &str| {
+        format!(
+            "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: {version}\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+        )
+    };
+    let good = "dGhlIHNhbXBsZSBub25jZQ==";
+    for version in ["8", "x", ""] {
+        let answer = say(address, request(version, good).as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+        assert!(answer.contains("Sec-WebSocket-Version: 13\r\n"), "{answer}");
+    }
+    for key in ["x", "", "dGhlIHNhbXBsZSBub25jZQ", "AAAA"] {
+        let answer = say(address, request("13", key).as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains("Sec-WebSocket-Key"), "{answer}");
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::protocol::{self, HttpHeadError, Sniffed, http_head};
+use crate::protocol::{self, HttpHeadError, Sniffed, UpgradeError, http_head};
 
 /// How long a newcomer may take to show what it speaks, a whole HTTP head included.
 pub const SNIFF_TIME: Duration = Duration::from_secs(5);
@@ -17,6 +17,8 @@ pub(super) enum Speech {
     Frames,
     /// An HTTP request for a WebSocket at the path `/`.
     WebSocket,
+    /// A request at the path `/` that can't become the WebSocket that it asks to be.
+    BadUpgrade(UpgradeError),
     /// Another HTTP request, read to the end of its head.
     Http,
     /// Nothing that is spoken here.
@@ -36,11 +38,11 @@ fn judge(bytes: &[u8]) -> Option<Speech> {
     Some(match http_head(bytes) {
         Ok(head) => {
             let head = head?;
-            let path = head.target.split('?').next();
-            if head.websocket && path == Some("/") {
-                Speech::WebSocket
-            } else {
-                Speech::Http
+            let root = head.target.split('?').next() == Some("/");
+            match head.upgrade_error {
+                Some(error) if root => Speech::BadUpgrade(error),
+                None if head.websocket && root => Speech::WebSocket,
+                _ => Speech::Http,
             }
         }
         Err(HttpHeadError::TooLarge) => Speech::HeadTooLong,
@@ -75,11 +77,18 @@ mod tests {
     #[test]
     fn frames_websockets_and_requests_are_told_apart() {
         let upgrade = "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
-                       Sec-WebSocket-Key: x\r\n";
+                       Sec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        let old = upgrade.replace("13", "8");
         let cases = [
             (request("/", upgrade), Speech::WebSocket),
             (request("/?x=1", upgrade), Speech::WebSocket),
             (request("/api/events", upgrade), Speech::Http),
+            (
+                request("/", &old),
+                Speech::BadUpgrade(UpgradeError::Version),
+            ),
+            (request("/api/events", &old), Speech::Http),
             (request("/", "X-Upgrade: websocket\r\n"), Speech::Http),
             (request("/", ""), Speech::Http),
             ("OPTIONS * HTTP/1.1\r\n\r\n".to_owned(), Speech::Http),

@@ -10,6 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use meshbook::client::EventStream;
+use meshbook::protocol::is_websocket_key;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -34,18 +35,32 @@ pub(super) async fn upgrade(
     mut request: Request,
 ) -> Result<Response, ApiError> {
     let headers = request.headers();
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).cloned();
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).into_iter();
+    let key = match (keys.next(), keys.next()) {
+        (Some(key), None) => Some(key.clone()).filter(|key| is_websocket_key(key.as_bytes())),
+        _ => None,
+    };
     let wanted = has_token(headers, &header::CONNECTION, "upgrade")
-        && has_token(headers, &header::UPGRADE, "websocket")
-        && has_token(headers, &header::SEC_WEBSOCKET_VERSION, "13");
+        && has_token(headers, &header::UPGRADE, "websocket");
+    let version = has_token(headers, &header::SEC_WEBSOCKET_VERSION, "13");
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
-    let (Some(key), true, Some(upgrade)) = (key, wanted, upgrade) else {
+    let (true, true, Some(upgrade)) = (wanted, version, upgrade) else {
         let message = "this address speaks WebSocket, version 13";
-        return Err(ApiError::new(
-            StatusCode::UPGRADE_REQUIRED,
-            "NOT_A_WEBSOCKET",
-            message,
-        ));
+        let error = ApiError::new(StatusCode::UPGRADE_REQUIRED, "NOT_A_WEBSOCKET", message);
+        // RFC 6455, section 4.4, and RFC 9110, section 15.5.22.
+        let offered = [
+            (header::UPGRADE, HeaderValue::from_static("websocket")),
+            (
+                header::SEC_WEBSOCKET_VERSION,
+                HeaderValue::from_static("13"),
+            ),
+        ];
+        return Ok((offered, error).into_response());
+    };
+    let Some(key) = key else {
+        let message = "the header Sec-WebSocket-Key must be there once, 16 bytes in base64";
+        let code = StatusCode::BAD_REQUEST;
+        return Err(ApiError::new(code, "BAD_WEBSOCKET_KEY", message));
     };
     let Ok(slot) = Arc::clone(&context.streams).try_acquire_owned() else {
         let message = "all event streams of this node are taken";

@@ -11,7 +11,7 @@ use meshbook::storage::StorageError;
 use meshbook::types::{InvalidValue, Millis};
 use serde::{Deserialize, Serialize};
 
-use super::server::{ApiError, Context};
+use super::server::{ApiError, Context, once_each};
 use super::wire::count;
 
 /// The most pages that are read at a time; further requests wait.
@@ -77,6 +77,7 @@ pub(super) fn parameters(query: &HistoryQuery) -> Vec<(&'static str, String)> {
 
 fn read(parameters: &[(String, String)]) -> Result<HistoryQuery, InvalidValue> {
     let mut query = HistoryQuery::default();
+    once_each(parameters)?;
     for (name, text) in parameters {
         let time = || match text.parse() {
             Ok(millis) => Ok(Millis(millis)),
@@ -197,6 +198,12 @@ mod tests {
             let error = read(&[(name.to_owned(), text.to_owned())]).unwrap_err();
             assert_eq!((error.field.as_str(), error.value.as_str()), (name, text));
         }
+    }
+
+    #[test]
+    fn parameter_that_is_there_twice_is_named() {
+        let twice = [("limit", "1"), ("limit", "2")].map(|(n, t)| (n.to_owned(), t.to_owned()));
+        assert_eq!(read(&twice).unwrap_err().field, "limit");
     }
 
     #[test]

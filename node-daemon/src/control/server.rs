@@ -172,6 +172,16 @@ impl Context {
 type Ctx = State<Arc<Context>>;
 type Pairs = Query<Vec<(String, String)>>;
 
+/// Refuses a parameter that is there twice: it would not be clear which one counts.
+pub(super) fn once_each(pairs: &[(String, String)]) -> Result<(), InvalidValue> {
+    for (index, (key, text)) in pairs.iter().enumerate() {
+        if pairs.iter().take(index).any(|(earlier, _)| earlier == key) {
+            return Err(InvalidValue::new(key, text, "this parameter once"));
+        }
+    }
+    Ok(())
+}
+
 /// The one parameter that a route knows, or its default.
 fn parameter(
     pairs: &[(String, String)],
@@ -180,6 +190,7 @@ fn parameter(
     default: usize,
 ) -> Result<usize, ApiError> {
     let mut value = default;
+    once_each(pairs)?;
     for (key, text) in pairs {
         if key != name {
             let allowed = format!("no such parameter; there is {name}");

@@ -1,11 +1,13 @@
 //! What requests and answers of the control address look like, for both of its ends.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use meshbook::node::{BanTarget, ClockView, NewOrder, OrderText, P2pStats};
 use meshbook::types::{InvalidValue, Millis, OrderId, Pair, Side, UserId};
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// The most levels of a side of the book in one answer.
@@ -62,10 +64,47 @@ impl PlaceBan {
     }
 }
 
-/// A body that is a JSON object.
+/// A body that is a JSON object, each of whose keys is there once: parsers differ about which value
+/// counts where a key is there twice.
 fn object(body: &[u8]) -> Result<Map<String, Value>, InvalidValue> {
-    serde_json::from_slice(body)
-        .map_err(|error| InvalidValue::new("body", "", format!("a JSON object ({error})")))
+    let Members(members) = serde_json::from_slice(body)
+        .map_err(|error| InvalidValue::new("body", "", format!("a JSON object ({error})")))?;
+    let mut fields = Map::new();
+    for (name, value) in members {
+        if fields.contains_key(&name) {
+            let allowed = "this key once";
+            return Err(InvalidValue::new(name, value.to_string(), allowed));
+        }
+        fields.insert(name, value);
+    }
+    Ok(fields)
+}
+
+/// The members of a JSON object as they stand there.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
 }
 
 /// Refuses what is left of a body after all known fields were taken out.
@@ -284,6 +323,23 @@ mod tests {
             number.to_string().contains("JSON number may be rounded"),
             "{number}"
         );
+    }
+
+    #[test]
+    fn key_that_is_there_twice_is_refused_by_its_name() {
+        let good = r#""side":"buy","amount":"1","price":"1""#;
+        for (twice, field) in [
+            (r#""amount":"2""#, "amount"),
+            (r#""amount":"1""#, "amount"),
+            (r#""amo\u0075nt":"2""#, "amount"),
+            (r#""price":null"#, "price"),
+        ] {
+            let error = read(&format!("{{{good},{twice}}}")).unwrap_err();
+            assert_eq!(error.field, field, "{error}");
+            assert!(error.allowed.contains("once"), "{error}");
+        }
+        let ban = br#"{"peer":"10.0.0.1","duration":1,"duration":2}"#;
+        assert_eq!(PlaceBan::from_json(ban).unwrap_err().field, "duration");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use meshbook::node::Order;
 use meshbook::types::InvalidValue;
 use serde::Serialize;
 
+use super::guard::guarded;
 use crate::failure::Failure;
 use crate::output::{iso, label};
 
@@ -74,20 +75,20 @@ impl Format {
     /// A line for each trade.
     pub(super) fn trades(self, trades: &[PastTrade]) -> Result<Vec<u8>, Failure> {
         if self == Self::JsonLines {
-            return json(trades.iter().map(|past| &past.trade));
+            return json(trades.iter());
         }
         csv(trades.iter().map(|past| {
             let trade = &past.trade;
             [
                 iso(trade.timestamp),
                 trade.timestamp.0.to_string(),
-                trade.id.to_string(),
+                guarded(trade.id.to_string()),
                 past.pair.to_string(),
                 trade.taker_side.to_string(),
                 trade.amount.to_string(),
                 trade.price.to_string(),
-                trade.buy_order_id.to_string(),
-                trade.sell_order_id.to_string(),
+                guarded(trade.buy_order_id.to_string()),
+                guarded(trade.sell_order_id.to_string()),
                 past.own_side.map(|side| label(&side)).unwrap_or_default(),
             ]
         }))
@@ -102,7 +103,7 @@ impl Format {
             [
                 iso(order.timestamp),
                 order.timestamp.0.to_string(),
-                order.id.to_string(),
+                guarded(order.id.to_string()),
                 order.pair.to_string(),
                 order.side.to_string(),
                 order.amount.to_string(),
@@ -112,7 +113,7 @@ impl Format {
                     .map(|price| price.to_string())
                     .unwrap_or_default(),
                 label(&order.status),
-                order.user_id.to_string(),
+                guarded(order.user_id.to_string()),
             ]
         }))
     }

@@ -44,7 +44,11 @@ fn link_local_address_with_its_interface_is_dialed() {
     let name = "link::link_local_address_with_its_interface_is_dialed";
     lab::inside(name, async {
         let lab = Lab::new(2);
-        let quiet = |host| node(host).set("P2P_HOST", "::").set("DISCOVERY_MDNS", "false");
+        let quiet = |host| {
+            node(host)
+                .set("P2P_HOST", "::")
+                .set("DISCOVERY_MDNS", "false")
+        };
         let a = quiet(0).start().await;
         let at = lab.link_local(0);
         let peers = format!("[{at}%eth0]:3000");

@@ -60,6 +60,8 @@ import Testing
             "MAX_REQUESTS_PER_MINUTE", "LOG_FORMAT", "ENABLE_METRICS", "METRICS_PORT", "CONTROL_ADDR",
             // Here whoever reads the log says from which level on.
             "LOG_LEVEL",
+            // Where the key is mounted decides about it.
+            "KEY_FILE_MODE",
             // What others may claim of a node is set in the environment.
             "MAX_PEERS_PER_ADDRESS", "MAX_PEERS_PER_SUBNET", "MAX_HANDSHAKES", "MAX_HANDSHAKES_PER_ADDRESS",
             "MAX_CONNECTS_PER_SECOND", "MAX_PEER_MESSAGES_PER_SECOND", "MAX_PEER_KB_PER_SECOND",

@@ -325,3 +325,121 @@ fn a_flood_of_garbage_and_of_queries_leaves_a_node_working() {
     assert_eq!(lookup(&mut network, 2, b"x"), [at(1, 5)]);
     assert_eq!(lookup(&mut network, 1, b"x"), [at(1, 5)]);
 }
+
+/// The bytes that one query makes a node send to an address, for a node that knows much.
+fn sent_for(network: &mut Network, from: SocketAddrV4, ask: Ask) -> (usize, usize) {
+    let query = query(Some(NodeId([7; 20])), ask);
+    let told = network.inject(1, from, &query);
+    (query.len(), told.iter().map(Vec::len).sum())
+}
+
+#[test]
+fn forged_address_is_sent_little_more_than_its_query() {
+    let mut network = Network::of(30);
+    for port in 1..=100 {
+        announce(&mut network, 1, b"p2p_exchange", port);
+    }
+    let value = Item::text(&"v".repeat(900)).unwrap();
+    let target = value.target().to_vec();
+    let replaces = None;
+    network.request(
+        1,
+        Request::Put {
+            item: value,
+            replaces,
+        },
+    );
+    let asks = [
+        Ask::Ping,
+        Ask::FindNode {
+            target: vec![9; 20],
+        },
+        Ask::GetPeers {
+            info_hash: service(b"p2p_exchange"),
+        },
+        Ask::Get { target },
+    ];
+    for (number, ask) in (1..).zip(asks) {
+        let (query, answer) = sent_for(&mut network, stranger(number), ask.clone());
+        // Once with the question for a proof, and then without.
+        assert!(
+            answer > 0 && answer <= 3 * query,
+            "{ask:?}: {answer} for {query}"
+        );
+        let (query, answer) = sent_for(&mut network, stranger(number), ask.clone());
+        assert!(
+            answer > 0 && answer <= 2 * query,
+            "{ask:?}: {answer} for {query}"
+        );
+    }
+    // 1,000 forged queries in a second are answered in a small part.
+    let ask = Ask::FindNode {
+        target: vec![9; 20],
+    };
+    let (mut asked, mut sent) = (0, 0);
+    for _ in 0..1000 {
+        let (query, answer) = sent_for(&mut network, stranger(99), ask.clone());
+        asked += query;
+        sent += answer;
+    }
+    println!("{sent} bytes were sent for {asked} of a forged address");
+    assert!(20 * sent < asked, "{sent} for {asked}");
+}
+
+#[test]
+fn address_that_answers_or_shows_its_token_is_told_all() {
+    let mut network = Network::of(30);
+    let find = Ask::FindNode {
+        target: vec![9; 20],
+    };
+    let nodes = |told: &[Vec<u8>]| match &answers(told)[..] {
+        [Body::Answer(answer)] => answer.nodes.len(),
+        other => panic!("{other:?}"),
+    };
+    let id = NodeId([7; 20]);
+    let told = network.inject(1, stranger(1), &query(Some(id), find.clone()));
+    assert!((1..20).contains(&nodes(&told)));
+    let asked = told.iter().map(|datagram| decode(datagram).unwrap());
+    let mut asked = asked.filter(|message| matches!(message.body, Body::Query { .. }));
+    let transaction = asked.next().expect("it is asked for a proof").transaction;
+    let answer = |transaction: &[u8]| {
+        let transaction = transaction.to_vec();
+        let body = Body::Answer(Answer::of(id));
+        Message { transaction, body }.encode()
+    };
+    network.inject(1, stranger(1), &answer(&transaction));
+    let told = network.inject(1, stranger(1), &query(Some(id), find.clone()));
+    assert_eq!(nodes(&told), 20);
+
+    // Who guesses is not believed once it guesses right.
+    let told = network.inject(1, stranger(2), &query(Some(id), find.clone()));
+    let asked = told.iter().map(|datagram| decode(datagram).unwrap());
+    let mut asked = asked.filter(|message| matches!(message.body, Body::Query { .. }));
+    let transaction = asked.next().expect("it is asked for a proof").transaction;
+    let wrong = [transaction[0], transaction[1] ^ 1];
+    network.inject(1, stranger(2), &answer(&wrong));
+    network.inject(1, stranger(2), &answer(&transaction));
+    let told = network.inject(1, stranger(2), &query(Some(id), find.clone()));
+    assert!(nodes(&told) < 20);
+
+    let get = Ask::GetPeers {
+        info_hash: service(b"x"),
+    };
+    let told = network.inject(1, stranger(3), &query(None, get));
+    let [
+        Body::Answer(Answer {
+            token: Some(token), ..
+        }),
+    ] = &answers(&told)[..]
+    else {
+        panic!("{told:?}");
+    };
+    let announced = Ask::AnnouncePeer {
+        info_hash: service(b"x"),
+        port: None,
+        token: token.clone(),
+    };
+    network.inject(1, stranger(3), &query(None, announced));
+    let told = network.inject(1, stranger(3), &query(None, find));
+    assert_eq!(nodes(&told), 20);
+}
