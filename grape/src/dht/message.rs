@@ -120,9 +120,11 @@ impl Message {
             if datagram.len() <= most {
                 return Some(datagram);
             }
-            match &mut self.body {
-                Body::Answer(answer) if answer.leave_out_one() => {}
-                _ => return None,
+            let Body::Answer(answer) = &mut self.body else {
+                return None;
+            };
+            if !answer.leave_out_one() {
+                return None;
             }
         }
     }
