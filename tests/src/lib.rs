@@ -7,6 +7,7 @@
 pub mod attack;
 mod binary;
 mod control;
+mod disk;
 mod events;
 mod eventually;
 mod grape;
@@ -20,6 +21,7 @@ mod secured;
 mod vitals;
 
 pub use control::{Control, Failed, Refused};
+pub use disk::DiskUse;
 pub use events::Events;
 pub use eventually::{PATIENCE, eventually, eventually_within};
 pub use grape::{Grape, free_ports};

@@ -30,6 +30,7 @@ pub struct NodeBuilder {
     settings: Vec<(String, String)>,
     folder: Option<Arc<TempDir>>,
     namespace: Option<String>,
+    unread_log: bool,
 }
 
 impl NodeBuilder {
@@ -58,6 +59,13 @@ impl NodeBuilder {
     #[must_use]
     pub fn inside(mut self, namespace: &str) -> Self {
         self.namespace = Some(namespace.to_owned());
+        self
+    }
+
+    /// Gives it a pipe for its log from which nobody reads.
+    #[must_use]
+    pub const fn with_unread_log(mut self) -> Self {
+        self.unread_log = true;
         self
     }
 
@@ -113,14 +121,16 @@ impl NodeBuilder {
             .current_dir(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // A node that comes back goes on in the log of the earlier one.
-            .stderr(
-                File::options()
+            .stderr(match self.unread_log {
+                true => Stdio::piped(),
+                // A node that comes back goes on in the log of the earlier one.
+                false => File::options()
                     .append(true)
                     .create(true)
                     .open(&log)
-                    .expect("a log can be written"),
-            )
+                    .expect("a log can be written")
+                    .into(),
+            })
             .kill_on_drop(true);
         let child = command.spawn().expect("the node starts");
         Starting {
@@ -211,6 +221,7 @@ impl Node {
             settings: Vec::new(),
             folder: None,
             namespace: None,
+            unread_log: false,
         }
     }
 

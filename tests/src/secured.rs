@@ -41,6 +41,7 @@ pub struct Persona {
     identity: Arc<Identity>,
     claimed: NodeId,
     network: NetworkId,
+    ahead: Millis,
 }
 
 impl Persona {
@@ -59,6 +60,7 @@ impl Persona {
             claimed: identity.node_id(),
             identity,
             network: "local".parse().expect("a name of a network"),
+            ahead: Millis::ZERO,
         }
     }
 
@@ -88,6 +90,21 @@ impl Persona {
     pub fn of_network(mut self, network: &str) -> Self {
         self.network = network.parse().expect("a name of a network");
         self
+    }
+
+    /// One whose clock shows so much more than it should.
+    #[must_use]
+    pub const fn with_clock_ahead(mut self, ahead: Millis) -> Self {
+        self.ahead = ahead;
+        self
+    }
+
+    /// What its clock shows.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        let Now { mono, wall } = now();
+        let wall = wall + self.ahead;
+        Now { mono, wall }
     }
 
     /// Its node id, as its key has it.
@@ -130,10 +147,19 @@ impl Teller {
     /// # Panics
     /// Where the node takes nothing more.
     pub async fn send(&mut self, message: &Message) {
+        let sent = self.try_send(message).await;
+        sent.expect("the node takes the message");
+    }
+
+    /// Sends a message to a node that may be gone.
+    ///
+    /// # Errors
+    /// It takes nothing more.
+    pub async fn try_send(&mut self, message: &Message) -> std::io::Result<()> {
         for frame in self.frames(message) {
-            let sent = write_frame(&mut self.write, &frame).await;
-            sent.expect("the node takes the message");
+            write_frame(&mut self.write, &frame).await?;
         }
+        Ok(())
     }
 
     /// Sends statements.
@@ -160,10 +186,10 @@ impl SecuredPeer {
     /// Dials a node.
     ///
     /// # Errors
-    /// What ended the handshake, as far as this side knows.
+    /// What ended the handshake, as far as this side knows; where nobody listens, it ended early.
     ///
     /// # Panics
-    /// Where nobody listens there, or nothing happens in time.
+    /// Where nothing happens in time.
     pub async fn dial(node: SocketAddr, who: Persona) -> Result<Self, SessionError> {
         let dialed = Self::handshake(node, who);
         let dialed = tokio::time::timeout(PATIENCE, dialed).await;
@@ -171,7 +197,8 @@ impl SecuredPeer {
     }
 
     async fn handshake(node: SocketAddr, who: Persona) -> Result<Self, SessionError> {
-        let mut stream = TcpStream::connect(node).await.expect("the node listens");
+        let stream = TcpStream::connect(node).await;
+        let mut stream = stream.map_err(|_| SessionError::ClosedEarly)?;
         let ready = shake_hands(&mut stream, &who).await?;
         let (read, write) = stream.into_split();
         Ok(Self {
@@ -203,6 +230,26 @@ impl SecuredPeer {
             let _ = tokio::io::copy(&mut self.read, &mut tokio::io::sink()).await;
         });
         self.teller
+    }
+
+    /// From now on what the node says goes to `hear`, until the session ends.
+    #[must_use]
+    pub fn hearing(self, mut hear: impl FnMut(Message) + Send + 'static) -> Teller {
+        let Self {
+            mut read,
+            mut reader,
+            mut waiting,
+            teller,
+        } = self;
+        tokio::spawn(async move {
+            waiting.drain(..).for_each(&mut hear);
+            while let Some(payload) = read_frame(&mut read).await {
+                let read = reader.read(&payload, &mut waiting);
+                read.expect("the node speaks correctly");
+                waiting.drain(..).for_each(&mut hear);
+            }
+        });
+        teller
     }
 
     /// Sends a frame whose last byte somebody has changed on its way.
@@ -282,7 +329,7 @@ pub(crate) async fn shake_hands(
     // Secret enough for a test, and different for each of its keys.
     let entropy = who.identity.sign_bytes(&now().wall.0.to_be_bytes());
     let entropy = entropy[..32].try_into().expect("32 of 64 bytes");
-    let mut handshaking = Handshaking::new(Arc::new(config), opening, entropy, now());
+    let mut handshaking = Handshaking::new(Arc::new(config), opening, entropy, who.now());
     loop {
         for payload in handshaking.outgoing() {
             // A node that has refused us may be gone; what it said can still be read.
@@ -291,7 +338,7 @@ pub(crate) async fn shake_hands(
         let Some(payload) = read_frame(stream).await else {
             return Err(handshaking.on_closed());
         };
-        if let Step::Ready(ready) = handshaking.on_frame(&payload, now())? {
+        if let Step::Ready(ready) = handshaking.on_frame(&payload, who.now())? {
             for payload in handshaking.outgoing() {
                 let written = write_frame(stream, &payload).await;
                 written.map_err(|_| SessionError::ClosedEarly)?;

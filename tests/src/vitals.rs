@@ -51,6 +51,17 @@ impl Vitals {
         (most > 0).then_some(most)
     }
 
+    /// The most resident memory since the start or since the last call, in bytes: as the system
+    /// counts it, so that no moment is missed. Where the system can't begin anew, it is the most
+    /// since the start.
+    #[must_use]
+    pub fn take_peak(&self) -> Option<u64> {
+        let peak = memory(self.process, "VmHWM:");
+        // Resets the peak, and nothing else (proc(5)).
+        let _ = std::fs::write(file(self.process, "clear_refs"), "5");
+        peak
+    }
+
     /// User and system time so far.
     #[must_use]
     pub fn cpu(&self) -> Option<Duration> {
@@ -83,10 +94,12 @@ fn ticks<'a>(fields: impl Iterator<Item = &'a str>) -> Duration {
 }
 
 fn resident(process: u32) -> Option<u64> {
+    memory(process, "VmRSS:")
+}
+
+fn memory(process: u32, field: &str) -> Option<u64> {
     let status = std::fs::read_to_string(file(process, "status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kilobytes * 1024)
 }

@@ -38,6 +38,7 @@ impl Attacker {
         let mut process = command
             .args(["attacker", attack.name()])
             .args([target.peers.to_string(), target.control.to_string()])
+            .arg(target.metrics.map_or_else(String::new, |at| at.to_string()))
             .args([options.attack.as_secs().to_string(), strength])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -91,13 +92,14 @@ fn at_lowest_priority(program: &Path) -> Command {
 
 /// The attacker's side.
 pub(crate) async fn run(args: &[&str]) {
-    let [attack, peers, control, seconds, strength] = args else {
+    let [attack, peers, control, metrics, seconds, strength] = args else {
         panic!("an attacker is started by the soak itself");
     };
     let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
     let target = Target {
         peers: address(peers),
         control: address(control),
+        metrics: (!metrics.is_empty()).then(|| address(metrics)),
     };
     let attack = Attack::named(attack).expect("an attack");
     let seconds = Duration::from_secs(seconds.parse().expect("a number"));

@@ -20,6 +20,8 @@ pub(crate) struct Options {
     pub(crate) strength: Strength,
     /// Bytes of memory.
     pub(crate) bound: u64,
+    /// Bytes on disk of what others traded.
+    pub(crate) history: u64,
     pub(crate) fresh: bool,
     /// Settings of the node under attack.
     pub(crate) settings: Vec<(String, String)>,
@@ -41,17 +43,21 @@ cargo xtask soak [--dev] [OPTIONS]
   --attacks LIST    with commas between (default all, in this order):
                     {}
                     {}
+                    {}
   --brief           attackers as weak as those of the tests
   --fresh           a new node for each attack; without it one bears them all
-  --bound MIB       the most memory that the node may take (default 256)
+  --bound MIB       the most memory that the node may take (default 256); it has to keep 15 % to
+                    spare
+  --history MIB     the most that a node may keep on disk of what others traded (default 64)
   --set NAME=VALUE  a setting of the node; may come several times
   --figures-only    a latency that rises too far is shown, and is no failure
   --json            everything as one line of JSON, at the end
 
 The attacker opens 10000 connections at a time, as far as `ulimit -n` lets it.
 ",
-        names[..6].join(","),
-        names[6..].join(","),
+        names[..8].join(","),
+        names[8..15].join(","),
+        names[15..].join(","),
     )
 }
 
@@ -66,6 +72,7 @@ impl Options {
             attacks: Attack::ALL.to_vec(),
             strength: Strength::full(),
             bound: 256 * MIB,
+            history: 64 * MIB,
             fresh: false,
             settings: Vec::new(),
             figures_only: false,
@@ -87,6 +94,7 @@ impl Options {
                 "--rate" => options.rate = number(name, value()?, 10_000)?,
                 "--peers" => options.peers = number(name, value()?, MOST_PEERS)? as usize,
                 "--bound" => options.bound = u64::from(number(name, value()?, 1 << 20)?) * MIB,
+                "--history" => options.history = u64::from(number(name, value()?, 1 << 20)?) * MIB,
                 "--attacks" => options.attacks = attacks(value()?)?,
                 "--set" => options.settings.push(setting(value()?)?),
                 other => return Err(format!("{other} is no option")),

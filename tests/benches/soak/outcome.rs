@@ -5,12 +5,30 @@ use std::time::Duration;
 
 use meshbook_tests::Vitals;
 use meshbook_tests::attack::{Attack, Deeds};
-use meshbook_tests::honest::{Latency, PhaseFigures, Welcome};
+use meshbook_tests::honest::{Latency, PhaseFigures, ProbeFigures, Welcome};
 
 use super::options::Options;
 
 /// So many times what it is in quiet the p99 of a latency may be during an attack.
 const MOST_RATIO: f64 = 3.0;
+
+/// Percent of the memory bound that a node has to keep to spare: another allocator, another system
+/// or a longer run takes more than this one.
+const SPARE: u64 = 15;
+
+/// Bytes on disk of a trade of one's own, all that belongs to it included.
+const OWN_TRADE: u64 = 12 * 1024;
+
+/// Bytes on disk that a node may take besides: a part of the journal that is being moved, the
+/// tables' own room, and the orders of its user.
+const DISK_SLACK: u64 = 48 * 1024 * 1024;
+
+/// An order may be sold in a thousand pieces and a rest.
+const MOST_PIECES: u64 = 1_001;
+
+/// Addressed messages for others that may come to a bystander each second: requests of honest
+/// nodes whose way does not answer go to all.
+const STRAY_A_SECOND: u64 = 5;
 
 /// What came of one attack.
 #[derive(Debug)]
@@ -21,6 +39,8 @@ pub(crate) struct Outcome {
     pub(crate) deeds: Option<Deeds>,
     pub(crate) phases: Phases<PhaseFigures>,
     pub(crate) newcomers: Welcome,
+    pub(crate) probes: ProbeFigures,
+    pub(crate) disk: Disk,
     pub(crate) most_memory: Option<u64>,
     pub(crate) memory_after: Option<u64>,
     pub(crate) cpu: Cpu,
@@ -35,6 +55,15 @@ pub(crate) struct Outcome {
     pub(crate) all_connected: bool,
     /// The node still ran.
     pub(crate) alive: bool,
+}
+
+/// The most bytes on disk that were seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Disk {
+    /// Of the node.
+    pub(crate) node: u64,
+    /// Of an honest node.
+    pub(crate) honest: u64,
 }
 
 /// What there is of each phase around an attack.
@@ -82,12 +111,58 @@ impl Outcome {
         } = &self.phases;
         let phases = [before, during, settling, after];
         let over = |most: u64| most > options.bound;
+        let spare = options.bound / 100 * (100 - SPARE);
+        let short = |most: u64| most > spare && most <= options.bound;
+        let own_trades = phases.iter().map(|phase| phase.own_trades).max();
+        let disk = options.history + DISK_SLACK;
+        let honest_disk = disk + own_trades.unwrap_or(0) * OWN_TRADE;
+        let any = |of: fn(&PhaseFigures) -> u64| phases.iter().any(|phase| of(phase) > 0);
+        let probes = &self.probes;
         let faults = [
             (!self.alive, "the node has ended"),
             (self.deeds.is_none(), "the attacker has ended early"),
             (
                 self.most_memory.is_some_and(over),
                 "more memory than the bound",
+            ),
+            (
+                self.most_memory.is_some_and(short),
+                "too little of the memory bound to spare",
+            ),
+            (
+                self.disk.node > disk || self.disk.honest > honest_disk,
+                "more on disk than others' history may take",
+            ),
+            (
+                any(|phase| phase.missing),
+                "orders that stand were missing on honest nodes",
+            ),
+            (
+                any(|phase| phase.amounts),
+                "orders that stand differed between honest nodes",
+            ),
+            (
+                phases.iter().any(|phase| !phase.codes.is_empty()),
+                "honest orders were refused",
+            ),
+            (
+                any(|phase| phase.most_pieces.saturating_sub(MOST_PIECES)),
+                "an order was sold in more pieces than it may be",
+            ),
+            (
+                any(|phase| phase.disconnects),
+                "sessions of honest nodes ended",
+            ),
+            (
+                probes.not_placed() > 0,
+                "orders of the node's own user were refused or not answered",
+            ),
+            (probes.untold > 0, "honest takers got no answer"),
+            (probes.sessions_ended > 0, "an honest taker's session ended"),
+            (probes.unseen > 0, "/healthz did not answer"),
+            (
+                probes.stray > STRAY_A_SECOND * self.duration.as_secs().max(1),
+                "messages for nobody came to bystanders",
             ),
             (self.bad_lines > 0, "errors or panics in the node's log"),
             (self.panics > 0, "panics in honest nodes"),
@@ -111,6 +186,21 @@ impl Outcome {
     /// Of the attack and of the time until it is quiet again.
     pub(crate) fn sum(&self, of: impl Fn(&PhaseFigures) -> u64) -> u64 {
         of(&self.phases.during) + of(&self.phases.settling)
+    }
+
+    /// Orders that honest nodes refused their users, from the attack on, by the code of the error.
+    pub(crate) fn codes(&self) -> BTreeMap<&str, u64> {
+        let phases = [&self.phases.during, &self.phases.settling, &self.phases.after];
+        let mut codes = BTreeMap::new();
+        for (code, count) in phases.into_iter().flat_map(|phase| &phase.codes) {
+            *codes.entry(code.as_str()).or_default() += *count;
+        }
+        codes
+    }
+
+    /// How many those are.
+    pub(crate) fn refused(&self) -> u64 {
+        self.codes().values().sum()
     }
 
     /// How a percentile during the attack compares to the lower one of the quiet phases around it.

@@ -30,12 +30,48 @@ pub(crate) fn print_end(options: &Options, outcomes: &[Outcome]) -> bool {
         false => "",
     };
     let all = options.attacks.len();
+    print_table(options, outcomes);
     println!("\n{count} of {all} attacks are borne well{but}");
     if options.json {
         let each: Vec<Value> = outcomes.iter().map(|one| json_of(one, options)).collect();
         println!("{}", json!({ "attacks": each }));
     }
     count == all
+}
+
+/// Prints each attack with the figures that it is judged by, and why it is not borne.
+fn print_table(options: &Options, outcomes: &[Outcome]) {
+    println!(
+        "\n{:<11}{:>7}{:>7}{:>7}{:>8}{:>8}{:>8}{:>8}{:>8}{:>7}  why it is not borne",
+        "attack", "order", "trade", "memory", "disk", "lost", "missing", "differ", "refused", "untold"
+    );
+    println!(
+        "{:<11}{:>7}{:>7}{:>7}{:>8}",
+        "", "p99", "p99", "MiB", "MiB"
+    );
+    for one in outcomes {
+        let ratio = |of| or_unknown(one.ratio(of, 99).map(|ratio| format!("{ratio:.1}x")));
+        let memory = one.most_memory.map(|bytes| format!("{:.0}", mib(bytes)));
+        let refused = one.refused() + one.probes.not_placed();
+        let mut why = one.failures(options);
+        if one.is_slow() {
+            why.push("slow");
+        }
+        println!(
+            "{:<11}{:>7}{:>7}{:>7}{:>8.0}{:>8}{:>8}{:>8}{:>8}{:>7}  {}",
+            one.attack.name(),
+            ratio(ORDER),
+            ratio(TRADE),
+            or_unknown(memory),
+            mib(one.disk.node.max(one.disk.honest)),
+            one.sum(|f| f.lost + f.lost_trades),
+            one.sum(|f| f.missing),
+            one.sum(|f| f.different + f.amounts),
+            refused,
+            one.probes.untold,
+            why.join("; "),
+        );
+    }
 }
 
 /// Prints what came of one attack.
@@ -104,8 +140,38 @@ pub(crate) fn print_one(options: &Options, one: &Outcome) {
         one.sum(|f| f.refused),
     );
     println!(
+        "  standing  {} pairs of an order and a node missing, {} with another amount; at most {} \
+         pieces of an order",
+        one.sum(|f| f.missing),
+        one.sum(|f| f.amounts),
+        one.phases.during.most_pieces.max(one.phases.settling.most_pieces),
+    );
+    let codes = one.codes();
+    if !codes.is_empty() {
+        println!("  refused   {codes:?}");
+    }
+    println!(
         "  newcomers {} of {} got a session",
         one.newcomers.stayed, one.newcomers.came
+    );
+    let probes = &one.probes;
+    println!(
+        "  user      {} orders placed, {} unanswered, refused {:?}; takers {} of {} untold, {} \
+         sessions ended; /healthz {} of {} unseen; {} messages strayed",
+        probes.placed,
+        probes.unanswered,
+        probes.refused,
+        probes.untold,
+        probes.takes,
+        probes.sessions_ended,
+        probes.unseen,
+        probes.looks,
+        probes.stray,
+    );
+    println!(
+        "  disk      victim {:.1} MiB, an honest node {:.1} MiB",
+        mib(one.disk.node),
+        mib(one.disk.honest),
     );
     let counters: Vec<String> = one
         .counters
@@ -165,6 +231,22 @@ fn json_of(one: &Outcome, options: &Options) -> Value {
         "lost_trades": one.sum(|f| f.lost_trades + f.different),
         "unfilled": one.sum(|f| f.unfilled),
         "refused": one.sum(|f| f.refused),
+        "codes": one.codes(),
+        "missing": one.sum(|f| f.missing),
+        "other_amounts": one.sum(|f| f.amounts),
+        "most_pieces": one.sum(|f| f.most_pieces),
+        "probes": {
+            "placed": one.probes.placed,
+            "refused": one.probes.refused,
+            "unanswered": one.probes.unanswered,
+            "takes": one.probes.takes,
+            "untold": one.probes.untold,
+            "sessions_ended": one.probes.sessions_ended,
+            "looks": one.probes.looks,
+            "unseen": one.probes.unseen,
+            "stray": one.probes.stray,
+        },
+        "disk": { "node": one.disk.node, "honest": one.disk.honest },
         "honest_sessions_ended": one.sum(|f| f.disconnects),
         "newcomers": { "came": one.newcomers.came, "stayed": one.newcomers.stayed },
         "memory_most": one.most_memory,

@@ -1,18 +1,19 @@
 //! The soak: phases of quiet and of attack, one after the other.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use meshbook_tests::attack::{Attack, Target};
-use meshbook_tests::honest::{Honest, Load, Newcomers, Welcome};
-use meshbook_tests::{Node, Vitals};
+use meshbook_tests::honest::{Honest, Load, Newcomers, Probes, Welcome};
+use meshbook_tests::{DiskUse, Node, Vitals, free_ports};
 use tokio::time::{sleep, timeout};
 
 use super::attacker::Attacker;
 use super::options::Options;
-use super::outcome::{Cpu, Outcome, Phases};
+use super::outcome::{Cpu, Disk, Outcome, Phases};
 use super::report;
 
 /// After a start or an attack so much passes before what is measured counts as quiet.
@@ -26,12 +27,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) async fn all(options: &Options) -> Vec<Outcome> {
     let panics = count_panics();
     let mut outcomes = Vec::new();
-    let in_a_row = match options.fresh {
-        true => 1,
-        false => options.attacks.len(),
+    // A node whose log nobody reads is another one.
+    let same = |one: &Attack, next: &Attack| {
+        !options.fresh && one.is_on_an_unread_log() == next.is_on_an_unread_log()
     };
-    for attacks in options.attacks.chunks(in_a_row) {
-        let soak = Soak::start(options, Arc::clone(&panics)).await;
+    for attacks in options.attacks.chunk_by(same) {
+        let soak = Soak::start(options, attacks, Arc::clone(&panics)).await;
         outcomes.extend(soak.run(attacks).await);
     }
     outcomes
@@ -52,8 +53,11 @@ fn count_panics() -> Arc<AtomicU64> {
 struct Soak<'a> {
     options: &'a Options,
     node: Node,
+    metrics: SocketAddr,
     vitals: Vitals,
+    disk: DiskUse,
     honest: Honest,
+    honest_disk: DiskUse,
     load: Load,
     /// Of this process.
     own: Vitals,
@@ -69,17 +73,26 @@ struct Before {
 }
 
 impl<'a> Soak<'a> {
-    async fn start(options: &'a Options, panics: Arc<AtomicU64>) -> Self {
+    async fn start(options: &'a Options, attacks: &[Attack], panics: Arc<AtomicU64>) -> Self {
+        let (metrics, _) = free_ports();
         let builder = Node::named("victim")
+            .set("METRICS_PORT", &metrics.to_string())
             .set("LOG_LEVEL", "info")
             .set("LOG_FORMAT", "json");
+        let builder = match attacks.iter().any(|attack| attack.is_on_an_unread_log()) {
+            true => builder.with_unread_log(),
+            false => builder,
+        };
         let settings = options.settings.iter();
         let builder = settings.fold(builder, |builder, (name, value)| builder.set(name, value));
         let node = builder.start().await;
         let honest = Honest::around(node.address, options.peers).await;
         Self {
             options,
+            metrics: (Ipv4Addr::LOCALHOST, metrics).into(),
             vitals: Vitals::of(node.process()),
+            disk: DiskUse::of(vec![node.data_dir().to_owned()], Some(node.log())),
+            honest_disk: honest.disk_use(),
             own: Vitals::of(std::process::id()),
             node,
             load: honest.trade(options.rate),
@@ -100,14 +113,19 @@ impl<'a> Soak<'a> {
                 break;
             };
             let known = self.look().await;
-            let _ = self.vitals.take_most_resident();
+            let _ = (self.vitals.take_peak(), self.disk.take_most());
+            let _ = self.honest_disk.take_most();
             let during = self.load.next_phase();
             let mut outcome = self.attack(*attack, attacking).await;
 
             let settling = self.load.next_phase();
             attacker = self.settle(attacks.get(number + 1)).await;
             outcomes.extend(last.take().map(|last| self.finish(last)));
-            outcome.most_memory = self.vitals.take_most_resident();
+            outcome.most_memory = self.vitals.take_peak();
+            outcome.disk = Disk {
+                node: self.disk.take_most(),
+                honest: self.honest_disk.take_most(),
+            };
             outcome.all_connected = self.honest.connected() == self.options.peers;
             let after = self.quiet().await;
             self.compare(&known, &mut outcome).await;
@@ -129,15 +147,19 @@ impl<'a> Soak<'a> {
     async fn attack(&mut self, attack: Attack, attacker: Attacker) -> Outcome {
         let (start, cpu) = (Instant::now(), Cpu::so_far(&self.vitals, &self.own));
         let newcomers = Newcomers::to(self.node.address);
+        let probes = Probes::of(&self.node, Some(self.metrics));
         let (deeds, spent) = attacker.attack().await.unzip();
         let (duration, now) = (start.elapsed(), Cpu::so_far(&self.vitals, &self.own));
         let welcome: Welcome = newcomers.stop().await;
+        let probes = probes.stop().await;
         Outcome {
             attack,
             duration,
             deeds,
             phases: Phases::default(),
             newcomers: welcome,
+            probes,
+            disk: Disk::default(),
             most_memory: None,
             memory_after: None,
             cpu: now.since(cpu, spent.flatten()),
@@ -155,6 +177,7 @@ impl<'a> Soak<'a> {
         let target = Target {
             peers: self.node.address,
             control: self.node.control.address(),
+            metrics: Some(self.metrics),
         };
         let prepare = async {
             match next {

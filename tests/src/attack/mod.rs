@@ -5,22 +5,31 @@
 
 mod addresses;
 mod chance;
+mod clocks;
 mod connects;
 mod drips;
+mod dust;
 mod flood;
+mod forwards;
+mod health;
 mod identities;
+mod keep_alives;
 mod lies;
 mod lines;
+mod logs;
 mod origins;
 mod oversize;
 mod pace;
+mod paths;
 mod replay;
+mod requests;
 mod session;
 mod signatures;
 mod slow;
 mod stranger;
 mod strength;
 mod tally;
+mod wash;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -41,6 +50,8 @@ pub struct Target {
     pub peers: SocketAddr,
     /// The control address, without its token.
     pub control: SocketAddr,
+    /// Where `/metrics` and `/healthz` are, if anywhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// One way to attack a node.
@@ -66,13 +77,33 @@ pub enum Attack {
     Origins,
     /// Sessions that ask for everything and read nothing.
     Slow,
+    /// Addressed messages for owners that nobody has heard of.
+    Forwards,
+    /// Addressed messages in honest owners' names, so that theirs come to the attacker.
+    Paths,
+    /// Sessions with a false clock.
+    Clocks,
+    /// Connections that never read the page of metrics, and silent ones to the control address.
+    Health,
+    /// Sessions that come and go, at a node whose log nobody reads.
+    Logs,
+    /// Requests for orders that never were, each of which has to be answered.
+    Requests,
     /// Owners that nobody has heard of, with as many orders as each may have.
     Identities,
+    /// Owners without orders, made up by a keep-alive each.
+    KeepAlives,
+    /// Owners made up by a trade with each other.
+    Washers,
+    /// Honest orders, taken in the smallest pieces.
+    Dust,
+    /// Trades of an attacker with itself, as many as it can sign.
+    Wash,
 }
 
 impl Attack {
     /// All of them. What leaves most behind comes last.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 21] = [
         Self::Connects,
         Self::Drips,
         Self::Oversize,
@@ -83,7 +114,17 @@ impl Attack {
         Self::Addresses,
         Self::Origins,
         Self::Slow,
+        Self::Forwards,
+        Self::Paths,
+        Self::Clocks,
+        Self::Health,
+        Self::Logs,
+        Self::Requests,
         Self::Identities,
+        Self::KeepAlives,
+        Self::Washers,
+        Self::Dust,
+        Self::Wash,
     ];
 
     /// Its name in options and figures.
@@ -100,8 +141,24 @@ impl Attack {
             Self::Addresses => "addresses",
             Self::Origins => "origins",
             Self::Slow => "slow",
+            Self::Forwards => "forwards",
+            Self::Paths => "paths",
+            Self::Clocks => "clocks",
+            Self::Health => "health",
+            Self::Logs => "logs",
+            Self::Requests => "requests",
             Self::Identities => "identities",
+            Self::KeepAlives => "keepalives",
+            Self::Washers => "washers",
+            Self::Dust => "dust",
+            Self::Wash => "wash",
         }
+    }
+
+    /// Whether it is an attack on nodes whose log nobody reads.
+    #[must_use]
+    pub const fn is_on_an_unread_log(self) -> bool {
+        matches!(self, Self::Logs)
     }
 
     /// The attack of this name.
@@ -147,6 +204,16 @@ impl Attack {
                 let owners = identities::owners(strength.identities, strength.orders);
                 identities::attack(stranger, owners).boxed()
             }
+            Self::Forwards => forwards::attack(stranger).boxed(),
+            Self::Paths => paths::attack(stranger).boxed(),
+            Self::Clocks => clocks::attack(stranger).boxed(),
+            Self::Health => health::attack(stranger).boxed(),
+            Self::Logs => logs::attack(stranger).boxed(),
+            Self::Requests => requests::attack(stranger).boxed(),
+            Self::KeepAlives => keep_alives::attack(stranger).boxed(),
+            Self::Washers => wash::fresh_owners(stranger).boxed(),
+            Self::Dust => dust::attack(stranger).boxed(),
+            Self::Wash => wash::same_owners(stranger).boxed(),
         }
     }
 }

@@ -109,12 +109,17 @@ impl Mouth {
         self.send(&payloads).await
     }
 
+    /// Whether the node has closed the session.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Relaxed)
+    }
+
     /// Sends bytes as they are, whatever they mean.
     ///
     /// # Errors
     /// The session is over.
     pub(super) async fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.over.load(Relaxed) {
+        if self.is_over() {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         self.write.write_all(bytes).await

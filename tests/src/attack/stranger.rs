@@ -107,8 +107,13 @@ impl Stranger {
 
     /// A session under a fresh key; tries until there is one.
     pub(super) async fn session(&self) -> Session {
+        self.session_of(&self.key()).await
+    }
+
+    /// A session under this key; tries until there is one.
+    pub(super) async fn session_of(&self, who: &Persona) -> Session {
         loop {
-            if let Some(session) = self.try_session(None).await {
+            if let Some(session) = self.open_session(who, None).await {
                 return session;
             }
         }
@@ -116,9 +121,12 @@ impl Stranger {
 
     /// A session under a fresh key, unless it is refused.
     pub(super) async fn try_session(&self, receive_buffer: Option<u32>) -> Option<Session> {
+        self.open_session(&self.key(), receive_buffer).await
+    }
+
+    async fn open_session(&self, who: &Persona, receive_buffer: Option<u32>) -> Option<Session> {
         let stream = self.connect_to(self.target.peers, receive_buffer).await?;
-        let who = self.key();
-        let opened = Session::open(stream, &who, Arc::clone(&self.tally));
+        let opened = Session::open(stream, who, Arc::clone(&self.tally));
         let why = match timeout(PATIENCE, opened).await {
             Ok(Ok(session)) => {
                 self.tally.session();

@@ -21,6 +21,12 @@ pub struct Strength {
     pub old: usize,
     /// False addresses.
     pub addresses: usize,
+    /// Owners without orders that one session tells of at once.
+    pub owners: usize,
+    /// Sessions with a false clock.
+    pub liars: usize,
+    /// HTTP connections that hang, to each address.
+    pub hung: usize,
 }
 
 impl Strength {
@@ -37,6 +43,11 @@ impl Strength {
             // More than a node remembers as verified.
             old: 20_000,
             addresses: 100_000,
+            // More than a node has room for.
+            owners: 10_100,
+            // More than there are honest sessions, and room for them.
+            liars: 12,
+            hung: 300,
         }
     }
 
@@ -52,6 +63,9 @@ impl Strength {
             orders: 100,
             old: 500,
             addresses: 2_000,
+            owners: 10_100,
+            liars: 5,
+            hung: 100,
         }
     }
 }

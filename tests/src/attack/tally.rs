@@ -27,8 +27,8 @@ pub struct Deeds {
     pub frames: u64,
     /// Bytes that the system took.
     pub bytes: u64,
-    /// What the attacker was told or noticed, and how often: why a connection or a session did
-    /// not come about or ended, and answers in HTTP.
+    /// What the attacker did besides, was told or noticed, and how often: why a connection or a
+    /// session did not come about or ended, and answers.
     pub told: BTreeMap<String, u64>,
 }
 
@@ -47,8 +47,13 @@ impl Tally {
     }
 
     pub(super) fn told(&self, what: &str) {
+        self.did(what, 1);
+    }
+
+    /// Counts several of what has a name.
+    pub(super) fn did(&self, what: &str, count: usize) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        *told.entry(what.to_owned()).or_default() += 1;
+        *told.entry(what.to_owned()).or_default() += count as u64;
     }
 
     pub(super) fn deeds(&self) -> Deeds {

@@ -1,5 +1,6 @@
 //! What came of one phase.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What honest nodes saw of what was placed in one phase.
@@ -23,6 +24,17 @@ pub struct PhaseFigures {
     pub lost_trades: u64,
     /// Pairs of a trade and a node that shows it unlike another.
     pub different: u64,
+    /// Orders that their own node refused, by the code of the error: of all kinds, not only those
+    /// that are counted in `orders`.
+    pub codes: BTreeMap<String, u64>,
+    /// Pairs of an order that stands and a node whose book had it no more.
+    pub missing: u64,
+    /// Pairs of an order that stands and a node whose book had another amount of it.
+    pub amounts: u64,
+    /// The most pieces that one honest order was sold in.
+    pub most_pieces: u64,
+    /// The most trades that one node was a side of, all phases together.
+    pub own_trades: u64,
     /// Sessions of honest nodes that ended.
     pub disconnects: u64,
 }
@@ -30,8 +42,10 @@ pub struct PhaseFigures {
 impl PhaseFigures {
     /// Whether all that was placed or traded came everywhere, and everywhere as the same.
     #[must_use]
-    pub const fn nothing_is_lost(&self) -> bool {
-        self.refused + self.lost + self.lost_trades + self.different == 0
+    pub fn nothing_is_lost(&self) -> bool {
+        let refused = self.refused == 0 && self.codes.is_empty();
+        let gone = self.lost + self.missing + self.lost_trades;
+        refused && gone + self.different + self.amounts == 0
     }
 }
 

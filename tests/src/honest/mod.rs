@@ -4,8 +4,10 @@
 mod figures;
 mod newcomers;
 mod orders;
+mod probes;
 mod record;
 mod seen;
+mod standing;
 mod trades;
 
 use std::net::SocketAddr;
@@ -19,21 +21,27 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::eventually;
+use crate::{DiskUse, eventually};
 use record::Record;
 
 pub use figures::{Latency, PhaseFigures};
 pub use newcomers::{Newcomers, Welcome};
+pub use probes::{ProbeFigures, Probes};
 
 /// How often it is looked whether something has happened.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// Nodes in this process, each with a session to the node in question and to nobody else.
+/// Of three nodes or more the last one is behind the one before it, so that there is a way of
+/// several nodes through the one in question.
+const ONE_BEHIND_ANOTHER: usize = 3;
+
+/// Nodes in this process, each with a session to the node in question and to nobody else, but for
+/// the last one, whose only session is to the one before it.
 #[derive(Debug)]
 pub struct Honest {
     clients: Vec<ExchangeClient>,
     // Gone with the last of them.
-    _folders: Vec<TempDir>,
+    folders: Vec<TempDir>,
 }
 
 impl Honest {
@@ -42,16 +50,18 @@ impl Honest {
     /// # Panics
     /// Where one doesn't start, or has none in time.
     pub async fn around(node: SocketAddr, count: usize) -> Self {
-        let (mut clients, mut folders) = (Vec::new(), Vec::new());
-        for _ in 0..count {
-            let (client, folder) = started(node).await;
+        let (mut clients, mut folders) = (Vec::<ExchangeClient>::new(), Vec::new());
+        for number in 1..=count {
+            let before = clients.last().and_then(ExchangeClient::p2p_address);
+            let dials = match before {
+                Some(before) if number == count && count >= ONE_BEHIND_ANOTHER => before,
+                _ => node,
+            };
+            let (client, folder) = started(dials).await;
             clients.push(client);
             folders.push(folder);
         }
-        let honest = Self {
-            clients,
-            _folders: folders,
-        };
+        let honest = Self { clients, folders };
         honest.are_connected().await;
         honest
     }
@@ -74,6 +84,13 @@ impl Honest {
         self.clients.iter().filter(connected).count()
     }
 
+    /// Watches how much each has on disk.
+    #[must_use]
+    pub fn disk_use(&self) -> DiskUse {
+        let folders = self.folders.iter();
+        DiskUse::of(folders.map(|it| it.path().to_owned()).collect(), None)
+    }
+
     /// Sets them to trade: so many orders a second in all, and trades one after the other.
     #[must_use]
     pub fn trade(&self, orders_a_second: u32) -> Load {
@@ -86,6 +103,7 @@ impl Honest {
         let clients = self.clients.clone();
         work.spawn(orders::place(clients, Arc::clone(&record), orders_a_second));
         work.spawn(trades::trade(self.clients.clone(), Arc::clone(&record)));
+        work.spawn(standing::watch(self.clients.clone(), Arc::clone(&record)));
         Load {
             record,
             work,

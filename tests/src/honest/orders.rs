@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use meshbook::client::ExchangeClient;
-use meshbook::node::TimeInForce;
+use meshbook::node::{OrderError, TimeInForce};
 use meshbook::types::{Price, Side};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -52,7 +52,8 @@ pub(super) async fn place(clients: Vec<ExchangeClient>, record: Arc<Record>, a_s
         under_way.spawn(async move {
             let order = order(Side::Buy, price_of(number), TimeInForce::Gtc);
             let placed = client.submit_order(order).await;
-            record.placed(number, placed.ok().map(|placed| placed.order_id));
+            let placed = placed.map(|placed| placed.order_id);
+            record.placed(number, placed.as_ref().copied().map_err(OrderError::code));
         });
         while under_way.try_join_next().is_some() {}
         number += 1;

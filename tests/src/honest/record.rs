@@ -1,12 +1,12 @@
 //! What was placed and traded, and who saw it when.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use meshbook::node::Trade;
-use meshbook::types::{OrderId, TradeId};
+use meshbook::types::{OrderId, Side, TradeId};
 
 use super::figures::PhaseFigures;
 
@@ -28,6 +28,18 @@ struct Books {
     heard: HashMap<TradeId, Vec<Option<(Instant, Trade)>>>,
     /// Sessions that ended, by phase.
     disconnects: HashMap<usize, u64>,
+    /// Codes of errors, by phase.
+    codes: HashMap<usize, BTreeMap<String, u64>>,
+    /// Orders that stand and peers that don't have them, by phase.
+    missing: HashMap<usize, HashSet<(usize, usize)>>,
+    /// Orders that stand and peers that have another amount, by phase.
+    amounts: HashMap<usize, HashSet<(usize, usize)>>,
+    /// Pieces that each honest order was sold in.
+    pieces: HashMap<OrderId, u64>,
+    /// The most of them of one order, by phase.
+    most_pieces: HashMap<usize, u64>,
+    /// Trades that each peer was a side of.
+    own_trades: HashMap<usize, u64>,
 }
 
 /// An order that rests until all have seen it.
@@ -89,12 +101,53 @@ impl Record {
         books.orders.push(order);
     }
 
-    /// Notes whether an order was taken by its own node.
-    pub(super) fn placed(&self, number: usize, id: Option<OrderId>) {
+    /// Notes whether an order was taken by its own node, or the code of the error.
+    pub(super) fn placed(&self, number: usize, placed: Result<OrderId, &str>) {
         if let Some(order) = self.lock().orders.get_mut(number) {
-            order.id = id;
-            order.refused = id.is_none();
+            order.id = placed.ok();
+            order.refused = placed.is_err();
         }
+        if let Err(code) = placed {
+            self.refused(code);
+        }
+    }
+
+    /// Notes that a node refused an order of its user.
+    pub(super) fn refused(&self, code: &str) {
+        let phase = self.phase.load(Relaxed);
+        let mut books = self.lock();
+        let codes = books.codes.entry(phase).or_default();
+        *codes.entry(code.to_owned()).or_default() += 1;
+    }
+
+    /// Notes that a peer's book lacks an order that stands.
+    pub(super) fn missed(&self, standing: usize, peer: usize) {
+        let phase = self.phase.load(Relaxed);
+        let mut books = self.lock();
+        books.missing.entry(phase).or_default().insert((standing, peer));
+    }
+
+    /// Notes that a peer's book has another amount of an order that stands than its owner.
+    pub(super) fn differed(&self, standing: usize, peer: usize) {
+        let phase = self.phase.load(Relaxed);
+        let mut books = self.lock();
+        books.amounts.entry(phase).or_default().insert((standing, peer));
+    }
+
+    /// Notes a trade of which an order of this peer is a side.
+    pub(super) fn own_trade(&self, peer: usize, trade: &Trade) {
+        let phase = self.phase.load(Relaxed);
+        let mut guard = self.lock();
+        let books = &mut *guard;
+        *books.own_trades.entry(peer).or_default() += 1;
+        let maker = match trade.taker_side {
+            Side::Buy => trade.sell_order_id,
+            Side::Sell => trade.buy_order_id,
+        };
+        let pieces = books.pieces.entry(maker).or_default();
+        *pieces += 1;
+        let most = books.most_pieces.entry(phase).or_default();
+        *most = (*most).max(*pieces);
     }
 
     /// Notes orders that a peer's book shows.
@@ -141,7 +194,13 @@ impl Record {
 
     pub(super) fn figures(&self, phase: usize) -> PhaseFigures {
         let books = self.lock();
+        let pairs = |of: &HashMap<usize, HashSet<_>>| of.get(&phase).map_or(0, HashSet::len) as u64;
         let mut figures = PhaseFigures {
+            codes: books.codes.get(&phase).cloned().unwrap_or_default(),
+            missing: pairs(&books.missing),
+            amounts: pairs(&books.amounts),
+            most_pieces: books.most_pieces.get(&phase).copied().unwrap_or(0),
+            own_trades: books.own_trades.values().copied().max().unwrap_or(0),
             disconnects: books.disconnects.get(&phase).copied().unwrap_or(0),
             ..PhaseFigures::default()
         };

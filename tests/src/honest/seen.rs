@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use meshbook::client::ExchangeClient;
-use meshbook::node::Event;
+use meshbook::client::{EVENTS, ExchangeClient};
+use meshbook::node::{Event, Trade};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::orders::number_of;
 use super::record::Record;
+use super::trades::is_one;
 
 /// Levels that are looked at whenever the book changes: what comes in time is among them.
 const TOP: usize = 64;
@@ -38,7 +39,15 @@ pub(super) async fn watch(client: ExchangeClient, peer: usize, record: Arc<Recor
         let now = Instant::now();
         match event {
             Some(Event::Book { .. }) => watch.look(TOP, now),
-            Some(Event::Trade { trade, .. }) => watch.record.heard(peer, trade, now),
+            Some(Event::Trade { trade, own }) => watch.hear(trade, own, now),
+            // What it missed is among the latest.
+            Some(Event::Lagged { missed }) => {
+                let missed = usize::try_from(missed).unwrap_or(usize::MAX);
+                let count = missed.saturating_add(EVENTS);
+                for trade in watch.client.trades(count) {
+                    watch.hear(trade, false, now);
+                }
+            }
             Some(Event::PeerDisconnected { .. }) => watch.record.disconnected(),
             Some(_) => {}
             None => return,
@@ -55,6 +64,16 @@ struct Watch {
 }
 
 impl Watch {
+    /// Notes a trade of honest nodes. What strangers trade with each other is nobody's matter.
+    fn hear(&self, trade: Trade, own: bool, now: Instant) {
+        if own {
+            self.record.own_trade(self.peer, &trade);
+        }
+        if is_one(trade.price) {
+            self.record.heard(self.peer, trade, now);
+        }
+    }
+
     fn look(&mut self, depth: usize, now: Instant) {
         let mut new = Vec::new();
         for level in self.client.order_book(depth).bids {

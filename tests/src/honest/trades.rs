@@ -26,6 +26,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the buyer looks whether the offer is there.
 const LOOK: Duration = Duration::from_millis(2);
 
+/// Whether a trade at this price can be one of these.
+pub(super) fn is_one(price: Price) -> bool {
+    price.units() >= FIRST
+}
+
 /// Trades until the record is over.
 pub(super) async fn trade(clients: Vec<ExchangeClient>, record: Arc<Record>) {
     let mut number = 0;
@@ -48,8 +53,13 @@ async fn one(seller: &ExchangeClient, buyer: &ExchangeClient, number: usize, rec
     let offer = order(Side::Sell, price, TimeInForce::Gtc);
     let start = Instant::now();
     let offered = timeout(PATIENCE, seller.submit_order(offer)).await;
-    let Ok(Ok(offered)) = offered else {
-        return record.bought(start, None);
+    let offered = match offered {
+        Ok(Ok(offered)) => offered,
+        Ok(Err(error)) => {
+            record.refused(error.code());
+            return record.bought(start, None);
+        }
+        Err(_) => return record.bought(start, None),
     };
     let there = async {
         while buyer.order_book(1).asks.first().map(|ask| ask.price) != Some(price) {
@@ -62,6 +72,9 @@ async fn one(seller: &ExchangeClient, buyer: &ExchangeClient, number: usize, rec
         let purchase = order(Side::Buy, price, TimeInForce::Ioc);
         let start = Instant::now();
         let bought = timeout(PATIENCE, buyer.submit_order(purchase)).await;
+        if let Ok(Err(error)) = &bought {
+            record.refused(error.code());
+        }
         let bought = bought.ok().and_then(Result::ok);
         let trade = bought.and_then(|bought| bought.trades.first().map(|trade| trade.id));
         record.bought(start, trade);
