@@ -162,6 +162,12 @@ impl Control {
         self.get("counters").await
     }
 
+    /// The counters of a node that may not answer.
+    pub async fn try_counters(&self) -> Option<BTreeMap<String, u64>> {
+        let request = self.client.get(self.url("counters"));
+        self.attempt(request).await.ok()
+    }
+
     /// One of the counters.
     pub async fn counter(&self, name: &str) -> u64 {
         self.counters().await.get(name).copied().unwrap_or_default()

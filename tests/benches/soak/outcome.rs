@@ -190,7 +190,11 @@ impl Outcome {
 
     /// Orders that honest nodes refused their users, from the attack on, by the code of the error.
     pub(crate) fn codes(&self) -> BTreeMap<&str, u64> {
-        let phases = [&self.phases.during, &self.phases.settling, &self.phases.after];
+        let phases = [
+            &self.phases.during,
+            &self.phases.settling,
+            &self.phases.after,
+        ];
         let mut codes = BTreeMap::new();
         for (code, count) in phases.into_iter().flat_map(|phase| &phase.codes) {
             *codes.entry(code.as_str()).or_default() += *count;

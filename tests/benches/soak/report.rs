@@ -43,12 +43,18 @@ pub(crate) fn print_end(options: &Options, outcomes: &[Outcome]) -> bool {
 fn print_table(options: &Options, outcomes: &[Outcome]) {
     println!(
         "\n{:<11}{:>7}{:>7}{:>7}{:>8}{:>8}{:>8}{:>8}{:>8}{:>7}  why it is not borne",
-        "attack", "order", "trade", "memory", "disk", "lost", "missing", "differ", "refused", "untold"
+        "attack",
+        "order",
+        "trade",
+        "memory",
+        "disk",
+        "lost",
+        "missing",
+        "differ",
+        "refused",
+        "untold"
     );
-    println!(
-        "{:<11}{:>7}{:>7}{:>7}{:>8}",
-        "", "p99", "p99", "MiB", "MiB"
-    );
+    println!("{:<11}{:>7}{:>7}{:>7}{:>8}", "", "p99", "p99", "MiB", "MiB");
     for one in outcomes {
         let ratio = |of| or_unknown(one.ratio(of, 99).map(|ratio| format!("{ratio:.1}x")));
         let memory = one.most_memory.map(|bytes| format!("{:.0}", mib(bytes)));
@@ -144,7 +150,10 @@ pub(crate) fn print_one(options: &Options, one: &Outcome) {
          pieces of an order",
         one.sum(|f| f.missing),
         one.sum(|f| f.amounts),
-        one.phases.during.most_pieces.max(one.phases.settling.most_pieces),
+        one.phases
+            .during
+            .most_pieces
+            .max(one.phases.settling.most_pieces),
     );
     let codes = one.codes();
     if !codes.is_empty() {

@@ -224,10 +224,8 @@ impl<'a> Soak<'a> {
 
     /// Empty where the node does not answer.
     async fn counters(&self) -> BTreeMap<String, u64> {
-        let control = self.node.control.clone();
-        let asked = tokio::spawn(async move { control.counters().await });
-        let answer = timeout(PATIENCE, asked).await;
-        answer.ok().and_then(Result::ok).unwrap_or_default()
+        let answer = timeout(PATIENCE, self.node.control.try_counters()).await;
+        answer.ok().flatten().unwrap_or_default()
     }
 
     fn finish(&self, (outcome, phases): (Outcome, Phases<usize>)) -> Outcome {

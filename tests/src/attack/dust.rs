@@ -13,6 +13,7 @@ use super::chance::chance;
 use super::forwards::forward;
 use super::lines::at_once;
 use super::pace::Pace;
+use super::paths::everybody;
 use super::session::{Mouth, text};
 use super::stranger::Stranger;
 use crate::Persona;
@@ -151,6 +152,7 @@ async fn take(
 ) -> std::io::Result<()> {
     let mut pace = Pace::of(RATE / LINES as u32);
     let mut asked = BTreeSet::new();
+    mouth.say(&[everybody()]).await?;
     loop {
         let (owners, bid) = {
             let heard = lock(ears);

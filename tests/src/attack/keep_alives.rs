@@ -3,6 +3,8 @@
 
 use meshbook::ledger::{Inventory, Ka, Payload};
 
+use sha2::{Digest, Sha256};
+
 use super::identities::statements;
 use super::lines::at_once;
 use super::pace::Pace;
@@ -17,17 +19,25 @@ const TOGETHER: usize = 100;
 /// Keep-alives a second in each session, once the first ones are out.
 const RATE: u32 = 250;
 
-pub(super) async fn attack(stranger: Stranger) {
-    // As many as fill a table of 10,000 owners, by a single session.
+/// Of so many keys one is used: the one with the lowest hash. Who makes room by the hash of a key
+/// keeps these, and not those that nobody has chosen.
+const TRIES: u8 = 8;
+
+/// Keys with low hashes, as many as fill a table of 10,000 owners.
+pub(super) fn owners(stranger: &Stranger) -> Vec<Persona> {
+    let keys = std::iter::repeat_with(|| stranger.key());
+    let low = |who: &Persona| Sha256::digest(who.id().0)[0] < u8::MAX / TRIES;
+    keys.filter(low).take(stranger.strength().owners).collect()
+}
+
+pub(super) async fn attack(stranger: Stranger, owners: Vec<Persona>) {
+    // All of them by a single session.
     let mut mouth = stranger.session().await.ignoring();
-    let mut left = stranger.strength().owners;
-    while left > 0 {
-        let count = left.min(TOGETHER);
-        if tell(&mut mouth, &stranger, count).await.is_err() {
+    for some in owners.chunks(TOGETHER) {
+        while tell(&mut mouth, some).await.is_err() {
             stranger.tally().told("session ended");
             mouth = stranger.session().await.ignoring();
         }
-        left -= count;
     }
     // And on, by several.
     let sessions = stranger.strength().sessions;
@@ -40,7 +50,8 @@ async fn line(stranger: Stranger) {
         let mut mouth = stranger.session().await.ignoring();
         loop {
             pace.take(TOGETHER).await;
-            if tell(&mut mouth, &stranger, TOGETHER).await.is_err() {
+            let fresh: Vec<Persona> = (0..TOGETHER).map(|_| stranger.key()).collect();
+            if tell(&mut mouth, &fresh).await.is_err() {
                 break;
             }
         }
@@ -49,8 +60,8 @@ async fn line(stranger: Stranger) {
 }
 
 /// Signs only now, as what is older than a minute is no news.
-async fn tell(mouth: &mut Mouth, stranger: &Stranger, count: usize) -> std::io::Result<()> {
-    let alive: Vec<String> = (0..count).map(|_| alive(&stranger.key())).collect();
+async fn tell(mouth: &mut Mouth, owners: &[Persona]) -> std::io::Result<()> {
+    let alive: Vec<String> = owners.iter().map(alive).collect();
     mouth.say(&statements(&alive)).await
 }
 

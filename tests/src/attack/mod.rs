@@ -210,7 +210,10 @@ impl Attack {
             Self::Health => health::attack(stranger).boxed(),
             Self::Logs => logs::attack(stranger).boxed(),
             Self::Requests => requests::attack(stranger).boxed(),
-            Self::KeepAlives => keep_alives::attack(stranger).boxed(),
+            Self::KeepAlives => {
+                let owners = keep_alives::owners(&stranger);
+                keep_alives::attack(stranger, owners).boxed()
+            }
             Self::Washers => wash::fresh_owners(stranger).boxed(),
             Self::Dust => dust::attack(stranger).boxed(),
             Self::Wash => wash::same_owners(stranger).boxed(),

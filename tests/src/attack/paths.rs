@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use meshbook::protocol::{ForwardBody, Message, TakeRequest};
+use bytes::Bytes;
+use meshbook::protocol::{BookPart, BookRequest, ForwardBody, Message, TakeRequest};
 use meshbook::types::{NodeId, OrderId};
 use rand::RngExt;
 
@@ -14,11 +15,14 @@ use super::forwards::forward;
 use super::lines::at_once;
 use super::pace::Pace;
 use super::requests::{asks, buys};
-use super::session::{Mouth, Session};
+use super::session::{Mouth, Session, text};
 use super::stranger::Stranger;
 
 /// Messages a second of each pair of sessions.
 const RATE: u32 = 200;
+
+/// So many at least before it is asked again who there is.
+const TOGETHER: usize = 100;
 
 /// Until an owner was heard of there is nobody to speak for.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -38,20 +42,27 @@ async fn line(stranger: Stranger) {
     loop {
         let (liar, friend) = (stranger.key(), stranger.key());
         let owners = Owners::default();
-        let (first, second) = tokio::join!(
-            stranger.session_of(&liar),
-            stranger.session_of(&friend)
-        );
+        let (first, second) =
+            tokio::join!(stranger.session_of(&liar), stranger.session_of(&friend));
         let mut mouth = swallow(first, liar.id(), &owners, &stranger);
         let _friend = swallow(second, friend.id(), &owners, &stranger);
         let place = buys(&liar);
         let mut n = 1;
         'session: loop {
+            if mouth.say(&[everybody()]).await.is_err() {
+                break;
+            }
             let known: Vec<NodeId> = lock(&owners).iter().copied().collect();
             if known.is_empty() {
                 tokio::time::sleep(PAUSE).await;
             }
-            for owner in known {
+            // It does not ask as often as it is annoying.
+            for owner in known
+                .iter()
+                .cycle()
+                .take(known.len().max(TOGETHER))
+                .copied()
+            {
                 pace.take(1).await;
                 n += 1;
                 let req = asks(&liar, n, &place, OrderId(random.random()));
@@ -72,13 +83,16 @@ async fn line(stranger: Stranger) {
     }
 }
 
+/// A wish for the newest keep-alive of every owner: whoever is far away is not always heard.
+pub(super) fn everybody() -> Bytes {
+    text(&Message::Book(BookRequest {
+        pair: "BTC/USD".parse().expect("a pair"),
+        part: BookPart::Heads { after: None },
+    }))
+}
+
 /// Notes whose statements are heard, and passes nothing on.
-fn swallow(
-    session: Session,
-    own: NodeId,
-    owners: &Owners,
-    stranger: &Stranger,
-) -> Mouth {
+fn swallow(session: Session, own: NodeId, owners: &Owners, stranger: &Stranger) -> Mouth {
     let (owners, stranger) = (Arc::clone(owners), stranger.clone());
     session.hearing(move |message| match message {
         Message::Statements(heard) => {

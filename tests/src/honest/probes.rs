@@ -27,7 +27,7 @@ use crate::{Control, Node, Persona, SecuredPeer, Teller};
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The price at which the node's user sells, where nobody buys.
 const PRICE: &str = "940000";

