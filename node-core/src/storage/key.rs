@@ -199,14 +199,14 @@ mod tests {
         let long = format!("{}\n\n\n\n", "01".repeat(32));
         let bad = ["", "\n", "01", &"0g".repeat(32), &"01".repeat(33), &long];
         for content in bad {
-            atomic::replace(&path, content.as_bytes(), true).unwrap();
+            atomic::replace(&path, content.as_bytes()).unwrap();
             let error = data.load_or_create_key(&seed(1), OWNER).unwrap_err();
             assert_eq!(error.code(), "KEY_DAMAGED", "{content:?}");
             assert!(error.to_string().contains(KEY_FILE), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
         let other_line_end = format!("{}\r\n", "AB".repeat(32));
-        atomic::replace(&path, other_line_end.as_bytes(), true).unwrap();
+        atomic::replace(&path, other_line_end.as_bytes()).unwrap();
         assert_eq!(
             data.load_or_create_key(&seed(1), OWNER).unwrap(),
             seed(0xab)

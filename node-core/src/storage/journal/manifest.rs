@@ -70,7 +70,7 @@ impl Manifest {
         let saved = serde_json::to_vec(self).map_err(io::Error::other);
         let saved = saved.and_then(|mut text| {
             text.push(b'\n');
-            atomic::replace(&path, &text, true)
+            atomic::replace(&path, &text)
         });
         saved.map_err(StorageError::io("write", &path))
     }

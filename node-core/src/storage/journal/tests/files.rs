@@ -99,7 +99,7 @@ fn a_log_that_is_cut_anywhere_gives_its_first_commits() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join(JOURNAL_FOLDER);
         fs::create_dir(&folder).unwrap();
-        let write = |name: &str, bytes| replace(&folder.join(name), bytes, true).unwrap();
+        let write = |name: &str, bytes| replace(&folder.join(name), bytes).unwrap();
         write(TABLES_FILE, &tables);
         write(log.file_name().unwrap().to_str().unwrap(), &whole[..cut]);
         let mut journal = open(dir.path(), JournalSync::Always).unwrap();

@@ -63,11 +63,11 @@ fn missing_or_emptied_file_of_a_journal_is_damage() {
         fs::remove_file(&path).unwrap();
         refused(dir.path(), &path);
         for part in [0, 5] {
-            replace(&path, &whole[..part], true).unwrap();
+            replace(&path, &whole[..part]).unwrap();
             let error = open(dir.path(), JournalSync::Always).unwrap_err();
             assert_eq!(error.code(), "JOURNAL_DAMAGED", "{part}: {error}");
         }
-        replace(&path, &whole, true).unwrap();
+        replace(&path, &whole).unwrap();
         let mut journal = open(dir.path(), JournalSync::Always).unwrap();
         assert_eq!(content(&mut journal).len(), 40);
     }
@@ -90,12 +90,12 @@ fn manifest_that_says_nothing_is_damage() {
     let path = dir.path().join(MANIFEST_FILE);
     let whole = fs::read(&path).unwrap();
     for text in ["", "{", "{}", r#"{"version":2,"logs":[]}"#] {
-        replace(&path, text.as_bytes(), true).unwrap();
+        replace(&path, text.as_bytes()).unwrap();
         let error = open(dir.path(), JournalSync::Always).unwrap_err();
         assert_eq!(error.code(), "JOURNAL_DAMAGED", "{text:?}: {error}");
         assert!(error.to_string().contains(MANIFEST_FILE), "{error}");
     }
-    replace(&path, &whole, true).unwrap();
+    replace(&path, &whole).unwrap();
     open(dir.path(), JournalSync::Always).unwrap();
 }
 
@@ -128,7 +128,7 @@ fn journal_that_was_removed_or_moved_takes_no_more_commits() {
     // Other tables in the place of the old ones are not those of this node.
     let tables = folder.join(TABLES_FILE);
     let copy = fs::read(&tables).unwrap();
-    replace(&tables, &copy, true).unwrap();
+    replace(&tables, &copy).unwrap();
     assert!(journal.check().is_err());
 }
 
