@@ -192,11 +192,16 @@ fn a_node_that_is_to_outlive_its_terminal_does() {
     assert_eq!(common::wait(&mut node.child), Some(0));
 }
 
-/// The first line of the log with this text, of a node that goes on running.
-fn logged(node: &mut Node, text: &str) -> String {
+/// The first lines of the log that have one of these texts each, in this order, of a node that goes on
+/// running.
+fn logged(node: &mut Node, texts: &[&str]) -> Vec<String> {
     let mut log = BufReader::new(node.child.stderr.as_mut().unwrap()).lines();
-    let found = log.find_map(|line| Some(line.unwrap()).filter(|line| line.contains(text)));
-    found.unwrap()
+    let find = |text: &&str| {
+        let has = |line: &String| line.contains(text);
+        log.find_map(|line| Some(line.unwrap()).filter(has))
+            .unwrap()
+    };
+    texts.iter().map(find).collect()
 }
 
 #[test]
@@ -217,8 +222,7 @@ fn variables_of_other_programs_are_told_and_do_no_harm() {
         (&status["network"], &status["pair"], &status["userId"]),
         (&"local".into(), &"ETH/USD".into(), &"alice".into())
     );
-    for name in ["NETWORK", "LOG_FORMAT", "METRICS_PORT"] {
-        let line = logged(&mut node, name);
+    for line in logged(&mut node, &["NETWORK", "LOG_FORMAT", "METRICS_PORT"]) {
         assert!(line.contains("WARN"), "{line}");
     }
 
@@ -241,7 +245,7 @@ fn what_others_chose_cannot_drive_a_terminal_in_either_format() {
         let mut command = meshbook(dir.path(), &[QUIET, &["--log-format", format]].concat());
         command.env("NETWORK", "a\u{202e}b\x1b[2J\nc\u{2028}d\u{200b}");
         let mut node = Node::started(dir, command);
-        let line = logged(&mut node, "NETWORK");
+        let line = logged(&mut node, &["NETWORK"]).remove(0);
         let clean = line.chars().all(|c| !meshbook::types::is_unprintable(c));
         assert!(clean, "{line:?}");
         assert!(line.contains("202e") && line.contains("2028"), "{line}");
