@@ -234,7 +234,7 @@ fn a_fill_after_the_last_one_is_proven() {
             (fill.open, fill.last) = (amount(if last { "0" } else { "6" }), last);
         })
     };
-    let opens = |n| ord_of(1, n, OrdStatus::Open, |_| {});
+    let opens = |n| ord_of(1, n, OrdStatus::Open, |ord| ord.ts = Millis(2_500));
     let last = at(5, "0", true);
     assert_between(&last, &at(6, "2", false), ProofKind::Reopened);
     assert_between(&last, &at(6, "2", true), ProofKind::Reopened);

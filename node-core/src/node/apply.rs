@@ -205,13 +205,16 @@ impl Node {
             });
         }
         self.keep_within_room(now);
+        let is_open = |node: &Self, id: &OrderId| node.own.get(id).is_some_and(OwnOrder::is_open);
+        let open_before = sides.map(|id| (id, is_open(self, &id)));
         self.resolve(&trade.take_id(), None, now);
         for place in [trade.maker(), trade.taker()] {
             let id = OrderId::from(place.hash());
             if self.is_own(&id) {
                 self.reopen_if_void(&id);
-                // What ends now is told of when it has.
-                if !self.has_ended(&id) {
+                // An order that ends now is told of when it has, and one that has ended just now was.
+                let ended = open_before.contains(&(id, true)) && !is_open(self, &id);
+                if !ended && !self.has_ended(&id) {
                     self.order_changed(&id);
                 }
                 if self.matching != Some(id) {
