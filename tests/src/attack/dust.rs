@@ -44,8 +44,8 @@ const LARGEST: u128 = ONE / 1_000;
 
 const VALID: Millis = Millis::from_secs(5);
 
-/// Until there is something to take.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Until there is something to take it is asked for so often.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// What the attacker's orders ask for in all: as much as nobody has.
 const WHOLE: u128 = 1_000_000 * ONE;
@@ -169,8 +169,7 @@ async fn take(
         }
         let Some((maker, owner)) = bid else {
             tokio::time::sleep(PAUSE).await;
-            // It may be over.
-            mouth.say(&[]).await?;
+            mouth.say(&[everybody()]).await?;
             continue;
         };
         for _ in 0..TOGETHER {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use meshbook::protocol::{BookPart, BookRequest, ForwardBody, Message, TakeRequest};
-use meshbook::types::{NodeId, OrderId};
+use meshbook::types::{NodeId, OrderId, Side};
 use rand::RngExt;
 
 use super::chance::chance;
@@ -83,11 +83,14 @@ async fn line(stranger: Stranger) {
     }
 }
 
-/// A wish for the newest keep-alive of every owner: whoever is far away is not always heard.
+/// A wish for the best bids, each with its owner: not everything is told to everybody as it comes.
 pub(super) fn everybody() -> Bytes {
     text(&Message::Book(BookRequest {
         pair: "BTC/USD".parse().expect("a pair"),
-        part: BookPart::Heads { after: None },
+        part: BookPart::Side {
+            side: Side::Buy,
+            after: None,
+        },
     }))
 }
 
