@@ -10,7 +10,7 @@ use super::{
 };
 
 pub(super) fn network() -> NetworkId {
-    "test".parse().unwrap()
+    "local:test".parse().unwrap()
 }
 
 pub(super) fn identity(seed: u8) -> Identity {

@@ -318,7 +318,7 @@ mod tests {
     #[test]
     fn a_statement_means_nothing_in_another_network() {
         let raw = sign(1, Payload::Place(place(1, Side::Buy))).raw();
-        let other = Verifier::new("other".parse().unwrap());
+        let other = Verifier::new("local:other".parse().unwrap());
         let error = StatementError::Signature(SignatureError::Invalid);
         assert_eq!(other.verify(raw.clone()), Err(error));
         assert!(verifier().verify(raw).is_ok());

@@ -277,7 +277,6 @@ mod tests {
             ("[64:ff9b::808:808]:1", wan, true),
             ("[2002:c0a8:1::1]:1", wan, false),
             ("[fec0::1]:1", wan, false),
-            ("[fe80::1]:1", wan, false),
             ("[2001:4860:4860::8888]:1", wan, true),
             ("localhost:1", wan, false),
             ("node.example.org:1", wan, true),

@@ -1,7 +1,7 @@
 //! Addressed messages among nodes that swallow, forge, repeat and flood them.
 
 use super::net::{Net, amount, buy, price, sell, signed, statements};
-use crate::ledger::{Identity, Payload, Rej, Req, Statement};
+use crate::ledger::{Identity, Inventory, Ka, Payload, Rej, Req, Statement};
 use crate::node::{Carried, ConnId, Direction, Incoming, Relayed, verify_message};
 use crate::protocol::{Message, TakeRequest};
 use crate::types::{Amount, Millis, NodeId, OrderId, PeerAddress, Side, TakeId};
@@ -294,24 +294,17 @@ fn a_maker_that_does_not_answer_is_dialed_where_it_is_known_to_be() {
     let mut net = Net::new(2);
     let way = net.stranger(0, ROGUE, Direction::Inbound);
     let order = net.signed_order(MAKER, 1, Side::Sell, "100");
-    net.says(0, way, statements(&[order]));
-    let entry = crate::protocol::PeerEntry {
-        node_id: Some(node(MAKER).to_string()),
-        address: "10.0.7.7".to_owned(),
-        port: 3000,
+    let listed = vec![(order.order_id().unwrap(), 1)];
+    let ka = Ka {
+        n: 2,
+        ts: net.now.wall,
+        live: true,
+        cnt: 1,
+        root: Inventory::new(listed).root,
+        addrs: vec!["10.0.7.7:3000".parse().unwrap()],
     };
-    net.says(0, way, Incoming::Plain(Message::PeerExchange(vec![entry])));
-    net.pass(1_000);
-    // It failed often, so it has a pause of 6 to 10 s.
-    for _ in 0..5 {
-        let failed = crate::node::Input::DialFailed {
-            address: "10.0.7.7:3000".parse().unwrap(),
-            reason: "dial_timeout",
-            instead: None,
-        };
-        net.input(0, failed);
-    }
-    net.pass(4_200);
+    let ka = signed(MAKER, Payload::Ka(ka));
+    net.says(0, way, statements(&[order, ka]));
     net.dials.clear();
     net.submit(0, buy("1", "100"));
     net.pass(1_700);
