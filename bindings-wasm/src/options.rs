@@ -1,6 +1,6 @@
 //! The options of a client, as the package checks and defaults them.
 
-use meshbook::node::{Limits, NodeConfig, Ways};
+use meshbook::node::{Limits, NodeBounds, NodeConfig, Ways};
 use meshbook::orderbook::SelfTrade;
 use meshbook::protocol::LegacyPolicy;
 use meshbook::types::{InvalidValue, Millis};
@@ -55,6 +55,7 @@ impl Options {
                 .map_err(named("maxOrderPrice"))?,
             order_rate: None,
             limits: Limits::DEFAULT,
+            bounds: NodeBounds::DEFAULT,
         })
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use meshbook::ledger::{Payload, Place, PlaceTif, Statement, Verifier};
 use meshbook::node::{
-    ConnId, Direction, Incoming, Input, Limits, NewOrder, Node, NodeConfig, OrderError, OrderKind,
-    Output, PeerStatus, TimeInForce, Ways, verify_message,
+    ConnId, Direction, Incoming, Input, Limits, NewOrder, Node, NodeBounds, NodeConfig, OrderError,
+    OrderKind, Output, PeerStatus, TimeInForce, Ways, verify_message,
 };
 use meshbook::orderbook::SelfTrade;
 use meshbook::protocol::{DEFAULT_MESSAGE_LIMIT, Dialect, LegacyPolicy, Message, PeerInfo, decode};
@@ -236,6 +236,7 @@ fn config(legacy: LegacyPolicy) -> NodeConfig {
         max_order_price: "1000000".parse().expect("a price"),
         order_rate: None,
         limits: Limits::DEFAULT,
+        bounds: NodeBounds::DEFAULT,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::types::{Millis, NodeId};
 
 use super::claims::{Joined, sequence};
 use super::inventory::Entry;
-use super::limits::{GONE_AFTER, LIVE, OWNERS, STRAY_KEPT};
+use super::limits::{GONE_AFTER, LIVE, STRAY_KEPT};
 use super::{Refusal, Statement};
 
 /// How an owner is at some time.
@@ -77,18 +77,16 @@ pub(super) struct Heads {
     pub(super) most: usize,
 }
 
-impl Default for Heads {
-    fn default() -> Self {
+impl Heads {
+    pub(super) const fn new(most: usize) -> Self {
         Self {
             owners: BTreeMap::new(),
             dues: BTreeSet::new(),
             kept: None,
-            most: OWNERS,
+            most,
         }
     }
-}
 
-impl Heads {
     /// Exempts an owner from being dropped.
     pub(super) const fn keep(&mut self, owner: NodeId) {
         self.kept = Some(owner);

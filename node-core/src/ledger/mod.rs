@@ -5,6 +5,7 @@
 //! replicated is a set of [`Statement`]s and [`TradeRecord`]s, so that neither the order of
 //! arrival nor repetition can matter.
 
+mod bounds;
 mod claims;
 mod detect;
 #[cfg(test)]
@@ -48,6 +49,7 @@ mod verifier;
 mod watch;
 mod why;
 
+pub use bounds::LedgerBounds;
 pub use identity::{Identity, Signature, SignatureError, verify_bytes};
 pub use inventory::{Inventory, InventoryError};
 pub use order_state::{OrderState, OrderStatus};

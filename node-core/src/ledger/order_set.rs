@@ -6,7 +6,7 @@ use crate::collections::{BTreeMap, BTreeSet};
 use crate::types::{Millis, NodeId, OrderId};
 
 use super::claims::Claims;
-use super::limits::{FORGET_AFTER, INACTIVE_KEPT, OPEN_PER_OWNER};
+use super::limits::{FORGET_AFTER, OPEN_PER_OWNER};
 use super::order_state::deadline;
 use super::retained::said_of;
 use super::retained_set::RetainedSet;
@@ -54,21 +54,19 @@ pub(super) struct OrderSet {
     evicted: u64,
 }
 
-impl Default for OrderSet {
-    fn default() -> Self {
+impl OrderSet {
+    pub(super) const fn new(most: usize) -> Self {
         Self {
             orders: BTreeMap::new(),
             open: BTreeSet::new(),
             inactive: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             owners: BTreeMap::new(),
-            most: INACTIVE_KEPT,
+            most,
             evicted: 0,
         }
     }
-}
 
-impl OrderSet {
     pub(super) fn get(&self, id: &OrderId) -> Option<&OrderState> {
         self.orders.get(id)
     }

@@ -6,20 +6,31 @@ use crate::collections::{BTreeMap, BTreeSet};
 use crate::types::{Millis, NodeId, OrderId};
 
 use super::claims::{Claims, Joined};
-use super::limits::{ORPHAN_KEPT, ORPHANS, ORPHANS_PER_SIGNER};
-use super::{Refusal, Statement};
+use super::limits::ORPHAN_KEPT;
+use super::{LedgerBounds, Refusal, Statement};
 
 /// Claims by order and signer. Anybody can sign statements about any order, and only its `place`
 /// tells who may, so each signer's are kept apart until then.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Orphans {
     claims: BTreeMap<(OrderId, NodeId), Claims>,
     by_age: BTreeSet<(Millis, OrderId, NodeId)>,
     per_signer: BTreeMap<NodeId, usize>,
+    bounds: LedgerBounds,
     evicted: u64,
 }
 
 impl Orphans {
+    pub(super) const fn new(bounds: LedgerBounds) -> Self {
+        Self {
+            claims: BTreeMap::new(),
+            by_age: BTreeSet::new(),
+            per_signer: BTreeMap::new(),
+            bounds,
+            evicted: 0,
+        }
+    }
+
     /// Joins a statement about an unknown order.
     ///
     /// # Errors
@@ -36,11 +47,11 @@ impl Orphans {
             }
             return Ok(joined);
         }
-        if self.per_signer.get(&signer).copied().unwrap_or(0) >= ORPHANS_PER_SIGNER {
+        if self.per_signer.get(&signer).copied().unwrap_or(0) >= self.bounds.orphans_per_signer {
             return Err(Refusal::TooManyOrphans);
         }
         let age = (statement.ts(), id, signer);
-        if self.claims.len() >= ORPHANS {
+        if self.claims.len() >= self.bounds.orphans {
             match self.by_age.first().copied() {
                 Some(oldest) if oldest < age => {
                     self.remove(oldest.1, oldest.2);

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::collections::BTreeMap;
 use crate::types::{Millis, StatementHash};
 
-use super::limits::{QUARANTINE, SKEW};
+use super::limits::SKEW;
 use super::{Statement, TradeRecord};
 
 /// What came too early and is due now; to be applied like anything that just came.
@@ -56,18 +56,28 @@ pub(super) fn latest_ts(trade: &TradeRecord) -> Millis {
         .unwrap_or_default()
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Quarantine {
     by_date: BTreeMap<(Millis, StatementHash), Early>,
+    /// How much may be set aside.
+    most: usize,
     evicted: u64,
 }
 
 impl Quarantine {
+    pub(super) const fn new(most: usize) -> Self {
+        Self {
+            by_date: BTreeMap::new(),
+            most,
+            evicted: 0,
+        }
+    }
+
     /// Sets it aside; says if there was room. The furthest are the first to be dropped.
     pub(super) fn hold(&mut self, early: Early) -> bool {
         let key = early.key();
         self.by_date.entry(key).or_insert(early);
-        if self.by_date.len() > QUARANTINE {
+        if self.by_date.len() > self.most {
             self.by_date.pop_last();
             self.evicted += 1;
         }

@@ -6,7 +6,6 @@ use crate::collections::{BTreeMap, BTreeSet};
 use crate::types::{NodeId, OrderId, TradeId};
 
 use super::claims::Joined;
-use super::limits::PROOFS_KEPT;
 use super::order_state::leg;
 use super::{Applied, Ledger, OrderState, Proof, Refusal, Retained, TradeRecord};
 
@@ -18,17 +17,15 @@ pub(super) struct Revoked {
     evicted: u64,
 }
 
-impl Default for Revoked {
-    fn default() -> Self {
+impl Revoked {
+    pub(super) const fn new(most: usize) -> Self {
         Self {
             proofs: BTreeMap::new(),
-            most: PROOFS_KEPT,
+            most,
             evicted: 0,
         }
     }
-}
 
-impl Revoked {
     pub(super) fn contains(&self, owner: &NodeId) -> bool {
         self.proofs.contains_key(owner)
     }

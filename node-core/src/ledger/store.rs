@@ -16,8 +16,8 @@ use super::revoked::Revoked;
 use super::trade_set::TradeSet;
 use super::watch::Watch;
 use super::{
-    Applied, LedgerStats, OrderState, OrderStatus, Payload, Refusal, Released, Retained, Statement,
-    TradeRecord,
+    Applied, LedgerBounds, LedgerStats, OrderState, OrderStatus, Payload, Refusal, Released,
+    Retained, Statement, TradeRecord,
 };
 
 /// All orders and trades that a node knows, its own and those of others.
@@ -28,7 +28,7 @@ use super::{
 /// depends on what came first, and synchronisation heals it as far as there is room.
 ///
 /// It only ever sees verified statements, and knows no clock: each call is told the time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ledger {
     pub(super) orders: OrderSet,
     pub(super) heads: Heads,
@@ -41,11 +41,33 @@ pub struct Ledger {
     refused: u64,
 }
 
+impl Default for Ledger {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Ledger {
-    /// An empty ledger.
+    /// An empty ledger with the bounds that nodes run with.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_bounds(LedgerBounds::DEFAULT)
+    }
+
+    /// An empty ledger that stores at most so much.
+    #[must_use]
+    pub fn with_bounds(bounds: LedgerBounds) -> Self {
+        Self {
+            orders: OrderSet::new(bounds.inactive_orders),
+            heads: Heads::new(bounds.owners),
+            trades: TradeSet::new(bounds),
+            orphans: Orphans::new(bounds),
+            quarantine: Quarantine::new(bounds.early),
+            revoked: Revoked::new(bounds.proofs),
+            watch: Watch::new(bounds),
+            retained: RetainedSet::default(),
+            refused: 0,
+        }
     }
 
     /// Applies a `place`, an `ord` or a `ka`; `wall` is the local time since the Unix epoch.

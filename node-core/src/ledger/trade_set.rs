@@ -5,24 +5,36 @@ use sha2::{Digest, Sha256};
 use crate::collections::{BTreeMap, BTreeSet};
 use crate::types::{NodeId, OrderId, TakeId, TradeId};
 
-use super::limits::{FREED_KEPT, TRADES_KEPT};
-use super::{TradeRank, TradeRecord};
+use super::{LedgerBounds, TradeRank, TradeRecord};
 
 /// A take that its taker counts as refused: the take, the maker who signed the refusal, and the
 /// taker who embedded it in a later `req` or `fill`.
 type Freed = (TakeId, NodeId, NodeId);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TradeSet {
     records: BTreeMap<TradeId, TradeRecord>,
     by_rank: BTreeSet<TradeRank>,
     by_order: BTreeSet<(OrderId, TradeId)>,
     by_take: BTreeSet<(TakeId, TradeId)>,
     freed: BTreeSet<Freed>,
+    bounds: LedgerBounds,
     evicted: u64,
 }
 
 impl TradeSet {
+    pub(super) const fn new(bounds: LedgerBounds) -> Self {
+        Self {
+            records: BTreeMap::new(),
+            by_time: BTreeSet::new(),
+            by_order: BTreeSet::new(),
+            by_take: BTreeSet::new(),
+            freed: BTreeSet::new(),
+            bounds,
+            evicted: 0,
+        }
+    }
+
     pub(super) fn get(&self, id: &TradeId) -> Option<&TradeRecord> {
         self.records.get(id)
     }
@@ -43,7 +55,7 @@ impl TradeSet {
 
     /// Whether a trade that came now would be forgotten at once, as there are enough newer ones.
     pub(super) fn is_too_old(&self, trade: &TradeRecord) -> bool {
-        self.records.len() >= TRADES_KEPT
+        self.records.len() >= self.bounds.trades
             && self
                 .by_rank
                 .first()
@@ -58,7 +70,7 @@ impl TradeSet {
         self.by_order.insert((trade.taker_order(), id));
         self.by_take.insert((trade.take_id(), id));
         self.records.insert(id, trade.clone());
-        if self.records.len() <= TRADES_KEPT {
+        if self.records.len() <= self.bounds.trades {
             return None;
         }
         let oldest = self.by_rank.pop_first()?;
@@ -78,7 +90,7 @@ impl TradeSet {
             let Some(rej) = statement.as_rej() else {
                 continue;
             };
-            if self.freed.len() >= FREED_KEPT {
+            if self.freed.len() >= self.bounds.freed_takes {
                 self.evicted += 1;
                 break;
             }

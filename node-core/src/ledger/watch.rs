@@ -5,9 +5,8 @@ use std::collections::VecDeque;
 use crate::collections::BTreeMap;
 use crate::types::{Millis, NodeId, TakeId};
 
-use super::limits::{FOUND_KEPT, RECENT_KEPT};
 use super::statement::WeakStatement;
-use super::{Proof, Statement};
+use super::{LedgerBounds, Proof, Statement};
 
 /// Dead entries are swept when there are twice as many entries as after the last time, and not
 /// below this.
@@ -22,10 +21,10 @@ struct Seen {
 
 /// Every owner's sequence as far as its statements are at hand, and what was found wrong with it.
 ///
-/// It holds on to nothing but the last [`RECENT_KEPT`] statements: the others are here as long
+/// It holds on to nothing but the last [`LedgerBounds::recent_statements`]: the others are here as long
 /// as something else has them (an order, a trade, a head), so it grows with what is retained, at
 /// about 100 bytes a statement, and nobody has to tell it what was dropped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Watch {
     owners: BTreeMap<NodeId, BTreeMap<u64, Seen>>,
     seen: usize,
@@ -34,9 +33,22 @@ pub(super) struct Watch {
     /// Refusals that trades showed, by the take and who refused it.
     refusals: BTreeMap<(TakeId, NodeId), WeakStatement>,
     found: Vec<Proof>,
+    bounds: LedgerBounds,
 }
 
 impl Watch {
+    pub(super) const fn new(bounds: LedgerBounds) -> Self {
+        Self {
+            owners: BTreeMap::new(),
+            seen: 0,
+            sweep_at: 0,
+            recent: VecDeque::new(),
+            refusals: BTreeMap::new(),
+            found: Vec::new(),
+            bounds,
+        }
+    }
+
     /// Looks at a statement's number and date beside those of its neighbours. Kinds do not
     /// matter; what has no number is passed over.
     pub(super) fn notice(&mut self, statement: &Statement) {
@@ -103,7 +115,7 @@ impl Watch {
         let Some(proof) = proof else {
             return;
         };
-        if !self.has_found(&proof.owner()) && self.found.len() < FOUND_KEPT {
+        if !self.has_found(&proof.owner()) && self.found.len() < self.bounds.found_proofs {
             self.found.push(proof);
         }
     }
@@ -123,7 +135,7 @@ impl Watch {
 
     fn remember(&mut self, statement: &Statement) {
         self.recent.push_back(statement.clone());
-        if self.recent.len() > RECENT_KEPT {
+        if self.recent.len() > self.bounds.recent_statements {
             self.recent.pop_front();
         }
         self.sweep();

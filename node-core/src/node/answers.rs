@@ -9,10 +9,10 @@ use crate::ledger::limits::SKEW;
 use crate::types::{Millis, Now, TakeId};
 
 /// Answers kept: fills until newer ones need their place, refusals until their request is over.
-const MAX_ANSWERS: usize = 100_000;
+pub(super) const MAX_ANSWERS: usize = 100_000;
 
 /// The answers that this node gave as a maker: any answer is final for its request.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Answers {
     given: BTreeMap<TakeId, Statement>,
     fills: VecDeque<TakeId>,
@@ -23,9 +23,23 @@ pub(super) struct Answers {
     /// Fills that were signed up to then may be forgotten.
     forgotten: Millis,
     forgotten_changed: bool,
+    /// How many refusals are kept.
+    most_refusals: usize,
 }
 
 impl Answers {
+    pub(super) const fn new(most_refusals: usize) -> Self {
+        Self {
+            given: BTreeMap::new(),
+            fills: VecDeque::new(),
+            refusals: VecDeque::new(),
+            by_share: BTreeMap::new(),
+            forgotten: Millis::ZERO,
+            forgotten_changed: false,
+            most_refusals,
+        }
+    }
+
     pub(super) fn get(&self, take: &TakeId) -> Option<&Statement> {
         self.given.get(take)
     }
@@ -42,7 +56,7 @@ impl Answers {
     /// one part in n + 1 free, and whoever comes next always finds room.
     pub(super) fn has_room(&self, share: &Option<Share>) -> bool {
         let used = self.by_share.get(share).copied().unwrap_or(0);
-        used < MAX_ANSWERS.saturating_sub(self.refusals.len())
+        used < self.most_refusals.saturating_sub(self.refusals.len())
     }
 
     pub(super) fn keep_fill(&mut self, take: TakeId, fill: Statement) {
@@ -130,7 +144,7 @@ mod tests {
 
     #[test]
     fn one_party_never_takes_the_last_places() {
-        let mut answers = Answers::default();
+        let mut answers = Answers::new(MAX_ANSWERS);
         let rej = rej();
         let mut number = 0u64;
         let mut fill = |answers: &mut Answers, key| {

@@ -1,5 +1,6 @@
 //! The node's settings: plain data, checked where they enter (`client::Config`).
 
+use super::bounds::NodeBounds;
 use super::io::Way;
 use super::limits::Limits;
 use crate::orderbook::SelfTrade;
@@ -37,6 +38,8 @@ pub struct NodeConfig {
     pub order_rate: Option<OrderRate>,
     /// What others may claim of this node.
     pub limits: Limits,
+    /// How much it stores of each kind.
+    pub bounds: NodeBounds,
 }
 
 /// By which ways peers are reached.

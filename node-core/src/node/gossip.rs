@@ -20,6 +20,7 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
+use super::bounds::NodeBounds;
 use super::io::{Class, ConnId, Output};
 use super::peers::PeerManager;
 use super::recent::Recent;
@@ -45,7 +46,7 @@ const STRAIGHT_COPIES: usize = 3;
 const MANY: usize = 12;
 const PASS_AFTER: Millis = Millis(12);
 /// News that waits for that; more of it makes the oldest go.
-const HELD: usize = 4_096;
+pub(super) const HELD: usize = 4_096;
 /// So many connections are eager before anything is known about them.
 const EAGER_AT_FIRST: usize = 3;
 /// A neighbour is told to be lazy once its merit is so far below zero.
@@ -167,16 +168,28 @@ impl Link {
 }
 
 /// The news of the present batch, and what is known of the neighbours.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Gossip {
     news: Vec<News>,
     /// What is passed on a moment later, and when.
     held: VecDeque<(Millis, News)>,
     links: BTreeMap<ConnId, Link>,
     recent: Recent,
+    /// How much of that may be held.
+    most_held: usize,
 }
 
 impl Gossip {
+    pub(super) fn new(bounds: NodeBounds) -> Self {
+        Self {
+            news: Vec::new(),
+            held: VecDeque::new(),
+            links: BTreeMap::new(),
+            recent: Recent::new(bounds.recent_news),
+            most_held: bounds.held_news,
+        }
+    }
+
     /// What came lately.
     pub(super) const fn recent(&self) -> &Recent {
         &self.recent
@@ -303,7 +316,7 @@ impl Gossip {
             }
         }
         while let Some((due, _)) = self.held.front()
-            && (*due <= now || self.held.len() > HELD)
+            && (*due <= now || self.held.len() > self.most_held)
         {
             ready.extend(self.held.pop_front().map(|(_, news)| news));
         }
@@ -501,7 +514,7 @@ mod tests {
             wall: Millis(5),
         };
         let mut peers = PeerManager::new(own_id, &config(), [0; 32], now);
-        let mut gossip = Gossip::default();
+        let mut gossip = Gossip::new(NodeBounds::DEFAULT);
         gossip.add_link(ConnId(1));
         let known = keep_alive(&identity, 1);
         let mut outputs = Vec::new();
@@ -524,7 +537,7 @@ mod tests {
 
     #[test]
     fn there_is_always_a_neighbour_that_gets_news_whole() {
-        let mut gossip = Gossip::default();
+        let mut gossip = Gossip::new(NodeBounds::DEFAULT);
         for number in 0..10 {
             gossip.add_link(ConnId(number));
         }

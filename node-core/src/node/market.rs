@@ -30,7 +30,7 @@ pub(super) struct Market {
 impl Market {
     /// `own` is this node: its orders are kept even if it can't say for long that it is live.
     pub(super) fn new(config: &NodeConfig, own: NodeId, book_seed: u128) -> Self {
-        let mut ledger = Ledger::new();
+        let mut ledger = Ledger::with_bounds(config.bounds.ledger);
         ledger.keep_owner(own);
         Self {
             pair: config.pair.clone(),

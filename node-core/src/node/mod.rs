@@ -8,6 +8,7 @@ mod admission;
 mod answers;
 mod apply;
 mod banning;
+mod bounds;
 mod clock;
 mod config;
 mod connections;
@@ -53,6 +54,7 @@ mod wanted;
 
 pub use self::core::Node;
 
+pub use bounds::NodeBounds;
 pub use clock::{ClockState, ClockView};
 pub use config::{NodeConfig, OrderRate, Ways};
 pub use durable::{Entry, Table, Write};

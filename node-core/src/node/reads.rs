@@ -181,7 +181,7 @@ impl Node {
             },
             router: RouterStats {
                 queue_size: self.router.queue_len(),
-                max_queue_size: super::router::QUEUE_LIMIT,
+                max_queue_size: self.config.bounds.waiting_messages,
                 deduplication_cache_size: self.router.seen_len(),
                 has_grenache: false,
             },

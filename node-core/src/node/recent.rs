@@ -9,7 +9,7 @@ use crate::protocol::Prefix;
 
 /// How many things are remembered; the oldest go first. Each keeps a statement or a trade in
 /// memory for so long: some 10 MB, or 40 MB of nothing but trades.
-const LIMIT: usize = 16_384;
+pub(super) const LIMIT: usize = 16_384;
 /// So many connections are remembered to have one thing; the first of them go first. They outlive
 /// the connections themselves, so that a peer that comes and goes must not make them more and more.
 const KNOWS: usize = 64;
@@ -22,14 +22,23 @@ struct Entry {
 }
 
 /// The things that came last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Recent {
     entries: HashMap<Prefix, Entry>,
     /// The oldest first.
     order: VecDeque<Prefix>,
+    most: usize,
 }
 
 impl Recent {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            entries: HashMap::new(),
+            order: VecDeque::new(),
+            most,
+        }
+    }
+
     pub(super) fn contains(&self, prefix: &Prefix) -> bool {
         self.entries.contains_key(prefix)
     }
@@ -44,7 +53,7 @@ impl Recent {
             return;
         }
         self.order.push_back(prefix);
-        if self.order.len() > LIMIT
+        if self.order.len() > self.most
             && let Some(oldest) = self.order.pop_front()
         {
             self.entries.remove(&oldest);
@@ -94,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_oldest_things_go_first_and_never_more_are_remembered() {
-        let mut recent = Recent::default();
+        let mut recent = Recent::new(LIMIT);
         let what = anything();
         let most = LIMIT as u64;
         for number in 0..most + 10 {
@@ -111,7 +120,7 @@ mod tests {
 
     #[test]
     fn only_the_last_connections_that_have_something_are_remembered() {
-        let mut recent = Recent::default();
+        let mut recent = Recent::new(LIMIT);
         let prefix = Prefix::default();
         assert!(!recent.note(&prefix, ConnId(0)));
         recent.insert(prefix, anything());

@@ -8,6 +8,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::bounds::NodeBounds;
 use super::io::ConnId;
 use super::relay::Carried;
 use crate::collections::BTreeMap;
@@ -18,9 +19,9 @@ pub(super) const QUEUE_LIMIT: usize = 256;
 /// How long a message waits.
 const QUEUE_TIME: Millis = Millis::from_secs(60);
 /// Forwarded messages remembered, so that each is taken once.
-const SEEN_LIMIT: usize = 100_000;
+pub(super) const SEEN_LIMIT: usize = 100_000;
 /// Nodes to which a way is remembered.
-const PATHS_LIMIT: usize = 10_000;
+pub(super) const PATHS_LIMIT: usize = 10_000;
 /// Takes whose way back is remembered.
 const TAKES_LIMIT: usize = 10_000;
 /// Neighbours remembered as a take's way back: the first, and the latest ones.
@@ -56,7 +57,7 @@ struct Waiting {
 pub(super) type Sighting = (u128, [u8; 16]);
 
 /// The seed's `MessageRouter`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct MessageRouter {
     paths: BTreeMap<NodeId, Path>,
     path_order: VecDeque<NodeId>,
@@ -66,6 +67,7 @@ pub(super) struct MessageRouter {
     /// The most hops that each sending came with.
     seen: HashMap<Sighting, u8>,
     seen_order: VecDeque<Sighting>,
+    bounds: NodeBounds,
 }
 
 /// No way to a node, and no room to wait.
@@ -73,6 +75,19 @@ pub(super) struct MessageRouter {
 pub(super) struct QueueFull;
 
 impl MessageRouter {
+    pub(super) fn new(bounds: NodeBounds) -> Self {
+        Self {
+            paths: BTreeMap::new(),
+            path_order: VecDeque::new(),
+            takes: BTreeMap::new(),
+            take_order: VecDeque::new(),
+            waiting: VecDeque::new(),
+            seen: HashMap::new(),
+            seen_order: VecDeque::new(),
+            bounds,
+        }
+    }
+
     /// Notes that `conn` was the first to bring a statement of `node`, verified and signed at
     /// `ts`. Older ones than the one that showed the present way change nothing: anybody can
     /// repeat those.
@@ -86,7 +101,7 @@ impl MessageRouter {
         }
         self.paths.insert(node, path);
         self.path_order.push_back(node);
-        if self.path_order.len() > PATHS_LIMIT
+        if self.path_order.len() > self.bounds.paths
             && let Some(oldest) = self.path_order.pop_front()
         {
             self.paths.remove(&oldest);
@@ -141,7 +156,7 @@ impl MessageRouter {
     /// Keeps a message until a way to `to` appears.
     pub(super) fn wait(&mut self, to: NodeId, body: Carried, now: Now) -> Result<(), QueueFull> {
         self.expire(now);
-        if self.waiting.len() >= QUEUE_LIMIT {
+        if self.waiting.len() >= self.bounds.waiting_messages {
             return Err(QueueFull);
         }
         let until = now.mono + QUEUE_TIME;
@@ -175,7 +190,7 @@ impl MessageRouter {
         }
         self.seen.insert(sighting, hops);
         self.seen_order.push_back(sighting);
-        if self.seen_order.len() > SEEN_LIMIT
+        if self.seen_order.len() > self.bounds.forwards_seen
             && let Some(oldest) = self.seen_order.pop_front()
         {
             self.seen.remove(&oldest);
@@ -205,7 +220,7 @@ mod tests {
 
     #[test]
     fn only_a_newer_statement_changes_a_way() {
-        let mut router = MessageRouter::default();
+        let mut router = MessageRouter::new(NodeBounds::DEFAULT);
         router.learn_path(NODE, ConnId(1), Millis(10));
         router.learn_path(NODE, ConnId(2), Millis(10));
         router.learn_path(NODE, ConnId(3), Millis(9));
@@ -218,7 +233,7 @@ mod tests {
 
     #[test]
     fn repeats_of_a_take_do_not_displace_its_first_way_back() {
-        let mut router = MessageRouter::default();
+        let mut router = MessageRouter::new(NodeBounds::DEFAULT);
         let take = TakeId([1; 32]);
         for before in 0..10 {
             let conn = ConnId(u64::from(before) + 1);
@@ -232,7 +247,7 @@ mod tests {
 
     #[test]
     fn ways_and_sightings_are_bounded() {
-        let mut router = MessageRouter::default();
+        let mut router = MessageRouter::new(NodeBounds::DEFAULT);
         for number in 0..SEEN_LIMIT as u64 + 10 {
             let mut key = [0; 32];
             key[..8].copy_from_slice(&number.to_be_bytes());
@@ -247,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_sending_is_taken_again_only_where_it_may_go_further() {
-        let mut router = MessageRouter::default();
+        let mut router = MessageRouter::new(NodeBounds::DEFAULT);
         let sending = (7, [1; 16]);
         assert!(router.first_sight(sending, 0));
         assert!(!router.first_sight(sending, 0));

@@ -10,7 +10,7 @@ pub(super) const IN_FLIGHT_LIMIT: usize = 8;
 /// A request unanswered for so many sendings counts as a failure of the maker's owner.
 pub(super) const FAILED_AFTER: u32 = 4;
 /// Makers and owners remembered as not worth asking.
-const AVOIDED_LIMIT: usize = 10_000;
+pub(super) const AVOIDED_LIMIT: usize = 10_000;
 /// After a refusal, its maker order is not asked again for so long. It doubles with each further
 /// refusal of that order, up to [`AFTER_REFUSAL_LIMIT`], until it fills something, and with each
 /// that the same owner gave of the same piece, since a piece can be refused so often only.
@@ -78,7 +78,7 @@ struct Trouble {
 }
 
 /// The requests in flight of all own orders.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Takes {
     takes: BTreeMap<TakeId, Take>,
     /// What is asked of each maker order in all.
@@ -87,9 +87,22 @@ pub(super) struct Takes {
     troubles: BTreeMap<NodeId, Trouble>,
     /// What has to be written down, or removed.
     changed: BTreeSet<TakeId>,
+    /// How many makers, and owners, are remembered as not worth asking.
+    most_avoided: usize,
 }
 
 impl Takes {
+    pub(super) const fn new(most_avoided: usize) -> Self {
+        Self {
+            takes: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            avoided: BTreeMap::new(),
+            troubles: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            most_avoided,
+        }
+    }
+
     pub(super) fn insert(&mut self, id: TakeId, take: Take) {
         self.changed.insert(id);
         let asked = self.asked.entry(take.maker).or_default();
@@ -187,7 +200,7 @@ impl Takes {
     /// Leaves an order alone for `least` or longer, after it refused one piece so often `before`.
     pub(super) fn pause(&mut self, maker: OrderId, before: usize, least: Millis, now: Now) {
         if !self.avoided.contains_key(&maker) {
-            make_room(&mut self.avoided);
+            make_room(&mut self.avoided, self.most_avoided);
         }
         let pause = self.avoided.entry(maker).or_default();
         let doubled = doubled(before.max(pause.refusals));
@@ -202,7 +215,7 @@ impl Takes {
 
     /// The owner did not answer in time.
     pub(super) fn failed(&mut self, owner: NodeId, now: Now) {
-        make_room(&mut self.troubles);
+        make_room(&mut self.troubles, self.most_avoided);
         let trouble = self.troubles.entry(owner).or_default();
         trouble.failures = trouble.failures.saturating_add(1);
         if trouble.failures >= 2 {
@@ -223,9 +236,9 @@ impl Takes {
     }
 }
 
-/// Makes room for one more by forgetting the first key.
-fn make_room<K: Ord, V>(map: &mut BTreeMap<K, V>) {
-    if map.len() >= AVOIDED_LIMIT {
+/// Makes room for one more of at most `most` by forgetting the first key.
+fn make_room<K: Ord, V>(map: &mut BTreeMap<K, V>, most: usize) {
+    if map.len() >= most {
         map.pop_first();
     }
 }
@@ -243,7 +256,7 @@ mod tests {
 
     #[test]
     fn pause_after_refusals_doubles_until_a_fill() {
-        let mut takes = Takes::default();
+        let mut takes = Takes::new(AVOIDED_LIMIT);
         let (maker, owner) = (OrderId([1; 16]), NodeId([2; 32]));
         let (mut now, mut pauses) = (0, Vec::new());
         for _ in 0..9 {

@@ -12,7 +12,7 @@ use crate::types::Millis;
 /// messages, also if all of it are trades.
 const ASKED_AT_ONCE: usize = 1_024;
 /// What may wait to be asked of one peer. What is beyond that is found by the next reconciliation.
-const QUEUE_LIMIT: usize = 1 << 17;
+pub(super) const QUEUE_LIMIT: usize = 1 << 17;
 /// Further peers that are remembered to have one thing.
 const OTHERS: usize = 3;
 /// What did not come in this time is asked of the next peer.
@@ -46,14 +46,25 @@ struct Line {
 }
 
 /// Everything that is missing, as far as it is known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Wanted {
     asked: HashMap<Prefix, Asked>,
     until: BTreeSet<(Millis, Prefix)>,
     lines: BTreeMap<ConnId, Line>,
+    /// What may wait to be asked of one peer.
+    most_queued: usize,
 }
 
 impl Wanted {
+    pub(super) fn new(most_queued: usize) -> Self {
+        Self {
+            asked: HashMap::new(),
+            until: BTreeSet::new(),
+            lines: BTreeMap::new(),
+            most_queued,
+        }
+    }
+
     /// A peer has something that this node hasn't.
     pub(super) fn offer(&mut self, conn: ConnId, prefix: Prefix, found: Found) {
         // Who has a line can be asked in its turn, also for what was first asked of somebody else.
@@ -62,7 +73,7 @@ impl Wanted {
             return;
         }
         let line = self.lines.entry(conn).or_default();
-        if line.queue.len() < QUEUE_LIMIT {
+        if line.queue.len() < self.most_queued {
             line.queue.push_back((prefix, found));
         }
     }
@@ -173,7 +184,7 @@ impl Wanted {
         // All of them are put in line: the first to have its turn is asked.
         for other in asked.others {
             if let Some(line) = self.lines.get_mut(&other)
-                && line.queue.len() < QUEUE_LIMIT
+                && line.queue.len() < self.most_queued
             {
                 line.queue.push_front((*prefix, asked.found));
             }
@@ -204,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_several_peers_have_is_asked_of_one_and_then_of_the_next() {
-        let mut wanted = Wanted::default();
+        let mut wanted = Wanted::new(QUEUE_LIMIT);
         wanted.offer(A, prefix(1), Found::Announced);
         assert_eq!(asks(&mut wanted, NOW), [(A, vec![prefix(1)])]);
         wanted.offer(B, prefix(1), Found::Announced);
@@ -221,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_peer_that_goes_leaves_what_it_was_asked_for_to_the_others() {
-        let mut wanted = Wanted::default();
+        let mut wanted = Wanted::new(QUEUE_LIMIT);
         for number in 0..10 {
             wanted.offer(A, prefix(number), Found::Compared);
             wanted.offer(B, prefix(number), Found::Compared);
@@ -237,7 +248,7 @@ mod tests {
 
     #[test]
     fn one_peer_is_asked_for_no_more_than_it_can_answer_at_once() {
-        let mut wanted = Wanted::default();
+        let mut wanted = Wanted::new(QUEUE_LIMIT);
         let most = 3 * ASKED_AT_ONCE as u64;
         for number in 0..most {
             wanted.offer(A, prefix(number), Found::Compared);
@@ -260,7 +271,7 @@ mod tests {
 
     #[test]
     fn what_came_another_way_is_not_asked_for() {
-        let mut wanted = Wanted::default();
+        let mut wanted = Wanted::new(QUEUE_LIMIT);
         wanted.offer(A, prefix(1), Found::Announced);
         wanted.offer(A, prefix(2), Found::Announced);
         let asked = wanted.take_asks(|known| *known == prefix(1), NOW);
@@ -270,7 +281,7 @@ mod tests {
 
     #[test]
     fn what_waits_for_one_peer_and_who_else_has_it_is_bounded() {
-        let mut wanted = Wanted::default();
+        let mut wanted = Wanted::new(QUEUE_LIMIT);
         let most = QUEUE_LIMIT as u64;
         wanted.offer(A, prefix(u64::MAX), Found::Announced);
         assert_eq!(asks(&mut wanted, NOW).len(), 1);

@@ -1,6 +1,6 @@
 //! Who there is, and what users do.
 
-use meshbook::node::{Limits, NewOrder, NodeConfig, OrderKind, TimeInForce, Ways};
+use meshbook::node::{Limits, NewOrder, NodeBounds, NodeConfig, OrderKind, TimeInForce, Ways};
 use meshbook::orderbook::SelfTrade;
 use meshbook::protocol::LegacyPolicy;
 use meshbook::types::{Amount, Millis, Price, Side, UserId};
@@ -53,6 +53,7 @@ impl World {
                 max_order_price: price(1_000_000),
                 order_rate: None,
                 limits: Limits::DEFAULT,
+                bounds: NodeBounds::DEFAULT,
             };
             let host = Host::new(seed, index, config);
             self.judge.honest(index, &host);

@@ -8,7 +8,7 @@ use super::builder::ConfigBuilder;
 use super::env;
 use super::table::SETTINGS;
 use super::text;
-use crate::node::{Limits, NodeConfig, OrderRate, Ways};
+use crate::node::{Limits, NodeBounds, NodeConfig, OrderRate, Ways};
 use crate::orderbook::SelfTrade;
 use crate::protocol::LegacyPolicy;
 use crate::storage::{JournalSync, KeyFileMode};
@@ -309,6 +309,7 @@ impl Config {
                 per_minute: self.max_orders_per_minute,
             }),
             limits: self.limits,
+            bounds: NodeBounds::DEFAULT,
         }
     }
 }

@@ -7,8 +7,9 @@ use bytes::Bytes;
 
 use crate::ledger::{Identity, Payload, Place, PlaceTif, Statement, Verifier};
 use crate::node::{
-    ConnId, Direction, Entry, Event, Incoming, Input, Limits, NewOrder, Node, NodeConfig,
-    OrderKind, OrderResult, Output, Table, TimeInForce, Trade, Way, Ways, verify_message,
+    ConnId, Direction, Entry, Event, Incoming, Input, Limits, NewOrder, Node, NodeBounds,
+    NodeConfig, OrderKind, OrderResult, Output, Table, TimeInForce, Trade, Way, Ways,
+    verify_message,
 };
 use crate::orderbook::SelfTrade;
 use crate::protocol::{Dialect, LegacyPolicy, Message, PeerInfo, decode};
@@ -31,6 +32,7 @@ pub(in crate::node) fn config() -> NodeConfig {
         max_order_price: price("1000000"),
         order_rate: None,
         limits: Limits::DEFAULT,
+        bounds: NodeBounds::DEFAULT,
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use meshbook::ledger::{Identity, Payload, Statement, Verifier};
 use meshbook::node::{
-    Class, ConnId, Direction, Incoming, Input, Limits, NewOrder, Node, NodeConfig, OrderKind,
-    Output, PeerStatus, PeerView, TimeInForce, Ways, verify_message,
+    Class, ConnId, Direction, Incoming, Input, Limits, NewOrder, Node, NodeBounds, NodeConfig,
+    OrderKind, Output, PeerStatus, PeerView, TimeInForce, Ways, verify_message,
 };
 use meshbook::orderbook::SelfTrade;
 use meshbook::protocol::{
@@ -146,6 +146,7 @@ impl Spreading {
                 max_order_price: Price::MAX,
                 order_rate: None,
                 limits: Limits::DEFAULT,
+                bounds: NodeBounds::DEFAULT,
             };
             let identity = Arc::new(Identity::from_seed(random.bytes()));
             let started = random.below(STARTS);
