@@ -40,7 +40,8 @@ impl World {
             // More nodes see more faults, but the network stays usable.
             let times = random.between(1, 3 + hosts as u64 / 4);
             match fault {
-                Fault::SlowLinks | Fault::Sessions | Fault::Byzantine => {}
+                fault if fault.is_of_rogues() => {}
+                Fault::SlowLinks | Fault::Sessions | Fault::AfterHealing => {}
                 Fault::Skew => self.skew(&mut random),
                 _ => {
                     for _ in 0..times {
@@ -99,7 +100,8 @@ impl World {
                 let end = at + random.between(100, 20_000);
                 add(self, end, Trouble::Disk { host, fails: false });
             }
-            Fault::SlowLinks | Fault::Sessions | Fault::Skew | Fault::Byzantine => {}
+            // Links, clocks and rogues are made once.
+            _ => {}
         }
     }
 

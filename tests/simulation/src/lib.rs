@@ -4,6 +4,7 @@
 //! The nodes are the real ones, with real messages and signatures. What is virtual is what a
 //! driver does: connections, clocks, disks, processes.
 
+mod bounds;
 mod clock;
 mod counts;
 mod disk;
@@ -25,6 +26,7 @@ mod trace;
 mod wires;
 mod world;
 
+pub use bounds::Bound;
 pub use counts::Counts;
 pub use mutation::Mutation;
 pub use scenario::{Fault, Scenario};

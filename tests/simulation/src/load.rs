@@ -7,6 +7,7 @@ use meshbook::types::{Amount, Millis, Price, Side, UserId};
 
 use crate::host::Host;
 use crate::random::Random;
+use crate::rogues::UNREST;
 use crate::wires::address;
 use crate::world::{Happening, World, network_id};
 
@@ -33,7 +34,7 @@ impl World {
                     bootstrap_peers.push(address(other));
                 }
             }
-            let config = NodeConfig {
+            let mut config = NodeConfig {
                 network: network_id(),
                 pair: "BTC/USD".parse().expect("a pair"),
                 user_id: user(random.below(3)),
@@ -55,6 +56,9 @@ impl World {
                 limits: Limits::DEFAULT,
                 bounds: NodeBounds::DEFAULT,
             };
+            for bound in &self.scenario.bounds {
+                bound.lower(&mut config, nodes, self.scenario.actions);
+            }
             let host = Host::new(seed, index, config);
             self.judge.honest(index, &host);
             self.hosts.push(host);
@@ -73,9 +77,15 @@ impl World {
             true => 500,
             false => self.scenario.trouble_time,
         };
+        let healed_at = self.scenario.trouble_time + 600;
+        let mut late = Random::stream(self.scenario.seed, "late load");
         for _ in 0..self.scenario.actions {
             // Long enough after the start that there are some sessions.
-            let at = 600 + random.below(spread);
+            let mut at = 600 + random.below(spread);
+            if self.scenario.never_rests() && late.percent(30) {
+                // Some of it among rogues alone.
+                at = healed_at + late.below(UNREST);
+            }
             let host = random.index(nodes);
             let cancel = random.percent(20);
             let (order, which) = (order(&mut random, width), random.next());

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use clap::Parser;
-use meshbook_simulation::{Fault, Mutation, Scenario, Summary, Trace, Violation, run, shrink};
+use clap::{Parser, ValueEnum};
+use meshbook_simulation::{
+    Bound, Fault, Mutation, Scenario, Summary, Trace, Violation, run, shrink,
+};
 
 /// Runs networks of nodes under a virtual clock, with faults, and checks that the rules hold.
 #[derive(Debug, Parser)]
@@ -36,6 +38,9 @@ struct Cli {
     /// Exactly these faults, instead of those that the seed decides; or `none`.
     #[arg(long, value_parser = faults)]
     faults: Option<Faults>,
+    /// Exactly these bounds are small, instead of those that the seed decides; or `none`.
+    #[arg(long, value_parser = bounds)]
+    bounds: Option<Bounds>,
     /// So many orders and cancellations.
     #[arg(long)]
     actions: Option<usize>,
@@ -48,6 +53,9 @@ struct Cli {
     /// Begins no more runs after so many seconds.
     #[arg(long)]
     within: Option<u64>,
+    /// Names failed runs only, and looks for no smaller ones.
+    #[arg(long)]
+    no_shrink: bool,
     /// Goes on after a failure, until there are so many.
     #[arg(long, default_value_t = 1)]
     failures: usize,
@@ -55,6 +63,9 @@ struct Cli {
 
 #[derive(Clone, Debug)]
 struct Faults(BTreeSet<Fault>);
+
+#[derive(Clone, Debug)]
+struct Bounds(BTreeSet<Bound>);
 
 fn range(text: &str) -> Result<RangeInclusive<usize>, String> {
     let (low, high) = text.split_once('-').unwrap_or((text, text));
@@ -65,14 +76,24 @@ fn range(text: &str) -> Result<RangeInclusive<usize>, String> {
 }
 
 fn faults(text: &str) -> Result<Faults, String> {
+    names(text).map(Faults)
+}
+
+fn bounds(text: &str) -> Result<Bounds, String> {
+    names(text).map(Bounds)
+}
+
+/// A list of names, or `none`.
+fn names<T: ValueEnum + Ord>(text: &str) -> Result<BTreeSet<T>, String> {
     if text == "none" {
-        return Ok(Faults(BTreeSet::new()));
+        return Ok(BTreeSet::new());
     }
-    let one = |name| <Fault as clap::ValueEnum>::from_str(name, true);
-    text.split(',')
-        .map(one)
-        .collect::<Result<_, _>>()
-        .map(Faults)
+    let one = |name| {
+        let all = T::value_variants().iter().filter_map(T::to_possible_value);
+        let all: Vec<String> = all.map(|value| value.get_name().to_owned()).collect();
+        T::from_str(name, true).map_err(|_| format!("{name}: none of {}", all.join(", ")))
+    };
+    text.split(',').map(one).collect()
 }
 
 impl Cli {
@@ -83,6 +104,9 @@ impl Cli {
         }
         if let Some(Faults(faults)) = &self.faults {
             scenario.faults.clone_from(faults);
+        }
+        if let Some(Bounds(bounds)) = &self.bounds {
+            scenario.bounds.clone_from(bounds);
         }
         scenario.actions = self.actions.unwrap_or(scenario.actions);
         scenario.trouble_time = self.time.unwrap_or(scenario.trouble_time);
@@ -117,7 +141,10 @@ impl Cli {
                 ExitCode::SUCCESS
             }
             Err(violation) => {
-                report(&scenario, &violation);
+                name(&scenario, &violation);
+                if !self.no_shrink {
+                    report(&scenario, &violation);
+                }
                 ExitCode::FAILURE
             }
         }
@@ -158,7 +185,7 @@ impl Cli {
         let tally = tally.into_inner().unwrap_or_default();
         let taken = begin.elapsed();
         print!("{}", tally.sum.counts);
-        tally.report();
+        tally.report(self.no_shrink);
         let runs = tally.passed + tally.failed.len() as u64;
         let a_minute = runs as f64 * 60.0 / taken.as_secs_f64().max(0.001);
         println!(
@@ -199,7 +226,7 @@ impl Tally {
     }
 
     /// The smallest failed run of each rule in full, the others by their seeds.
-    fn report(&self) {
+    fn report(&self, no_shrink: bool) {
         let mut rules: BTreeMap<&str, Vec<&(Scenario, Violation)>> = BTreeMap::new();
         for failed in &self.failed {
             rules.entry(failed.1.rule).or_default().push(failed);
@@ -211,6 +238,10 @@ impl Tally {
             let seeds: Vec<String> = seeds.take(SEEDS).collect();
             println!("{} times: {rule}: seeds {}", failed.len(), seeds.join(" "));
             if let Some((scenario, violation)) = failed.first() {
+                name(scenario, violation);
+                if no_shrink {
+                    continue;
+                }
                 report(scenario, violation);
             }
         }
@@ -223,9 +254,13 @@ const SEEDS: usize = 20;
 /// of what was found.
 const LINES: usize = 25;
 
-fn report(scenario: &Scenario, violation: &Violation) {
+fn name(scenario: &Scenario, violation: &Violation) {
     println!("FAILED: {violation}");
     println!("replay: cargo xtask sim {scenario} --trace");
+}
+
+/// Looks for a smaller run that breaks the same rule, and shows it.
+fn report(scenario: &Scenario, violation: &Violation) {
     let (scenario, violation) = shrink(scenario, violation);
     println!("smaller: {violation}");
     println!("replay: cargo xtask sim {scenario} --trace");

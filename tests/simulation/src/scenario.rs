@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use clap::ValueEnum;
 
+use crate::bounds::Bound;
 use crate::mutation::Mutation;
 use crate::random::Random;
 
@@ -36,7 +37,47 @@ pub enum Fault {
     LostDisks,
     /// Owners that break the rules.
     Byzantine,
+    /// Rogues flood keep-alives under fresh keys, without orders, with some, and with some that
+    /// they keep to themselves.
+    FreeKeys,
+    /// Rogues forward in others' names and to nobody, and keep or delay what they should relay.
+    Forwards,
+    /// Rogues' clocks are wrong.
+    FalseClocks,
+    /// Rogues trade with themselves and buy dust of others, under fresh keys.
+    WashTrades,
+    /// Rogues ask for pieces of orders that are not there.
+    UnknownTakes,
+    /// Rogues repeat keep-alives and trades of others, long after they came.
+    Replays,
+    /// Rogues announce what they never send, and ask for what is not there.
+    EmptyNews,
+    /// Rogues go on after everything else got well.
+    AfterHealing,
 }
+
+/// What rogues do; a run has rogues if it has one of these.
+const OF_ROGUES: [Fault; 8] = [
+    Fault::Byzantine,
+    Fault::FreeKeys,
+    Fault::Forwards,
+    Fault::FalseClocks,
+    Fault::WashTrades,
+    Fault::UnknownTakes,
+    Fault::Replays,
+    Fault::EmptyNews,
+];
+
+/// What seeds decide on besides [`DRAWN`].
+const DRAWN_FOR_ROGUES: [Fault; 7] = [
+    Fault::FreeKeys,
+    Fault::Forwards,
+    Fault::WashTrades,
+    Fault::UnknownTakes,
+    Fault::Replays,
+    Fault::EmptyNews,
+    Fault::AfterHealing,
+];
 
 /// The classes that seeds decide on.
 const DRAWN: [Fault; 12] = [
@@ -67,6 +108,11 @@ const AGAINST_RECALL: [Fault; 5] = [
 ];
 
 impl Fault {
+    /// Whether it is something that rogues do.
+    pub(crate) fn is_of_rogues(self) -> bool {
+        OF_ROGUES.contains(&self)
+    }
+
     /// Its name on the command line.
     #[must_use]
     pub fn name(self) -> String {
@@ -88,6 +134,8 @@ pub struct Scenario {
     pub trouble_time: u64,
     /// What goes wrong.
     pub faults: BTreeSet<Fault>,
+    /// Of what nodes store little.
+    pub bounds: BTreeSet<Bound>,
     /// Which safety rule no node keeps.
     pub mutation: Option<Mutation>,
 }
@@ -112,12 +160,21 @@ impl Scenario {
         if lost.iter().any(|fault| faults.contains(fault)) {
             faults.retain(|fault| !needed.contains(fault));
         }
+        // Rogues and bounds have a stream of their own, so that all else of a seed is as without.
+        let mut random = Random::stream(seed, "rogue faults");
+        if random.percent(40) {
+            let share = random.pick(&[15, 30, 50]);
+            let more = DRAWN_FOR_ROGUES.iter().copied();
+            faults.extend(more.filter(|_| random.percent(share)));
+        }
+        let bounds = Bound::draw(&mut random).collect();
         Self {
             seed,
             nodes,
             actions,
             trouble_time,
             faults,
+            bounds,
             mutation: None,
         }
     }
@@ -126,6 +183,17 @@ impl Scenario {
     #[must_use]
     pub fn has(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
+    }
+
+    /// What its rogues do; nothing if it has none.
+    pub(crate) fn of_rogues(&self) -> Vec<Fault> {
+        let of_rogues = OF_ROGUES.into_iter();
+        of_rogues.filter(|fault| self.has(*fault)).collect()
+    }
+
+    /// Whether rogues act until the end.
+    pub(crate) fn never_rests(&self) -> bool {
+        self.has(Fault::AfterHealing) && !self.of_rogues().is_empty()
     }
 }
 
@@ -142,6 +210,10 @@ impl fmt::Display for Scenario {
             "--seed {} --nodes {} --actions {} --time {} --faults {names}",
             self.seed, self.nodes, self.actions, self.trouble_time
         )?;
+        if !self.bounds.is_empty() {
+            let names: Vec<String> = self.bounds.iter().map(|bound| bound.name()).collect();
+            write!(f, " --bounds {}", names.join(","))?;
+        }
         match self.mutation {
             Some(mutation) => write!(f, " --mutation {}", mutation.name()),
             None => Ok(()),

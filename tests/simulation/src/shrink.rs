@@ -8,7 +8,7 @@ use crate::{Violation, run};
 const TRIES: usize = 300;
 
 /// The smallest run found that breaks the same rule, with what was found there: fewer faults,
-/// nodes and actions, and a shorter time.
+/// small bounds, nodes and actions, and a shorter time.
 #[must_use]
 pub fn shrink(scenario: &Scenario, violation: &Violation) -> (Scenario, Violation) {
     let (mut best, mut found) = (scenario.clone(), violation.clone());
@@ -40,6 +40,11 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
     for fault in &scenario.faults {
         let mut without = scenario.clone();
         without.faults.remove(fault);
+        smaller.push(without);
+    }
+    for bound in &scenario.bounds {
+        let mut without = scenario.clone();
+        without.bounds.remove(bound);
         smaller.push(without);
     }
     let sizes = |size: usize| [size / 2, size * 3 / 4, size.saturating_sub(1)];

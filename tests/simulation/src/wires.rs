@@ -27,7 +27,12 @@ pub(crate) fn address(party: usize) -> PeerAddress {
 
 impl World {
     fn party_at(&self, wanted: &PeerAddress) -> Option<usize> {
-        (0..self.hosts.len() + self.rogues.len()).find(|party| address(*party) == *wanted)
+        let parties = match self.scenario.has(Fault::FalseClocks) {
+            // Only who is dialed is asked for the time: rogues that lie about it can't be.
+            true => self.hosts.len(),
+            false => self.hosts.len() + self.rogues.len(),
+        };
+        (0..parties).find(|party| address(*party) == *wanted)
     }
 
     fn id_of(&self, party: usize) -> NodeId {

@@ -13,7 +13,7 @@ use crate::judge::Judge;
 use crate::network::{Cargo, End, Network};
 use crate::queue::Queue;
 use crate::random::Random;
-use crate::rogues::{Move, Rogue};
+use crate::rogues::{Move, Rogue, UNREST};
 use crate::scenario::Scenario;
 use crate::trace::Trace;
 
@@ -22,6 +22,20 @@ const PATIENCE: u64 = 240_000;
 
 /// Of a hundred runs so many are judged by what their statements make in other orders.
 const PERMUTED: u64 = 25;
+
+/// What nodes count when a bound is reached.
+const OF_BOUNDS: [&str; 10] = [
+    "answers_full",
+    "forward_rate",
+    "orders_over_bound",
+    "router_queue_full",
+    "too_many_early",
+    "too_many_open_orders",
+    "too_many_orphans",
+    "too_many_owners",
+    "too_many_proofs",
+    "young_owners_too_fast",
+];
 
 /// What happens at its time.
 #[derive(Debug)]
@@ -170,6 +184,7 @@ impl World {
 
     /// What can only be judged of the whole.
     fn end(mut self, agreed_after: u64) -> Result<Summary, Box<Violation>> {
+        self.count_full();
         let mut random = Random::stream(self.scenario.seed, "permutations");
         if random.percent(PERMUTED) {
             self.judge.permute(&mut random);
@@ -232,11 +247,30 @@ impl World {
         }
     }
 
+    /// Counts which bounds were reached.
+    fn count_full(&mut self) {
+        let counts = &mut self.judge.counts;
+        for node in self.hosts.iter().filter_map(|host| host.node.as_ref()) {
+            for (reason, count) in node.counters() {
+                if OF_BOUNDS.contains(reason) {
+                    counts.more(format!("bounds: {reason}"), *count);
+                }
+            }
+            let stats = node.ledger().stats();
+            counts.more("bounds: evicted by ledgers", stats.evicted);
+        }
+    }
+
     fn judge_agreement(&mut self) {
         let Some(healed_at) = self.healed_at else {
             return;
         };
         let after = self.now - healed_at;
+        // Where rogues go on, they get their time.
+        if self.scenario.never_rests() && after < UNREST {
+            self.queue.add(self.now + 1_000, Happening::Judge);
+            return;
+        }
         match self.disagreement() {
             None => self.agreed_after = Some(after),
             Some(_) if after < PATIENCE => {

@@ -1,6 +1,6 @@
 //! What whoever reads a failed run relies on.
 
-use meshbook_simulation::{Fault, Scenario, Trace, run};
+use meshbook_simulation::{Bound, Fault, Scenario, Trace, run};
 
 #[test]
 fn one_seed_is_one_run() {
@@ -24,4 +24,81 @@ fn other_seeds_are_other_runs() {
         run(&scenario, &Trace::off()).map(|summary| summary.fingerprint)
     };
     assert_ne!(fingerprint(1), fingerprint(2));
+}
+
+/// What rogues do, and what is counted of it.
+const OF_ROGUES: [(Fault, &[&str]); 7] = [
+    (
+        Fault::FreeKeys,
+        &[
+            "rogues: fresh keys without orders",
+            "rogues: fresh keys with orders",
+            "rogues: fresh keys with orders withheld",
+        ],
+    ),
+    (
+        Fault::Forwards,
+        &[
+            "rogues: forwards in another's name",
+            "rogues: forwards to nobody",
+        ],
+    ),
+    (
+        Fault::WashTrades,
+        &["rogues: wash trades", "rogues: requests for dust"],
+    ),
+    (
+        Fault::UnknownTakes,
+        &["rogues: requests for unknown orders"],
+    ),
+    (Fault::Replays, &["rogues: messages replayed"]),
+    (Fault::EmptyNews, &["rogues: announce nothing"]),
+    (Fault::Byzantine, &["rogues: rest", "rogues: take twice"]),
+];
+
+#[test]
+fn rogues_do_all_that_they_can_after_healing_too() {
+    for (fault, expected) in OF_ROGUES {
+        let summaries = [[].as_slice(), &[Fault::AfterHealing]].map(|also| {
+            let mut scenario = Scenario::draw(5, 4..=4);
+            scenario.faults = also.iter().copied().chain([fault]).collect();
+            scenario.bounds.clear();
+            scenario.trouble_time = 30_000;
+            run(&scenario, &Trace::off()).unwrap()
+        });
+        let [before, after] = summaries.each_ref().map(|summary| {
+            let counts = expected.iter().map(|what| summary.counts.of(what));
+            counts.collect::<Vec<u64>>()
+        });
+        assert!(after.iter().all(|count| *count > 0), "{fault:?}: {after:?}");
+        assert!(
+            after.iter().sum::<u64>() > before.iter().sum(),
+            "{fault:?}: {before:?} before healing, {after:?} in all"
+        );
+    }
+}
+
+#[test]
+fn small_bounds_are_reached() {
+    let cases = [
+        (Bound::StoredOrders, Fault::Byzantine),
+        (Bound::Owners, Fault::FreeKeys),
+        (Bound::Trades, Fault::WashTrades),
+    ];
+    for (bound, fault) in cases {
+        let reached = (0..20).any(|seed| {
+            let mut scenario = Scenario::draw(seed, 4..=4);
+            scenario.faults = [fault].into();
+            scenario.bounds = [bound].into();
+            scenario.trouble_time = 40_000;
+            // Whether the rules hold is not the question here.
+            run(&scenario, &Trace::off()).is_ok_and(|summary| {
+                summary.counts.of("bounds: evicted by ledgers")
+                    + summary.counts.of("bounds: orders_over_bound")
+                    + summary.counts.of("bounds: too_many_owners")
+                    > 0
+            })
+        });
+        assert!(reached, "{bound:?} is never reached");
+    }
 }

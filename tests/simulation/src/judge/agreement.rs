@@ -7,6 +7,7 @@ use meshbook::node::Node;
 use meshbook::types::{Amount, OrderId, Price, Side, TradeId};
 
 use super::rules;
+use crate::bounds::Bound;
 use crate::world::World;
 
 /// A rule that does not hold yet, and where.
@@ -38,8 +39,17 @@ impl World {
     }
 
     fn one_tape(&self) -> Result<(), Disagreement> {
+        // Which are kept of many depends on what came first.
+        if self.scenario.bounds.contains(&Bound::Trades) {
+            return Ok(());
+        }
         let trades_of = |node: &Node| -> BTreeSet<TradeId> {
-            node.ledger().trades(usize::MAX).map(|t| t.id()).collect()
+            let trades = node.ledger().trades(usize::MAX);
+            let compared = trades.filter(|trade| {
+                let honest = |of: &Statement| self.judge.is_honest(&of.owner());
+                !self.is_unquiet() || honest(trade.maker()) || honest(trade.taker())
+            });
+            compared.map(meshbook::ledger::TradeRecord::id).collect()
         };
         // What anybody has must be everywhere, and what was confirmed to a user must be there.
         let mut all: BTreeSet<TradeId> = self.nodes().flat_map(|(_, n)| trades_of(n)).collect();
@@ -68,11 +78,8 @@ impl World {
         // What is open is what its owner shows; of a rogue's orders, what everybody shows.
         let mut open: BTreeMap<OrderId, Amount> = BTreeMap::new();
         if let Some((_, node)) = self.nodes().next() {
-            let of_rogue = |id: &OrderId| {
-                let order = node.ledger().order(id);
-                order.is_some_and(|order| !self.judge.is_honest(&order.owner()))
-            };
-            open.extend(node.shown_orders().filter(|(id, _)| of_rogue(id)));
+            let of_rogues = self.compared(node);
+            open.extend(of_rogues.filter(|(id, _)| self.is_of_rogue(node, id)));
         }
         for (index, node) in self.nodes() {
             let own: BTreeSet<OrderId> = node.user_orders().iter().map(|o| o.id).collect();
@@ -94,7 +101,7 @@ impl World {
             }
         }
         for (index, node) in self.nodes() {
-            let shown: BTreeMap<OrderId, Amount> = node.shown_orders().collect();
+            let shown: BTreeMap<OrderId, Amount> = self.compared(node).collect();
             if shown != open {
                 let found = difference(&open, &shown);
                 let ids = open.keys().chain(shown.keys());
@@ -104,6 +111,23 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Whether rogues' orders and trades need not be the same everywhere: rogues go on, or there
+    /// is room for honest owners only.
+    fn is_unquiet(&self) -> bool {
+        self.scenario.never_rests() || !self.scenario.bounds.is_empty()
+    }
+
+    fn is_of_rogue(&self, node: &Node, id: &OrderId) -> bool {
+        let order = node.ledger().order(id);
+        order.is_some_and(|order| !self.judge.is_honest(&order.owner()))
+    }
+
+    /// The orders that a node shows and all have to.
+    fn compared<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = (OrderId, Amount)> + 'a {
+        let shown = node.shown_orders();
+        shown.filter(|(id, _)| !self.is_unquiet() || !self.is_of_rogue(node, id))
     }
 
     /// What each node holds of an order.

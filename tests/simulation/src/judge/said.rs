@@ -53,6 +53,11 @@ impl Judge {
                     self.signed(statement);
                 }
             }
+            Incoming::Trades { valid, .. } => {
+                let refused = Vec::new();
+                let valid = valid.clone();
+                self.said(&Incoming::Trades { valid, refused });
+            }
             Incoming::Invalid { .. } => {}
             message => self.said(message),
         }

@@ -2,6 +2,10 @@
 //! what they like; what they can't do is sign for others.
 
 mod answers;
+mod keys;
+mod noise;
+mod relaying;
+mod takes;
 mod tricks;
 
 use std::collections::VecDeque;
@@ -22,6 +26,12 @@ use crate::world::{Happening, World, network_id};
 const HEARD: usize = 64;
 /// How often a rogue does something (ms), about.
 const EVERY: u64 = 2_000;
+/// The most rogues in a run.
+pub(crate) const MOST_ROGUES: usize = 6;
+/// For how long rogues that go on act beside users after the last other fault (ms), at least.
+pub(crate) const UNREST: u64 = 25_000;
+/// Rogues' clocks are wrong by so much at most (ms).
+const MOST_AHEAD: u64 = 600_000;
 
 /// What a rogue does at its time.
 #[derive(Debug)]
@@ -46,6 +56,12 @@ pub(crate) struct Rogue {
     heard: VecDeque<Statement>,
     /// Its own orders that it published.
     orders: Vec<Statement>,
+    /// Keep-alives and trades of others that it has heard.
+    old: VecDeque<Message>,
+    /// What it does with all that it should relay, if it does not decide each time.
+    relaying: Option<u64>,
+    /// How far its clock is ahead (ms).
+    ahead: i64,
     random: Random,
     stays: bool,
 }
@@ -60,8 +76,31 @@ impl Rogue {
             n: 1,
             heard: VecDeque::new(),
             orders: Vec::new(),
+            old: VecDeque::new(),
+            relaying: random.percent(60).then_some(0),
+            ahead: 0,
             stays: random.percent(50),
             random,
+        }
+    }
+
+    /// The id of an order that was never there.
+    fn no_order(&mut self) -> OrderId {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&self.random.next().to_be_bytes());
+        OrderId(id)
+    }
+
+    /// What its clock shows.
+    fn clock(&self, at: u64) -> Millis {
+        Millis(truth(at).0.saturating_add_signed(self.ahead))
+    }
+
+    /// Keeps a message of others, to send it again.
+    fn remember(&mut self, message: Message) {
+        self.old.push_back(message);
+        if self.old.len() > HEARD / 4 {
+            self.old.pop_front();
         }
     }
 
@@ -97,13 +136,27 @@ impl Rogue {
 impl World {
     /// Decides how many rogues there are, and when they act.
     pub(crate) fn plan_rogues(&mut self) {
-        if !self.scenario.has(Fault::Byzantine) {
+        if self.scenario.of_rogues().is_empty() {
             return;
         }
         let (seed, hosts) = (self.scenario.seed, self.hosts.len());
-        let count = Random::stream(seed, "rogues").between(1, 2) as usize;
+        let mut random = Random::stream(seed, "rogues");
+        let count = match random.percent(60) {
+            true => random.between(1, 2) as usize,
+            false => random.between(3, MOST_ROGUES as u64) as usize,
+        };
+        let size = random.pick(&[11_000, 60_000, MOST_AHEAD]) as i64;
+        let size = if random.percent(50) { size } else { -size };
+        let lies = self.scenario.has(Fault::FalseClocks);
         for index in 0..count {
             let mut rogue = Rogue::new(seed, index);
+            // Most agree on their lie.
+            let agrees = rogue.random.percent(80);
+            rogue.ahead = match (lies, agrees) {
+                (false, _) => 0,
+                (true, true) => size,
+                (true, false) => -size,
+            };
             let random = &mut rogue.random;
             for _ in 0..random.between(1, 4) {
                 let host = random.index(hosts);
@@ -124,7 +177,14 @@ impl World {
     pub(crate) fn rogue(&mut self, rogue: usize, what: Move) {
         match what {
             Move::Dial { host } => self.rogue_dials(rogue, host),
-            Move::Trick => self.trick(rogue),
+            Move::Trick => {
+                self.trick(rogue);
+                if self.healed_at.is_some() && self.scenario.never_rests() {
+                    let at = self.now + 1 + self.rogues[rogue].random.below(4 * EVERY);
+                    let what = Move::Trick;
+                    self.queue.add(at, Happening::Rogue { rogue, what });
+                }
+            }
             Move::Late { conn, message } => self.rogue_says(rogue, conn, &message),
             Move::Leave => self.leave_all(self.hosts.len() + rogue, false),
         }
@@ -133,15 +193,19 @@ impl World {
     fn rogue_dials(&mut self, rogue: usize, host: usize) {
         let party = self.hosts.len() + rogue;
         let up = self.hosts[host].node.is_some();
-        if self.healed_at.is_none() && up && self.network.reach(party, host) {
+        let acts = self.healed_at.is_none() || self.scenario.never_rests();
+        if acts && up && self.network.reach(party, host) {
             self.connect(party, host);
         }
     }
 
-    /// After the last fault a rogue is gone, or stays and says nothing more.
+    /// After the last fault a rogue is gone, or stays and says nothing more, or goes on.
     pub(crate) fn calm_rogues(&mut self) {
         for rogue in 0..self.rogues.len() {
-            if !self.rogues[rogue].stays {
+            if self.scenario.never_rests() {
+                let what = Move::Trick;
+                self.queue.add(self.now, Happening::Rogue { rogue, what });
+            } else if !self.rogues[rogue].stays {
                 let what = Move::Leave;
                 self.queue.add(self.now, Happening::Rogue { rogue, what });
             }
@@ -159,8 +223,12 @@ impl World {
     pub(crate) fn rogue_hears(&mut self, rogue: usize, conn: ConnId, message: Incoming) {
         match message {
             Incoming::Statements { valid, .. } => {
+                let remembers = self.scenario.has(Fault::Replays);
                 let it = &mut self.rogues[rogue];
                 for statement in valid {
+                    if remembers && statement.as_ka().is_some() {
+                        it.remember(Message::Statements(vec![statement.raw()]));
+                    }
                     let rests = statement.as_place().is_some_and(|place| place.rest);
                     if rests && statement.owner() != it.id {
                         it.heard.push_back(statement);
@@ -170,9 +238,18 @@ impl World {
                     it.heard.pop_front();
                 }
             }
+            Incoming::Trades { valid, .. } if self.scenario.has(Fault::Replays) => {
+                let it = &mut self.rogues[rogue];
+                for trade in valid {
+                    it.remember(Message::Trades(vec![trade.raw()]));
+                }
+            }
+            Incoming::Forward(Message::Forward(forward)) if self.scenario.has(Fault::Forwards) => {
+                self.rogue_relays(rogue, conn, forward);
+            }
             Incoming::Plain(Message::Heartbeat { timestamp }) => {
                 let answer = Message::HeartbeatAck {
-                    timestamp: truth(self.now),
+                    timestamp: self.rogues[rogue].clock(self.now),
                     echo: Some(timestamp),
                 };
                 self.rogue_says(rogue, conn, &answer);
@@ -186,7 +263,7 @@ impl World {
     /// A rogue sends one message.
     fn rogue_says(&mut self, rogue: usize, conn: ConnId, message: &Message) {
         let from = self.rogues[rogue].id.to_string();
-        let wall = truth(self.now);
+        let wall = self.rogues[rogue].clock(self.now);
         let Ok(bytes) = encode(message, Dialect::Secured, &from, wall) else {
             return;
         };

@@ -7,6 +7,7 @@ use meshbook::types::{Amount, Millis};
 
 use super::{any_price, order_id};
 use crate::clock::truth;
+use crate::scenario::Fault;
 use crate::world::World;
 
 /// Orders that a flooding rogue sends at once: more than one owner may have open.
@@ -15,11 +16,33 @@ const FLOOD: usize = 220;
 impl World {
     /// Does one thing that chance decides. A rogue that behaves now and then is trusted.
     pub(super) fn trick(&mut self, rogue: usize) {
-        if self.healed_at.is_some() {
+        if self.healed_at.is_some() && !self.scenario.never_rests() {
             return;
         }
+        let of_rogues = self.scenario.of_rogues();
+        let it = &mut self.rogues[rogue];
+        let (name, trick): (_, fn(&mut Self, usize)) = match it.random.pick(&of_rogues) {
+            Fault::FreeKeys => ("flood keys", Self::floods_keys),
+            Fault::Forwards => ("forge ways", Self::forges_ways),
+            Fault::WashTrades if it.random.percent(50) => ("wash", Self::washes),
+            Fault::WashTrades => ("take dust", Self::takes_dust),
+            Fault::UnknownTakes => ("ask for nothing", Self::asks_for_nothing),
+            Fault::Replays => ("replay", Self::replays),
+            Fault::EmptyNews => ("announce nothing", Self::announces_nothing),
+            // Who lies about the time only has to be there.
+            Fault::FalseClocks => return,
+            _ => self.cheat(rogue),
+        };
+        self.judge.counts.one(format!("rogues: {name}"));
+        self.trace
+            .say(self.now, || format!("rogue {rogue} tries to {name}"));
+        trick(self, rogue);
+    }
+
+    /// Something that contradicts what its owner has signed before, mostly.
+    fn cheat(&mut self, rogue: usize) -> (&'static str, fn(&mut Self, usize)) {
         let choice = self.rogues[rogue].random.below(25);
-        let (name, trick): (_, fn(&mut Self, usize)) = match choice {
+        match choice {
             0..=6 => ("rest", Self::rests),
             7..=8 => ("equivocate", Self::equivocates),
             9..=12 => ("take twice", Self::takes_twice),
@@ -33,14 +56,10 @@ impl World {
             20 => ("talk nonsense", Self::talks_nonsense),
             21 => ("forge", Self::forges),
             _ => ("cancel", Self::cancels),
-        };
-        self.judge.counts.one(format!("rogues: {name}"));
-        self.trace
-            .say(self.now, || format!("rogue {rogue} tries to {name}"));
-        trick(self, rogue);
+        }
     }
 
-    fn tells(&mut self, rogue: usize, statements: &[Statement]) {
+    pub(super) fn tells(&mut self, rogue: usize, statements: &[Statement]) {
         let raw = statements.iter().map(Statement::raw).collect();
         self.rogue_tells(rogue, &Message::Statements(raw));
     }
