@@ -45,7 +45,9 @@ pub enum Bound {
 }
 
 /// The bounds that seeds decide on. The others are for `--bounds` alone.
-const DRAWN: [Bound; 11] = [
+const DRAWN: [Bound; 13] = [
+    Bound::Owners,
+    Bound::Refusals,
     Bound::StoredOrders,
     Bound::InactiveOrders,
     Bound::Orphans,

@@ -69,9 +69,10 @@ const OF_ROGUES: [Fault; 8] = [
 ];
 
 /// What seeds decide on besides [`DRAWN`].
-const DRAWN_FOR_ROGUES: [Fault; 7] = [
+const DRAWN_FOR_ROGUES: [Fault; 8] = [
     Fault::FreeKeys,
     Fault::Forwards,
+    Fault::FalseClocks,
     Fault::WashTrades,
     Fault::UnknownTakes,
     Fault::Replays,
