@@ -26,7 +26,7 @@ impl TradeSet {
     pub(super) const fn new(bounds: LedgerBounds) -> Self {
         Self {
             records: BTreeMap::new(),
-            by_time: BTreeSet::new(),
+            by_rank: BTreeSet::new(),
             by_order: BTreeSet::new(),
             by_take: BTreeSet::new(),
             freed: BTreeSet::new(),
