@@ -117,6 +117,10 @@ pub enum Input {
 
 /// A message whose statements were verified outside the state machine, on the connection's task.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a message is moved a few times at most, and a box for each would cost more"
+)]
 pub enum Incoming {
     /// Carries nothing signed.
     Plain(Message),

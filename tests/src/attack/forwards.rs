@@ -62,25 +62,28 @@ async fn line(stranger: Stranger, modest: bool) {
 
 /// A request whose signature is somebody else's, as long as no honest one is.
 fn nonsense(place: RawStatement) -> TakeRequest {
-    let req = RawStatement {
-        p: "x".repeat(NONSENSE),
-        ..place.clone()
-    };
-    TakeRequest { req, place }
+    let p = "x".repeat(NONSENSE);
+    TakeRequest {
+        req: RawStatement { p, ..place.clone() },
+        place,
+    }
 }
 
-/// An addressed message on its way, with an id of its own.
+/// An addressed message on its way, with an id of its own. It says whom it is from, which nobody has
+/// signed: nodes must not listen to that.
 pub(super) fn forward(
     to: NodeId,
     from: NodeId,
     body: ForwardBody,
     random: &mut ChaCha8Rng,
 ) -> Bytes {
-    text(&Message::Forward(Forward {
+    let message = text(&Message::Forward(Forward {
         to,
-        from,
         id: format!("{:032x}", random.random::<u128>()),
         hops: HOPS,
         body,
-    }))
+    }));
+    let mut message: serde_json::Value = serde_json::from_slice(&message).expect("JSON");
+    message["from"] = from.to_string().into();
+    message.to_string().into()
 }

@@ -99,6 +99,7 @@ impl Pair {
             qty,
             px: price,
             open: amount(self.amount - self.traded),
+            last: self.traded == self.amount,
             freed: Vec::new(),
         }));
         let trade = RawTrade {

@@ -224,7 +224,9 @@ fn book_is_of(orders: &BTreeMap<&OrderId, (usize, &Order)>, view: &View) -> Resu
         let open = order.amount.units() - order.filled.units();
         if matches!(order.status, OrderStatus::Pending | OrderStatus::Partial) {
             let side = &mut sides[usize::from(order.side == Side::Sell)];
-            let level = side.entry(order.price).or_default();
+            // Only a market order has no price, and none stands.
+            let Some(price) = order.price else { continue };
+            let level = side.entry(price).or_default();
             *level = (level.0 + open, level.1 + 1);
         }
     }

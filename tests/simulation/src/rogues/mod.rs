@@ -244,7 +244,7 @@ impl World {
                     it.remember(Message::Trades(vec![trade.raw()]));
                 }
             }
-            Incoming::Forward(Message::Forward(forward)) if self.scenario.has(Fault::Forwards) => {
+            Incoming::Forward(forward) if self.scenario.has(Fault::Forwards) => {
                 self.rogue_relays(rogue, conn, forward);
             }
             Incoming::Plain(Message::Heartbeat { timestamp }) => {

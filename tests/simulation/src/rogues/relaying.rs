@@ -1,7 +1,7 @@
-//! What rogues do with addressed messages: they forge where they come from, and keep what they
-//! should relay.
+//! What rogues do with addressed messages: they send ever new ones that lead nowhere, and keep, delay
+//! or repeat what they should relay.
 
-use meshbook::node::ConnId;
+use meshbook::node::{ConnId, Relayed};
 use meshbook::protocol::{Forward, ForwardBody, Message, TakeRequest};
 use meshbook::types::NodeId;
 
@@ -14,8 +14,8 @@ use crate::world::{Happening, World};
 const HOPS: u8 = 16;
 
 impl World {
-    /// Says in every other owner's name that the way to it leads through this rogue, or has
-    /// everybody look for a node that is not there.
+    /// Has every neighbour answer requests for orders that are not there, or has everybody look for a
+    /// node that is not there.
     pub(super) fn forges_ways(&mut self, rogue: usize) {
         let Some(body) = self.nothing_of_worth(rogue) else {
             return;
@@ -27,7 +27,7 @@ impl World {
             let Some(peer) = ids.get(party).copied() else {
                 continue;
             };
-            for from in ids.iter().copied().filter(|id| *id != peer) {
+            for _ in 1..ids.len() {
                 let it = &mut self.rogues[rogue];
                 let to = match nobody {
                     true => NodeId(it.random.bytes()),
@@ -35,14 +35,13 @@ impl World {
                 };
                 let forward = Forward {
                     to,
-                    from,
                     id: format!("{:016x}", it.random.next()),
                     hops: HOPS,
                     body: body.clone(),
                 };
                 self.judge.counts.one(match nobody {
                     true => "rogues: forwards to nobody",
-                    false => "rogues: forwards in another's name",
+                    false => "rogues: forwards of nothing",
                 });
                 self.rogue_says(rogue, conn, &Message::Forward(forward));
             }
@@ -63,14 +62,14 @@ impl World {
     }
 
     /// A rogue should pass something on.
-    pub(super) fn rogue_relays(&mut self, rogue: usize, from: ConnId, mut forward: Forward) {
+    pub(super) fn rogue_relays(&mut self, rogue: usize, from: ConnId, mut relayed: Relayed) {
         let ids: Vec<NodeId> = self.hosts.iter().map(|host| host.id).collect();
         let it = &mut self.rogues[rogue];
         let way = it.relaying.unwrap_or_else(|| it.random.below(4));
         self.judge.counts.one(match way {
             0 => "rogues: keep what they should relay",
             1 => "rogues: relay late",
-            2 => "rogues: relay in another's name",
+            2 => "rogues: relay as another sending",
             _ => "rogues: relay",
         });
         let delay = match way {
@@ -79,14 +78,14 @@ impl World {
             _ => 1,
         };
         if way == 2 {
-            forward.from = it.random.pick(&ids);
+            relayed.id = u128::from(it.random.next());
         }
-        let Some(hops) = forward.hops.checked_sub(1) else {
+        let Some(hops) = relayed.hops.checked_sub(1) else {
             return;
         };
-        forward.hops = hops;
-        let to = forward.to;
-        let message = Message::Forward(forward);
+        relayed.hops = hops;
+        let to = relayed.to;
+        let message = relayed.message();
         let conns = self.rogue_conns(rogue).into_iter();
         let mut conns: Vec<ConnId> = conns.filter(|conn| *conn != from).collect();
         let leads = |conn: &ConnId| {

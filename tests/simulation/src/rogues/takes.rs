@@ -213,6 +213,7 @@ fn answer(
         qty: Amount::from_units(qty)?,
         px: terms.px,
         open: Amount::from_units(left)?,
+        last: left == 0,
         freed: Vec::new(),
     });
     key.sign(&network_id(), fill).ok()
