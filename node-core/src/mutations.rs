@@ -6,6 +6,8 @@
 /// What a node does wrongly while it is switched on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutation {
+    /// Owners make room whatever use they are of.
+    OwnersAreAlike,
     /// A piece is free again when its request was not answered in time.
     HoldsTimeOut,
     /// Orders of an earlier run trade at once after a start.

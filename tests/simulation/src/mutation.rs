@@ -3,6 +3,7 @@
 
 use clap::ValueEnum;
 
+use crate::bounds::Bound;
 use crate::scenario::{Fault, Scenario};
 
 /// A safety rule that no node keeps.
@@ -22,6 +23,10 @@ pub enum Mutation {
     PiecesAddUp,
     /// A maker fills less than the smallest piece of its order, and a trade of such a fill holds.
     DustFills,
+    /// Owners make room whatever use they are of.
+    OwnersAreAlike,
+    /// Peers that dialed a node vote on what time it is.
+    AnybodyVotesOnTime,
 }
 
 impl Mutation {
@@ -55,6 +60,13 @@ impl Mutation {
             }
             // Users place orders of very different amounts in any run.
             Self::DustFills => {}
+            Self::OwnersAreAlike => {
+                faults.insert(Fault::FreeKeys);
+                scenario.bounds = [Bound::Owners].into();
+            }
+            Self::AnybodyVotesOnTime => {
+                faults.insert(Fault::FalseClocks);
+            }
         }
     }
 
@@ -68,6 +80,8 @@ impl Mutation {
             Self::NothingFreed => Some(Core::NothingFreed),
             Self::PiecesAddUp => Some(Core::PiecesAddUp),
             Self::DustFills => Some(Core::DustFills),
+            Self::OwnersAreAlike => Some(Core::OwnersAreAlike),
+            Self::AnybodyVotesOnTime => Some(Core::AnybodyVotesOnTime),
             Self::SendsBeforeWriting | Self::RelaysUnverified => None,
         }
     }

@@ -73,3 +73,13 @@ fn adding_pieces_up_is_caught() {
 fn filling_less_than_a_smallest_piece_is_caught() {
     caught(Mutation::DustFills, &["4 "]);
 }
+
+#[test]
+fn owners_that_make_room_whatever_use_they_are_of_are_caught() {
+    caught(Mutation::OwnersAreAlike, &["8 "]);
+}
+
+#[test]
+fn votes_of_anybody_on_the_time_are_caught() {
+    caught(Mutation::AnybodyVotesOnTime, &["8 ", "9 ", "10 "]);
+}

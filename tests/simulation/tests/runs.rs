@@ -38,10 +38,7 @@ const OF_ROGUES: [(Fault, &[&str]); 7] = [
     ),
     (
         Fault::Forwards,
-        &[
-            "rogues: forwards in another's name",
-            "rogues: forwards to nobody",
-        ],
+        &["rogues: forwards of nothing", "rogues: forwards to nobody"],
     ),
     (
         Fault::WashTrades,

@@ -398,7 +398,8 @@ fn address_that_answers_or_shows_its_token_is_told_all() {
     };
     let id = NodeId([7; 20]);
     let told = network.inject(1, stranger(1), &query(Some(id), find.clone()));
-    assert!((1..20).contains(&nodes(&told)));
+    let few = nodes(&told);
+    assert!((1..10).contains(&few), "{few}");
     let asked = told.iter().map(|datagram| decode(datagram).unwrap());
     let mut asked = asked.filter(|message| matches!(message.body, Body::Query { .. }));
     let transaction = asked.next().expect("it is asked for a proof").transaction;
@@ -409,7 +410,8 @@ fn address_that_answers_or_shows_its_token_is_told_all() {
     };
     network.inject(1, stranger(1), &answer(&transaction));
     let told = network.inject(1, stranger(1), &query(Some(id), find.clone()));
-    assert_eq!(nodes(&told), 20);
+    let all = nodes(&told);
+    assert!(all > 2 * few, "{all} and {few}");
 
     // Who guesses is not believed once it guesses right.
     let told = network.inject(1, stranger(2), &query(Some(id), find.clone()));
@@ -420,7 +422,7 @@ fn address_that_answers_or_shows_its_token_is_told_all() {
     network.inject(1, stranger(2), &answer(&wrong));
     network.inject(1, stranger(2), &answer(&transaction));
     let told = network.inject(1, stranger(2), &query(Some(id), find.clone()));
-    assert!(nodes(&told) < 20);
+    assert_eq!(nodes(&told), few);
 
     let get = Ask::GetPeers {
         info_hash: service(b"x"),

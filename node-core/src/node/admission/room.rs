@@ -4,6 +4,7 @@ use super::origins::OwnerOrigins;
 use super::ranking::{EvictionCandidate, Ranking, Use};
 use super::waiting_heads::WaitingHeads;
 use crate::ledger::limits::OWNERS;
+use crate::mutations::Mutation;
 use crate::node::core::Node;
 use crate::node::peers::Share;
 use crate::types::{Millis, NodeId, Now};
@@ -140,6 +141,7 @@ impl Node {
     fn use_of(&self, owner: &NodeId, now: Now) -> Use {
         let ledger = self.market.ledger();
         match ledger.open_of(owner) {
+            _ if Mutation::OwnersAreAlike.is_on() => Use::NoOrders,
             _ if self.admission.origins.is_partner(owner) => Use::Partner,
             0 => Use::NoOrders,
             _ if ledger.is_live(owner, now.wall) => Use::Live,

@@ -1,7 +1,9 @@
-//! Requests and trades that rogues make up: of orders that are not there, in dust, and with
-//! themselves.
+//! Requests and trades that rogues make up: of orders that are not there, in the smallest pieces and
+//! in dust, and with themselves.
 
-use meshbook::ledger::{Fill, Identity, Payload, Place, PlaceTif, RawTrade, Req, Statement};
+use meshbook::ledger::{
+    Fill, Identity, Payload, Place, PlaceTif, RawTrade, Req, Statement, smallest_piece,
+};
 use meshbook::protocol::{Message, TakeRequest};
 use meshbook::types::{Amount, Millis, OrderId, Price, Side, TakeId};
 
@@ -32,6 +34,14 @@ impl Rogue {
             ..terms.clone()
         });
         key.sign(&network_id(), place).ok()
+    }
+
+    /// The smallest piece of an order of this amount that may be filled, or a smaller one.
+    fn small_piece_of(&mut self, amt: Amount) -> u128 {
+        match self.random.percent(60) {
+            true => smallest_piece(amt).units(),
+            false => self.random.pick(&DUST_UNITS),
+        }
     }
 
     /// An order and a request of it, under any key.
@@ -119,7 +129,7 @@ impl World {
         let Some(place) = it.taking(&key, terms, ts) else {
             return;
         };
-        let qty = it.random.pick(&DUST_UNITS);
+        let qty = it.small_piece_of(terms.amt);
         let pieces = it.random.between(1, MOST_PIECES);
         let Some(conn) = self.rogue_way_to(rogue, maker.owner()) else {
             return;
@@ -153,7 +163,7 @@ impl World {
         let Some(taker) = it.taking(&buyer, &terms, ts) else {
             return;
         };
-        let qty = it.random.pick(&DUST_UNITS);
+        let qty = it.small_piece_of(terms.amt);
         let mut trades = Vec::new();
         for number in 0..u128::from(it.random.between(1, MOST_PIECES)) {
             let piece = (number * qty, qty);
