@@ -1,5 +1,6 @@
 //! What goes wrong, when, and how it gets well.
 
+use crate::clock::truth;
 use crate::host::{Crash, CrashPoint, Finds, Moment};
 use crate::random::Random;
 use crate::scenario::Fault;
@@ -200,6 +201,7 @@ impl World {
                 self.trace.say(self.now, || {
                     format!("the clock of node {host} jumps by {by} ms")
                 });
+                self.note_latest(host);
                 self.hosts[host].clock.ahead += by;
             }
             Trouble::Stall { host, time } => {
@@ -240,6 +242,13 @@ impl World {
         }
     }
 
+    /// Notes what time an honest user's node may have dated something by: a jump back or the end of
+    /// the faults hides it.
+    fn note_latest(&mut self, host: usize) {
+        let shown = self.hosts[host].clock.now(self.now).wall;
+        self.latest = self.latest.max(shown.since(truth(0)).0);
+    }
+
     fn unite(&mut self) {
         for (end, cargo) in self.network.unite() {
             self.queue.add(self.now, Happening::Arrival { end, cargo });
@@ -254,6 +263,7 @@ impl World {
         self.network.pacify();
         self.calm_rogues();
         for host in 0..self.hosts.len() {
+            self.note_latest(host);
             let it = &mut self.hosts[host];
             it.disk_fails = false;
             it.crash = None;

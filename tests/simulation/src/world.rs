@@ -132,6 +132,8 @@ pub(crate) struct World {
     pub(crate) luck: Random,
     /// When the last fault ended.
     pub(crate) healed_at: Option<u64>,
+    /// The latest time that an honest node's clock has shown, as a virtual one.
+    pub(crate) latest: u64,
     pub(crate) messages: u64,
     agreed_after: Option<u64>,
 }
@@ -155,6 +157,7 @@ impl World {
             trace,
             luck: Random::stream(seed, "links"),
             healed_at: None,
+            latest: 0,
             messages: 0,
             agreed_after: None,
             scenario,
@@ -273,7 +276,8 @@ impl World {
         }
         match self.disagreement() {
             None => self.agreed_after = Some(after),
-            Some(_) if after < PATIENCE => {
+            // What is dated ahead is set aside until it is due.
+            Some(_) if self.now < healed_at.max(self.latest) + PATIENCE => {
                 self.queue.add(self.now + 1_000, Happening::Judge);
             }
             Some((rule, found)) => {

@@ -16,6 +16,8 @@ const FIRST: Millis = Millis(500);
 const AGAIN: Millis = Millis::from_secs(2);
 /// The longest pause: an owner with more open orders than are kept here never gets complete.
 const LONGEST: Millis = Millis::from_secs(600);
+/// After a further keep-alive an owner counts as asked about so often at most.
+const PATIENT: u32 = 3;
 /// Owners that are asked about in one turn, so that a large difference is left to comparing.
 const AT_ONCE: usize = 16;
 
@@ -31,6 +33,11 @@ const ASKED: Rate = Rate {
     per_second: 20,
     at_once: 64,
 };
+
+/// The pause after so many questions about an owner.
+fn pause_after(asked: u32) -> Millis {
+    Millis(AGAIN.0.saturating_mul(1 << asked.min(20))).min(LONGEST)
+}
 
 /// The owners of whom something is missing, and how much this node may ask about them.
 #[derive(Debug)]
@@ -59,7 +66,9 @@ impl Node {
         let due = now.mono + FIRST;
         let check = Check { due, asked: 0 };
         let check = self.sync.checks.owners.entry(owner).or_insert(check);
-        check.due = check.due.max(due);
+        // An owner that says more is worth asking about again, though not at once.
+        check.asked = check.asked.min(PATIENT);
+        check.due = check.due.min(now.mono + pause_after(check.asked)).max(due);
         let due = check.due;
         self.hurry(due);
     }
@@ -149,8 +158,7 @@ impl Node {
         let Some(check) = self.sync.checks.owners.get_mut(&owner) else {
             return;
         };
-        let pause = AGAIN.0.saturating_mul(1 << check.asked.min(20));
-        check.due = now.mono + Millis(pause).min(LONGEST);
+        check.due = now.mono + pause_after(check.asked);
         let turn = check.asked as usize;
         check.asked = check.asked.saturating_add(1);
         let ledger = self.market.ledger();
@@ -159,22 +167,29 @@ impl Node {
             None => Vec::new(),
         };
         have.truncate(MAX_INVENTORY);
-        // The owner itself, then whoever brought its word, then the others in turn.
+        // The owner itself every other time, as others may never answer; else whoever brought its
+        // word, then the others in turn.
         let direct = self.peers.get_node(owner).map(|peer| peer.conn);
         let told = self.waiting_head(&owner).map(|head| head.conn);
         let told = told.filter(|conn| self.peers.get(*conn).is_some());
         let mut conns: Vec<ConnId> = Vec::new();
         let others = self.peers.x1().map(|peer| peer.conn);
-        let likely = direct
-            .into_iter()
-            .chain(told)
-            .chain(self.router.path(owner));
+        let likely = told.into_iter().chain(self.router.path(owner));
         for conn in likely.chain(others) {
-            if !conns.contains(&conn) {
+            if !conns.contains(&conn) && Some(conn) != direct {
                 conns.push(conn);
             }
         }
-        let Some(conn) = turn.checked_rem(conns.len()).map(|turn| conns[turn]) else {
+        let other = match direct {
+            Some(_) => turn / 2,
+            None => turn,
+        };
+        let other = other.checked_rem(conns.len()).map(|turn| conns[turn]);
+        let asked = direct
+            .filter(|_| turn.is_multiple_of(2))
+            .or(other)
+            .or(direct);
+        let Some(conn) = asked else {
             return;
         };
         self.counters.count("owner_asked");
