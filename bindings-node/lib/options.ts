@@ -35,7 +35,7 @@ export interface ExchangeClientOptions {
   /** The same as `grapeUrl`, which outranks it. */
   grenache?: { url?: string | undefined } | undefined;
   /**
-   * `MESHBOOK_DATA_DIR`: where the node keeps its key, its orders and all trades, to go on from there.
+   * `MESHBOOK_DATA_DIR`: where the node keeps its key, its orders and its trades, to go on from there.
    * If absent it is `.meshbook-PORT`. With `null`, or on port 0 where none is named, nothing is kept: the node
    * is another one each time, and its open orders end with it.
    */

@@ -215,7 +215,7 @@ impl Node {
         Ok(all(self.client()?.trade_history()))
     }
 
-    /// A page of all trades that the node ever saw, from its journal.
+    /// A page of the trades that the node keeps, from its journal.
     ///
     /// Cancel safe.
     ///

@@ -8,14 +8,14 @@ export type Write = [table: string, key: Uint8Array<ArrayBuffer>, value: Uint8Ar
 /** @internal */
 export type Entry = [table: string, key: Uint8Array, value: Uint8Array];
 
-const TABLES = ['meta', 'orders', 'takes', 'fills', 'trades', 'proofs'];
-/** Trades that are kept: as many as a node remembers. */
-const TRADES = 20_000;
+const TABLES = ['meta', 'orders', 'takes', 'fills', 'trades', 'proofs', 'others'];
+/** Own trades that are read at a start, as many as a node remembers. Of others' it removes what it forgets. */
+const TRADES = 10_000;
 /** Everything that is not a table: the owner, the key and the peers. */
 const SINGLE = 'node';
 /** Where the tab stands that may write. */
 const OWNER = 'owner';
-const VERSION = 1;
+const VERSION = 2;
 /** Milliseconds that the browser has for anything. Some never answer once they have closed a database. */
 const TIME_LIMIT = 5_000;
 
@@ -80,14 +80,15 @@ export class Store {
     await this.#write([SINGLE], 'relaxed', (tx) => [tx.objectStore(SINGLE).put(value, key)]);
   }
 
-  /** Everything that was written, but of the trades only the newest. */
+  /** Everything that was written, but of the own trades only the newest. */
   async entries(): Promise<Entry[]> {
-    await this.#forgetOldTrades();
+    const oldest = await this.#oldestTrade();
     const db = await this.#connected();
     const tx = db.transaction(TABLES);
     const tables = TABLES.map(async (table) => {
       const store = tx.objectStore(table);
-      const [keys, values] = await Promise.all([store.getAllKeys(), store.getAll()]);
+      const range = table === 'trades' ? oldest : undefined;
+      const [keys, values] = await Promise.all([store.getAllKeys(range), store.getAll(range)]);
       return keys.map((key, i): Entry => [table, new Uint8Array(key as ArrayBuffer), values[i] as Uint8Array]);
     });
     // Reading all of a large store takes a while.
@@ -181,7 +182,10 @@ export class Store {
       upgrade(db, version, _, tx) {
         isGone = how === 'keep' && version === 0;
         if (!isGone) {
-          for (const table of [...TABLES, SINGLE]) db.createObjectStore(table);
+          // Those that a page of an earlier version made stay as they are.
+          for (const table of [...TABLES, SINGLE]) {
+            if (!db.objectStoreNames.contains(table)) db.createObjectStore(table);
+          }
           return;
         }
         // Nothing empty is left behind.
@@ -209,16 +213,15 @@ export class Store {
     this.#db = undefined;
   }
 
-  /** Their keys begin with their time. */
-  async #forgetOldTrades(): Promise<void> {
+  /** From which own trade on they are read. Their keys begin with their time. */
+  async #oldestTrade(): Promise<IDBKeyRange | undefined> {
     const db = await this.#connected();
-    const tx = db.transaction('trades', 'readwrite');
-    const excess = (await within(tx.store.count())) - TRADES;
-    if (excess > 0) {
-      const last = (await within(tx.store.getAllKeys(null, excess))).at(-1);
-      if (last !== undefined) await tx.store.delete(IDBKeyRange.upperBound(last));
-    }
-    await within(tx.done);
+    const { store } = db.transaction('trades');
+    const excess = (await within(store.count())) - TRADES;
+    if (excess <= 0) return undefined;
+    const cursor = await within(store.openKeyCursor());
+    const first = cursor && (await within(cursor.advance(excess)));
+    return first ? IDBKeyRange.lowerBound(first.key) : undefined;
   }
 }
 

@@ -131,12 +131,31 @@ test('an order that waits when the data is cleared is refused', async () => {
   await eventually('it is told', () => page.evaluate(() => told.length));
 });
 
+test('a database of an earlier version gets the tables that it lacks', async () => {
+  const page = await open();
+  await page.evaluate(() => new Promise((resolve, reject) => {
+    const request = indexedDB.open('meshbook-default', 1);
+    request.onupgradeneeded = () => {
+      for (const table of ['meta', 'orders', 'takes', 'fills', 'trades', 'proofs', 'node']) {
+        request.result.createObjectStore(table);
+      }
+    };
+    request.onsuccess = () => {
+      request.result.close();
+      resolve();
+    };
+    request.onerror = () => reject(request.error);
+  }));
+  await start(page);
+  assert.ok((await sell(page, '101')).success);
+});
+
 test('a newer version of the page takes the database over', async () => {
   const page = await open();
   await start(page);
   const other = await open();
   await other.evaluate(() => new Promise((resolve, reject) => {
-    const request = indexedDB.open('meshbook-default', 2);
+    const request = indexedDB.open('meshbook-default', 1_000);
     request.onsuccess = resolve;
     request.onerror = request.onblocked = () => reject(new Error('it is not let go'));
   }));

@@ -94,7 +94,7 @@ pub(crate) enum Command {
     },
     /// Show this node's orders, open and closed, newest first
     Orders,
-    /// Show trades, newest first: all that the node ever saw, whether it runs or not
+    /// Show trades, newest first: its own, and what it keeps of others', whether it runs or not
     Trades(TradesArgs),
     /// Write the whole history of trades, or this node's orders, as CSV or JSON lines, oldest
     /// first; from the running node, or from its folder if it doesn't run
@@ -153,7 +153,7 @@ pub(crate) struct TradesArgs {
 /// What to export.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// trades (all that the node ever saw) or orders (this node's own, as far as it remembers)
+    /// trades (its own, and what it keeps of others') or orders (this node's own, as far as it remembers)
     pub(crate) what: String,
     /// csv or jsonl
     #[arg(long, default_value = "csv")]

@@ -97,6 +97,8 @@ def test_every_setting_of_a_node_has_an_option() -> None:
         "MAX_PEER_REPEATS_PER_SECOND",
         "MAX_PEER_REQUESTS_PER_SECOND",
         "MAX_STORED_ORDERS",
+        "HISTORY_MB",
+        "HISTORY_DAYS",
         "LOG_FORMAT",
         "ENABLE_METRICS",
         "METRICS_PORT",

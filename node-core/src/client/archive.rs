@@ -9,8 +9,9 @@ use serde::Deserialize;
 use super::config::Config;
 use super::error::StartError;
 use super::history::History;
-use crate::ledger::{Identity, RawStatement, RawTrade, Verifier};
-use crate::node::{Entry, Node, Order, Table, read_network};
+use super::start::restore;
+use crate::ledger::{Identity, RawStatement, Verifier};
+use crate::node::{Entry, Node, Order, Table, raw_trade, read_network};
 use crate::runtime::{Clock, entropy};
 use crate::storage::{DataDir, JournalReader, JournalSnapshot, KeyFileMode, StorageError};
 use crate::types::NetworkId;
@@ -67,12 +68,8 @@ impl Archive {
     /// Where a node could not start from it.
     pub fn order_history(&self) -> Result<Vec<Order>, StartError> {
         let reader = self.journal.reader();
-        let mut entries: Vec<Entry> = Vec::new();
-        for table in [Table::Meta, Table::Orders, Table::Fills] {
-            for entry in reader.entries(table, Bytes::new()) {
-                entries.push(entry?);
-            }
-        }
+        let tables = [Table::Meta, Table::Orders, Table::Fills].into_iter();
+        let entries = tables.flat_map(|table| reader.entries(table, Bytes::new()));
         let config = Config {
             network: self.history.network().clone(),
             ..Config::default()
@@ -84,11 +81,7 @@ impl Archive {
         };
         let now = Clock::start().now();
         let mut node = Node::new(config.node_config(), identity, entropy()?, now);
-        node.restore(entries, now)
-            .map_err(|source| StartError::Restore {
-                path: reader.data_dir().to_owned(),
-                source,
-            })?;
+        restore(&mut node, entries, reader.data_dir(), now)?;
         Ok(node.order_history())
     }
 }
@@ -104,7 +97,11 @@ fn network_of(reader: &JournalReader) -> Result<NetworkId, StorageError> {
     let first = |table| -> Result<Option<Entry>, StorageError> {
         reader.entries(table, Bytes::new()).next().transpose()
     };
-    let (trade, order) = (first(Table::Trades)?, first(Table::Orders)?);
+    let trade = match first(Table::Trades)? {
+        Some(own) => Some(own),
+        None => first(Table::Others)?,
+    };
+    let order = first(Table::Orders)?;
     let common = NetworkId::COMMON.iter();
     for network in common.filter_map(|name| name.parse::<NetworkId>().ok()) {
         let verifier = Verifier::new(network.clone());
@@ -123,7 +120,7 @@ fn network_of(reader: &JournalReader) -> Result<NetworkId, StorageError> {
 }
 
 fn is_trade(entry: &Entry, verifier: &Verifier) -> bool {
-    let raw = serde_json::from_slice::<RawTrade>(&entry.value);
+    let raw = raw_trade(entry);
     let trade = raw.ok().and_then(|raw| verifier.recall_trade(raw).ok());
     trade.is_some_and(|trade| entry.key.ends_with(&trade.id().0))
 }

@@ -1,4 +1,4 @@
-//! The trades that a node ever saw, read from its journal page by page.
+//! The trades that a node keeps, its own and others', read from its journal page by page.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,9 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{RawTrade, TradeRank, TradeRecord, Verifier};
-use crate::node::{Entry, Table, Trade};
-use crate::storage::{JournalReader, StorageError};
+use crate::ledger::{TradeRank, TradeRecord, Verifier};
+use crate::node::{Entry, Table, Trade, raw_trade};
+use crate::storage::{JournalReader, Page, StorageError};
 use crate::types::{InvalidValue, Millis, NetworkId, NodeId, Pair, Side};
 
 /// The most trades that one read looks at.
@@ -131,12 +131,14 @@ impl History {
         let page = match query.direction {
             Reading::OldestFirst => {
                 let from = at.map_or(&first, |at| at.max(&first));
-                self.reader.page(Table::Trades, from, limit)?
+                let read = |table| self.reader.page(table, from, limit);
+                merge(query, limit, read)?
             }
             Reading::NewestFirst => {
                 let before = at.into_iter().chain(&end).min();
                 let before = before.map(|end| &**end);
-                self.reader.page_before(Table::Trades, before, limit)?
+                let read = |table| self.reader.page_before(table, before, limit);
+                merge(query, limit, read)?
             }
         };
         let early_enough = |key: &Bytes| end.as_ref().is_none_or(|end| key < end);
@@ -172,8 +174,7 @@ impl History {
             let key = hex::encode(&entry.key);
             self.reader.damaged(format!("the trade {key}: {problem}"))
         };
-        let raw: RawTrade =
-            serde_json::from_slice(&entry.value).map_err(|error| damaged(error.to_string()))?;
+        let raw = raw_trade(entry).map_err(|error| damaged(error.to_string()))?;
         let trade = self.verifier.recall_trade(raw);
         trade.map_err(|error| damaged(error.to_string()))
     }
@@ -206,6 +207,41 @@ impl History {
             own_side,
         }
     }
+}
+
+/// One page of both tables of trades, or of the own ones alone.
+fn merge(
+    query: &HistoryQuery,
+    limit: usize,
+    read: impl Fn(Table) -> Result<Page, StorageError>,
+) -> Result<Page, StorageError> {
+    let mut page = read(Table::Trades)?;
+    if query.own {
+        return Ok(page);
+    }
+    let others = read(Table::Others)?;
+    let forward = query.direction == Reading::OldestFirst;
+    // Beyond the nearer end of the two, entries of the other table may come first.
+    let ends = page.next.into_iter().chain(others.next);
+    let end = if forward { ends.min() } else { ends.max() };
+    let within = |key: &Bytes| match (&end, forward) {
+        (None, _) => true,
+        (Some(end), true) => key < end,
+        (Some(end), false) => key >= end,
+    };
+    page.entries.extend(others.entries);
+    page.entries.sort_by(|one, other| one.key.cmp(&other.key));
+    // An own trade that was seen as one of others before the key was known.
+    page.entries.dedup_by(|one, other| one.key == other.key);
+    if !forward {
+        page.entries.reverse();
+    }
+    page.entries.retain(|entry| within(&entry.key));
+    let last = if forward { limit } else { limit - 1 };
+    let cut = (page.entries.len() > limit).then(|| page.entries.get(last));
+    page.next = cut.flatten().map(|entry| entry.key.clone()).or(end);
+    page.entries.truncate(limit);
+    Ok(page)
 }
 
 /// The first key that a trade of this time can have.

@@ -1,7 +1,7 @@
 //! Starting a node: everything that can fail first, then its tasks.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use meshbook_grape::RpcRequest;
@@ -22,13 +22,15 @@ use super::shared::{Parts, Shared};
 use crate::discovery::{Announcement, PeerDiscovery};
 use crate::ledger::Identity;
 use crate::ledger::limits::TRADES_KEPT;
-use crate::node::{Ban, Node, NodeConfig, PersistedPeer};
+use crate::node::{Ban, Entry, Node, NodeConfig, PersistedPeer};
 use crate::protocol::{MAX_SECURED_FRAME, SessionConfig};
 use crate::runtime::{Clock, entropy};
-use crate::storage::{DataDir, Journal, JournalReader, ListFile, StorageError, Store};
+use crate::storage::{
+    DataDir, HistoryLimits, Journal, JournalReader, ListFile, StorageError, Store,
+};
 use crate::transport::rpc::{RpcHandler, RpcListener};
 use crate::transport::{HandshakeSlots, HttpHandler, ListenOptions, Listener, Transport};
-use crate::types::Pair;
+use crate::types::{Now, Pair};
 
 /// Opens a store for the node whose data directory this is.
 pub type OpenStore =
@@ -266,6 +268,7 @@ async fn load(
     let peers = config.p2p_enabled.then(|| config.peers_file());
     let bans = ListFile::bans(config.bans_file());
     let (sync, key_file_mode) = (config.journal_sync, config.key_file_mode);
+    let history = HistoryLimits::new(config.history_mb, config.history_days);
     let load = move || {
         let data_dir = Arc::new(DataDir::open(&path)?);
         let seed = data_dir.load_or_create_key(&fresh.seed, key_file_mode)?;
@@ -277,7 +280,7 @@ async fn load(
         let (mut store, journal): (Box<dyn Store>, _) = match open {
             Some(open) => (open(Arc::clone(&data_dir))?, None),
             None => {
-                let journal = Journal::open(Arc::clone(&data_dir), sync)?;
+                let journal = Journal::open(Arc::clone(&data_dir), sync, history)?;
                 let reader = journal.reader();
                 (Box::new(journal), Some(reader))
             }
@@ -285,8 +288,7 @@ async fn load(
         let identity = Arc::new(Identity::from_seed(*seed));
         let mut node = fresh.node(&identity);
         node.load_bans(banned, clock.now());
-        node.restore(store.entries(TRADES_KEPT)?, clock.now())
-            .map_err(|source| StartError::Restore { path, source })?;
+        restore(&mut node, store.entries(TRADES_KEPT)?, &path, clock.now())?;
         Ok(Loaded {
             storage: Storage {
                 data_dir: Some(data_dir),
@@ -305,6 +307,29 @@ async fn load(
         // It never panics by itself, and is only cancelled with the whole runtime.
         Err(_) => Err(StartError::ShutDown),
     }
+}
+
+/// Has a node go on from what is read of a store in this data directory.
+pub(super) fn restore(
+    node: &mut Node,
+    entries: impl Iterator<Item = Result<Entry, StorageError>>,
+    path: &Path,
+    now: Now,
+) -> Result<(), StartError> {
+    let mut failed = None;
+    let entries = entries.map_while(|entry| match entry {
+        Ok(entry) => Some(entry),
+        Err(error) => {
+            failed = Some(error);
+            None
+        }
+    });
+    node.restore(entries, now)
+        .map_err(|source| StartError::Restore {
+            path: path.to_owned(),
+            source,
+        })?;
+    Ok(failed.map_or(Ok(()), Err)?)
 }
 
 /// Reads the file of known peers, off the asynchronous threads.

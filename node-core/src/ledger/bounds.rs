@@ -12,6 +12,8 @@ pub struct LedgerBounds {
     pub inactive_orders: usize,
     /// Trades: [`limits::TRADES_KEPT`].
     pub trades: usize,
+    /// Trades known as forgotten: [`limits::TRADES_FORGOTTEN`].
+    pub forgotten_trades: usize,
     /// Takes known as refused: [`limits::FREED_KEPT`].
     pub freed_takes: usize,
     /// Orders without a known `place` that statements are kept for: [`limits::ORPHANS`].
@@ -34,6 +36,7 @@ impl LedgerBounds {
         owners: limits::OWNERS,
         inactive_orders: limits::INACTIVE_KEPT,
         trades: limits::TRADES_KEPT,
+        forgotten_trades: limits::TRADES_FORGOTTEN,
         freed_takes: limits::FREED_KEPT,
         orphans: limits::ORPHANS,
         orphans_per_signer: limits::ORPHANS_PER_SIGNER,

@@ -73,9 +73,13 @@ pub const INACTIVE_KEPT: usize = 25_000;
 /// How long after its end an order is remembered, so that late trades still find it.
 pub const FORGET_AFTER: Millis = Millis::from_secs(600);
 
-/// How many trades a ledger remembers; the oldest are forgotten first, but what they burned of a
-/// known order stays burned. Some 40 MB.
+/// How many trades a ledger remembers, in shares by the parties that brought them: the largest share
+/// forgets what came first in it, but what that burned of a known order stays burned. Some 40 MB.
 pub const TRADES_KEPT: usize = 10_000;
+
+/// Of how many trades a ledger remembers that it forgot them, so that they are not taken in again.
+/// Some 4 MB.
+pub const TRADES_FORGOTTEN: usize = 65_536;
 
 /// How many freed takes a ledger remembers. One that is not remembered leaves the maker's
 /// contradictory `fill` standing.

@@ -189,6 +189,18 @@ impl OrderState {
         }
     }
 
+    /// Whether it may still trade: it is open, or not published yet.
+    pub(super) fn is_not_over(&self) -> bool {
+        matches!(self.status(), OrderStatus::Open | OrderStatus::Pending)
+    }
+
+    /// Whether it may still trade after one trade more.
+    pub(super) fn is_not_over_after(&self, trade: &TradeRecord) -> bool {
+        let mut after = self.clone();
+        after.burn(trade);
+        after.is_not_over()
+    }
+
     fn open_claim(&self) -> Option<OpenClaim> {
         let placed = self.terms.rest.then(|| OpenClaim {
             at: sequence(&self.place),

@@ -13,6 +13,8 @@ use super::{Applied, Ledger, OrderState, Proof, Refusal, Retained, TradeRecord};
 #[derive(Debug)]
 pub(super) struct Revoked {
     proofs: BTreeMap<NodeId, Proof>,
+    /// The owners whose proofs were forgotten since somebody asked.
+    displaced: BTreeSet<NodeId>,
     pub(super) most: usize,
     evicted: u64,
 }
@@ -21,6 +23,7 @@ impl Revoked {
     pub(super) const fn new(most: usize) -> Self {
         Self {
             proofs: BTreeMap::new(),
+            displaced: BTreeSet::new(),
             most,
             evicted: 0,
         }
@@ -69,6 +72,7 @@ impl Ledger {
             return self.outcome(Err(Refusal::TooManyProofs), changed);
         }
         let head = self.head_of(&owner);
+        self.revoked.displaced.remove(&owner);
         self.revoked.proofs.insert(owner, proof.clone());
         self.retained.replace(&head, &[Retained::Proof(proof)]);
         self.set_revoked(&owner, &mut changed);
@@ -85,12 +89,18 @@ impl Ledger {
     pub fn forget_proof(&mut self, owner: &NodeId) -> Vec<OrderId> {
         let mut changed = BTreeSet::new();
         if let Some(proof) = self.revoked.proofs.remove(owner) {
+            self.revoked.displaced.insert(*owner);
             self.revoked.evicted += 1;
             let head = self.head_of(owner);
             self.retained.replace(&[Retained::Proof(proof)], &head);
             self.set_revoked(owner, &mut changed);
         }
         changed.into_iter().collect()
+    }
+
+    /// The owners whose proofs were forgotten for want of room since the last call.
+    pub fn take_displaced_proofs(&mut self) -> BTreeSet<NodeId> {
+        std::mem::take(&mut self.revoked.displaced)
     }
 
     /// Has an owner's orders follow whether it is revoked.

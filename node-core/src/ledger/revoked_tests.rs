@@ -155,6 +155,16 @@ fn forgotten_proof_leaves_orders_as_they_were() {
     check_retained(&ledger);
     assert!(ledger.apply_proof(proof(3, 5)).is_new());
     assert_eq!(ledger.stats().revoked, 2);
+    assert!(
+        ledger
+            .take_displaced_proofs()
+            .into_iter()
+            .eq([identity(1).node_id()])
+    );
+    // One that is kept again is not to be removed from the disk.
+    ledger.forget_proof(&identity(2).node_id());
+    assert!(ledger.apply_proof(proof(2, 5)).is_new());
+    assert!(ledger.take_displaced_proofs().is_empty());
 }
 
 #[test]

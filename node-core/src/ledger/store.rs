@@ -16,8 +16,8 @@ use super::revoked::Revoked;
 use super::trade_set::TradeSet;
 use super::watch::Watch;
 use super::{
-    Applied, LedgerBounds, LedgerStats, OrderState, OrderStatus, Payload, Refusal, Released,
-    Retained, Statement, TradeRecord,
+    Applied, LedgerBounds, LedgerStats, OrderState, OrderStatus, Payload, Prefix, Refusal,
+    Released, Retained, Statement, TradeRank, TradeRecord, TradeShare, prefix_of,
 };
 
 /// All orders and trades that a node knows, its own and those of others.
@@ -111,9 +111,42 @@ impl Ledger {
         self.outcome(result, changed)
     }
 
-    /// Applies a trade: burns its piece of both orders, which become known by it if they were
-    /// not. `wall` is the local time since the Unix epoch.
+    /// Applies a trade of which it is not known who brought it; see [`Self::apply_trade_by`].
     pub fn apply_trade(&mut self, trade: TradeRecord, wall: Millis) -> Applied {
+        self.apply_trade_by(TradeShare::UNKNOWN, trade, wall)
+    }
+
+    /// Applies a trade: burns its piece of both orders, which become known by it if they were
+    /// not. `share` is the party that brought it, and `wall` the local time since the Unix epoch.
+    pub fn apply_trade_by(
+        &mut self,
+        share: TradeShare,
+        trade: TradeRecord,
+        wall: Millis,
+    ) -> Applied {
+        // Nothing is news that is older than any sign of life.
+        let news_since = wall.since(LIVE);
+        self.take_trade(share, trade, news_since, wall)
+    }
+
+    /// Applies a trade that an earlier run of this node remembered, however old it is; see
+    /// [`Self::apply_trade_by`].
+    pub fn restore_trade(
+        &mut self,
+        share: TradeShare,
+        trade: TradeRecord,
+        wall: Millis,
+    ) -> Applied {
+        self.take_trade(share, trade, Millis::ZERO, wall)
+    }
+
+    fn take_trade(
+        &mut self,
+        share: TradeShare,
+        trade: TradeRecord,
+        news_since: Millis,
+        wall: Millis,
+    ) -> Applied {
         if is_early(latest_ts(&trade), wall) && !self.heads.is_kept(&trade.fill().owner()) {
             return self.hold(Early::Trade(trade));
         }
@@ -126,8 +159,8 @@ impl Ledger {
             self.learn(place, wall, &mut changed);
         }
         let legs = [trade.maker_order(), trade.taker_order()];
-        if self.trades.is_too_old(&trade) {
-            // It would be forgotten at once; what it burned of known orders must stay burned.
+        if self.has_no_room_for(&trade, share, news_since) {
+            // What it burned of known orders must stay burned.
             let standing = !self.trades.is_void(&trade);
             for id in legs {
                 let mut settle = || {
@@ -147,16 +180,18 @@ impl Ledger {
             return self.outcome(Ok(news), changed);
         }
         self.retained.hold(&Retained::Trade(trade.clone()));
-        let oldest = self.trades.insert(&trade);
-        if let Some(oldest) = &oldest {
-            self.retained.release(&Retained::Trade(oldest.clone()));
+        let orders = &self.orders;
+        let is_open = |id: &OrderId| orders.get(id).is_some_and(OrderState::is_not_over);
+        let leaves = self.trades.insert(&trade, share, is_open);
+        if let Some(leaves) = &leaves {
+            self.retained.release(&Retained::Trade(leaves.clone()));
         }
-        if let Some(oldest) = oldest
-            && !self.trades.is_void(&oldest)
+        if let Some(leaves) = leaves
+            && !self.trades.is_void(&leaves)
         {
-            for id in [oldest.maker_order(), oldest.taker_order()] {
+            for id in [leaves.maker_order(), leaves.taker_order()] {
                 self.orders
-                    .update(&id, &mut self.retained, |order| order.settle(&oldest));
+                    .update(&id, &mut self.retained, |order| order.settle(&leaves));
             }
         }
         for id in self.trades.free(&trade) {
@@ -174,6 +209,41 @@ impl Ledger {
         }
         self.refresh_owners(wall, &mut changed);
         self.outcome(Ok(Joined::Changed), changed)
+    }
+
+    /// Whether a trade is not to be remembered, since there is no room for all: it was forgotten
+    /// before, or is not new any more and neither this node's nor of an order that goes on. Nodes
+    /// that forgot different trades would bring each other theirs for ever.
+    fn has_no_room_for(&self, trade: &TradeRecord, share: TradeShare, news_since: Millis) -> bool {
+        if self.has_forgotten(&prefix_of(&trade.id().0)) {
+            return true;
+        }
+        let goes_on = |id| {
+            let order = self.order(&id);
+            order.is_some_and(|order| order.is_not_over_after(trade))
+        };
+        self.trades.is_full()
+            && share != TradeShare::OWN
+            && trade.ts() < news_since
+            && !goes_on(trade.maker_order())
+            && !goes_on(trade.taker_order())
+    }
+
+    /// Whether a trade whose id begins like this was forgotten for want of room, as far as that is
+    /// remembered ([`limits::TRADES_FORGOTTEN`]). It is not taken in again.
+    ///
+    /// [`limits::TRADES_FORGOTTEN`]: super::limits::TRADES_FORGOTTEN
+    #[must_use]
+    pub fn has_forgotten(&self, prefix: &Prefix) -> bool {
+        self.trades.has_forgotten(prefix)
+    }
+
+    /// The trades that were forgotten for want of room since the last call: the last
+    /// [`limits::TRADES_FORGOTTEN`] of them.
+    ///
+    /// [`limits::TRADES_FORGOTTEN`]: super::limits::TRADES_FORGOTTEN
+    pub fn take_forgotten_trades(&mut self) -> Vec<TradeRank> {
+        self.trades.take_forgotten()
     }
 
     /// Ends all orders whose time is over at `wall`, hides those of owners that are silent, and

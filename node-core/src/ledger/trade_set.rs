@@ -1,15 +1,38 @@
 //! The set of trades, and which of them are void.
+//!
+//! It is bounded in shares: each party by which trades come has a queue of its own, and the longest
+//! queue gives up what came first in it. So whoever brings many trades displaces none but its own as
+//! long as others brought fewer. Dates do not matter, as their signers choose them. Trades of orders
+//! that are not over go after the others of their queue.
+
+use std::cmp::Reverse;
+use std::collections::VecDeque;
 
 use sha2::{Digest, Sha256};
 
 use crate::collections::{BTreeMap, BTreeSet};
 use crate::types::{NodeId, OrderId, TakeId, TradeId};
 
-use super::{LedgerBounds, TradeRank, TradeRecord};
+use super::{LedgerBounds, Prefix, TradeRank, TradeRecord, prefix_of};
 
 /// A take that its taker counts as refused: the take, the maker who signed the refusal, and the
 /// taker who embedded it in a later `req` or `fill`.
 type Freed = (TakeId, NodeId, NodeId);
+
+/// So many trades of open orders are looked at again when one has to go.
+const LOOKED_AT: usize = 8;
+
+/// The party by which a trade came: what comes by one party is bounded together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TradeShare(pub u64);
+
+impl TradeShare {
+    /// Trades of this node's own orders. They make room only for each other while they are at most
+    /// half of all.
+    pub const OWN: Self = Self(0);
+    /// Trades of which it is not known who brought them.
+    pub const UNKNOWN: Self = Self(1);
+}
 
 #[derive(Debug)]
 pub(super) struct TradeSet {
@@ -18,8 +41,89 @@ pub(super) struct TradeSet {
     by_order: BTreeSet<(OrderId, TradeId)>,
     by_take: BTreeSet<(TakeId, TradeId)>,
     freed: BTreeSet<Freed>,
+    shares: BTreeMap<TradeShare, Queue>,
+    by_length: BTreeSet<Standing>,
+    /// How many ever came.
+    arrived: u64,
+    forgotten: Forgotten,
     bounds: LedgerBounds,
     evicted: u64,
+}
+
+/// A trade, and its number in the order in which they came.
+type Arrival = (u64, TradeId);
+
+/// Where a queue stands: the longest last, and of equally long ones that with the oldest trade.
+type Standing = (usize, Reverse<u64>, TradeShare);
+
+/// The trades that came by one party, oldest here first.
+#[derive(Debug, Default)]
+struct Queue {
+    fresh: VecDeque<Arrival>,
+    /// Those that were to go when an order of theirs was not over yet.
+    of_open: VecDeque<Arrival>,
+}
+
+impl Queue {
+    fn len(&self) -> usize {
+        self.fresh.len() + self.of_open.len()
+    }
+
+    fn standing(&self, share: TradeShare) -> Standing {
+        let first = self.fresh.front().into_iter().chain(self.of_open.front());
+        let first = first.map(|(number, _)| *number).min();
+        (self.len(), Reverse(first.unwrap_or(u64::MAX)), share)
+    }
+
+    /// Takes out the trade that is to go. `is_over` tells whether both orders of a trade are over.
+    fn pop(&mut self, is_over: impl Fn(&TradeId) -> bool) -> Option<TradeId> {
+        for _ in 0..self.of_open.len().min(LOOKED_AT) {
+            let arrival = self.of_open.pop_front()?;
+            if is_over(&arrival.1) {
+                return Some(arrival.1);
+            }
+            self.of_open.push_back(arrival);
+        }
+        while let Some(arrival) = self.fresh.pop_front() {
+            if is_over(&arrival.1) {
+                return Some(arrival.1);
+            }
+            self.of_open.push_back(arrival);
+        }
+        self.of_open.pop_front().map(|(_, id)| id)
+    }
+}
+
+/// Trades that were forgotten for want of room, so that other nodes, which forgot others, do not
+/// bring them in again.
+#[derive(Debug)]
+struct Forgotten {
+    prefixes: BTreeSet<Prefix>,
+    oldest_first: VecDeque<TradeRank>,
+    /// How many of the last ones were not told of yet.
+    untold: usize,
+}
+
+impl Forgotten {
+    const fn new() -> Self {
+        Self {
+            prefixes: BTreeSet::new(),
+            oldest_first: VecDeque::new(),
+            untold: 0,
+        }
+    }
+
+    /// Notes one more, and lets go of the oldest when there are more than `most`.
+    fn note(&mut self, rank: TradeRank, most: usize) {
+        self.prefixes.insert(prefix_of(&rank.id.0));
+        self.oldest_first.push_back(rank);
+        if self.oldest_first.len() > most
+            && let Some(oldest) = self.oldest_first.pop_front()
+        {
+            self.prefixes.remove(&prefix_of(&oldest.id.0));
+        }
+        self.untold = (self.untold + 1).min(most);
+    }
 }
 
 impl TradeSet {
@@ -30,6 +134,10 @@ impl TradeSet {
             by_order: BTreeSet::new(),
             by_take: BTreeSet::new(),
             freed: BTreeSet::new(),
+            shares: BTreeMap::new(),
+            by_length: BTreeSet::new(),
+            arrived: 0,
+            forgotten: Forgotten::new(),
             bounds,
             evicted: 0,
         }
@@ -53,33 +161,80 @@ impl TradeSet {
         self.evicted
     }
 
-    /// Whether a trade that came now would be forgotten at once, as there are enough newer ones.
-    pub(super) fn is_too_old(&self, trade: &TradeRecord) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.records.len() >= self.bounds.trades
-            && self
-                .by_rank
-                .first()
-                .is_some_and(|oldest| trade.rank() < *oldest)
     }
 
-    /// Adds a trade; returns the one that had to make room.
-    pub(super) fn insert(&mut self, trade: &TradeRecord) -> Option<TradeRecord> {
+    /// Whether the trade whose id begins like this was forgotten for want of room, not long ago.
+    pub(super) fn has_forgotten(&self, prefix: &Prefix) -> bool {
+        self.forgotten.prefixes.contains(prefix)
+    }
+
+    /// The trades that were forgotten since the last call: the last ones of them, if they are very
+    /// many.
+    pub(super) fn take_forgotten(&mut self) -> Vec<TradeRank> {
+        let untold = std::mem::take(&mut self.forgotten.untold);
+        let all = &self.forgotten.oldest_first;
+        let told = all.len().saturating_sub(untold);
+        all.iter().skip(told).copied().collect()
+    }
+
+    /// Adds a trade; returns the one that had to make room. `is_open` tells whether an order is
+    /// known and not over.
+    pub(super) fn insert(
+        &mut self,
+        trade: &TradeRecord,
+        share: TradeShare,
+        is_open: impl Fn(&OrderId) -> bool,
+    ) -> Option<TradeRecord> {
         let id = trade.id();
         self.by_rank.insert(trade.rank());
         self.by_order.insert((trade.maker_order(), id));
         self.by_order.insert((trade.taker_order(), id));
         self.by_take.insert((trade.take_id(), id));
         self.records.insert(id, trade.clone());
+        self.arrived += 1;
+        let arrival = (self.arrived, id);
+        let queue = self.shares.entry(share).or_default();
+        self.by_length.remove(&queue.standing(share));
+        queue.fresh.push_back(arrival);
+        self.by_length.insert(queue.standing(share));
         if self.records.len() <= self.bounds.trades {
             return None;
         }
-        let oldest = self.by_rank.pop_first()?;
-        let oldest = self.records.remove(&oldest.id)?;
-        self.by_order.remove(&(oldest.maker_order(), oldest.id()));
-        self.by_order.remove(&(oldest.taker_order(), oldest.id()));
-        self.by_take.remove(&(oldest.take_id(), oldest.id()));
+        let leaves = self.leaves(is_open)?;
+        let leaves = self.records.remove(&leaves)?;
+        let (id, rank) = (leaves.id(), leaves.rank());
+        self.by_rank.remove(&rank);
+        self.by_order.remove(&(leaves.maker_order(), id));
+        self.by_order.remove(&(leaves.taker_order(), id));
+        self.by_take.remove(&(leaves.take_id(), id));
+        self.forgotten.note(rank, self.bounds.forgotten_trades);
         self.evicted += 1;
-        Some(oldest)
+        Some(leaves)
+    }
+
+    /// Takes the trade that is to go out of the longest queue.
+    fn leaves(&mut self, is_open: impl Fn(&OrderId) -> bool) -> Option<TradeId> {
+        let protected = |(length, _, share): &&Standing| {
+            *share == TradeShare::OWN && *length <= self.bounds.trades / 2
+        };
+        let mut longest = self.by_length.iter().rev();
+        let (_, _, share) = *longest.find(|queue| !protected(queue))?;
+        let mut queue = self.shares.remove(&share)?;
+        self.by_length.remove(&queue.standing(share));
+        let leaves = queue.pop(|id| {
+            let trade = self.records.get(id);
+            let open = |trade: &TradeRecord| {
+                is_open(&trade.maker_order()) || is_open(&trade.taker_order())
+            };
+            !trade.is_some_and(open)
+        });
+        if queue.len() > 0 {
+            self.by_length.insert(queue.standing(share));
+            self.shares.insert(share, queue);
+        }
+        leaves
     }
 
     /// Notes the takes that a trade counts as refused. Returns the orders of the trades that are

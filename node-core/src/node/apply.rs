@@ -7,11 +7,12 @@ use super::io::{ConnId, Event};
 use super::market::UNSIGNED;
 use super::news::is_old;
 use super::own::{OwnOrder, Stage};
+use super::peers::PeerSession;
 use super::reads::show_trade;
 use super::wanted::Found;
 use crate::ledger::prefix_of;
 use crate::ledger::{
-    Applied, OrdStatus, OrdWhy, OrderStatus, PlaceTif, Retained, Statement, TradeRecord,
+    Applied, OrdStatus, OrdWhy, OrderStatus, PlaceTif, Retained, Statement, TradeRecord, TradeShare,
 };
 use crate::types::{Amount, Now, OrderId};
 
@@ -158,10 +159,14 @@ impl Node {
             self.vain(from, now);
             return false;
         }
+        let share = match involved {
+            true => TradeShare::OWN,
+            false => self.share_of(from),
+        };
         let own = &self.own;
         let applied = self
             .market
-            .apply_trade(trade.clone(), |id| own.contains(id), now);
+            .apply_trade(share, trade.clone(), |id| own.contains(id), now);
         match applied {
             Applied::New { .. } => self.note_helpful(from, found),
             Applied::Known | Applied::Stale => {
@@ -192,7 +197,7 @@ impl Node {
                 self.note_filled(&id);
             }
         }
-        self.remember_trade(trade, involved);
+        self.remember_trade(trade, share);
         let shown = *trade.pair() == self.config.pair;
         if involved && shown {
             let [buy, sell] = [trade.buy_order(), trade.sell_order()].map(|id| id.to_string());
@@ -226,6 +231,13 @@ impl Node {
             }
         }
         true
+    }
+
+    /// In whose share a trade is that came by this connection.
+    fn share_of(&self, from: Option<ConnId>) -> TradeShare {
+        let peer = from.and_then(|conn| self.peers.get(conn));
+        let share = peer.and_then(PeerSession::share);
+        share.map_or(TradeShare::UNKNOWN, |share| share.of_trades())
     }
 
     /// What came to stand in the book may cross own orders.

@@ -18,21 +18,27 @@ pub enum Table {
     Takes,
     /// The trades of this node's orders in [`Self::Orders`], by order id and trade id.
     Fills,
-    /// All trades, anybody's, by time (8 bytes, big-endian) and id: the history. Never removed.
+    /// The trades of this node's key in the order of their [`TradeRank`](crate::ledger::TradeRank):
+    /// its own history. Never removed.
     Trades,
     /// Proofs of misbehaviour, by owner.
     Proofs,
+    /// Trades of others, by the same keys as in [`Self::Trades`], for as long as the node remembers
+    /// them. A value begins with the party that brought the trade ([`share_of`]). The node removes
+    /// what it forgets; a store may keep more of it as history, as far as it has room.
+    Others,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Meta,
         Self::Orders,
         Self::Takes,
         Self::Fills,
         Self::Trades,
         Self::Proofs,
+        Self::Others,
     ];
 
     /// Its name, which never changes.
@@ -45,6 +51,7 @@ impl Table {
             Self::Fills => "fills",
             Self::Trades => "trades",
             Self::Proofs => "proofs",
+            Self::Others => "others",
         }
     }
 }
@@ -72,4 +79,12 @@ pub struct Entry {
     pub key: Bytes,
     /// What it is.
     pub value: Bytes,
+}
+
+/// The party that brought an entry of [`Table::Others`], by its value: what one party brought is
+/// bounded together.
+#[must_use]
+pub fn share_of(value: &[u8]) -> u64 {
+    let share = value.first_chunk();
+    share.map_or(0, |share| u64::from_le_bytes(*share))
 }

@@ -4,7 +4,8 @@ use super::config::NodeConfig;
 use super::view::{BookSnapshot, Level};
 use crate::collections::BTreeSet;
 use crate::ledger::{
-    Applied, InventoryError, Ledger, OrderState, Proof, Released, Statement, TradeRecord,
+    Applied, InventoryError, Ledger, OrderState, Proof, Released, Statement, TradeRank,
+    TradeRecord, TradeShare,
 };
 use crate::orderbook::{BookConfig, OrderBook, OrderRef, Orders, OwnerId, RestingOrder};
 use crate::types::{Amount, Millis, NodeId, Now, OrderId, Pair, Price, Side, StatementHash};
@@ -96,18 +97,32 @@ impl Market {
         applied
     }
 
-    /// Takes a trade in; the book follows.
+    /// Takes a trade in that came by this party; the book follows.
     pub(super) fn apply_trade(
         &mut self,
+        share: TradeShare,
         trade: TradeRecord,
         is_own: impl Fn(&OrderId) -> bool,
         now: Now,
     ) -> Applied {
-        let applied = self.ledger.apply_trade(trade, now.wall);
+        let applied = self.ledger.apply_trade_by(share, trade, now.wall);
         if let Applied::New { changed } = &applied {
             self.follow(changed, is_own, now);
         }
         applied
+    }
+
+    /// Takes in a trade of an earlier run; the book follows.
+    pub(super) fn restore_trade(
+        &mut self,
+        share: TradeShare,
+        trade: TradeRecord,
+        is_own: impl Fn(&OrderId) -> bool,
+        now: Now,
+    ) {
+        if let Applied::New { changed } = self.ledger.restore_trade(share, trade, now.wall) {
+            self.follow(&changed, is_own, now);
+        }
     }
 
     /// Takes a proof in; the book follows.
@@ -139,6 +154,16 @@ impl Market {
         let changed = self.ledger.apply_inventory(owner, ka, list)?;
         self.follow(&changed, is_own, now);
         Ok(())
+    }
+
+    /// Trades that were forgotten for want of room since the last call.
+    pub(super) fn take_forgotten_trades(&mut self) -> Vec<TradeRank> {
+        self.ledger.take_forgotten_trades()
+    }
+
+    /// The owners whose proofs were forgotten for want of room since the last call.
+    pub(super) fn take_displaced_proofs(&mut self) -> BTreeSet<NodeId> {
+        self.ledger.take_displaced_proofs()
     }
 
     /// Proofs that follow from what was applied since the last call.

@@ -57,7 +57,7 @@ pub use self::core::Node;
 pub use bounds::NodeBounds;
 pub use clock::{ClockState, ClockView};
 pub use config::{NodeConfig, OrderRate, Ways};
-pub use durable::{Entry, Table, Write};
+pub use durable::{Entry, Table, Write, share_of};
 pub use incoming::{verify_message, verify_messages};
 pub use inspect::TakeInFlight;
 pub use io::{
@@ -71,7 +71,7 @@ pub use peers::{Ban, BanTarget, PersistedPeer};
 pub(crate) use peers::{Scope, may_pass, scope};
 pub use relay::{Carried, Relayed};
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use stored::read_network;
+pub(crate) use stored::{raw_trade, read_network};
 pub use sync::{Computation, Computed};
 pub use view::{
     BookSize, BookSnapshot, DirectConnectionStats, Direction, DiscoveryStats, DiscoveryStrategies,

@@ -76,13 +76,15 @@ impl Node {
         }
     }
 
-    /// Whether something is here, or came lately.
+    /// Whether something is here, came lately, or was forgotten for want of room.
     pub(super) fn has(&self, prefix: &Prefix) -> bool {
         self.gossip.recent().contains(prefix) || self.retains(prefix)
     }
 
     fn retains(&self, prefix: &Prefix) -> bool {
-        self.market.ledger().find_retained(prefix).is_some()
+        let ledger = self.market.ledger();
+        // What was forgotten would be asked for again and again.
+        ledger.find_retained(prefix).is_some() || ledger.has_forgotten(prefix)
     }
 
     /// A peer has these things.

@@ -9,26 +9,26 @@ use super::core::Node;
 use super::io::{Event, Output};
 use super::stored;
 use super::view::Trade;
-use crate::ledger::{Proof, TradeRecord};
+use crate::ledger::{Proof, TradeRecord, TradeShare};
 use crate::types::{Amount, Now, OrderId, TradeId};
 
 /// A trade that is not written down yet.
 #[derive(Debug)]
 pub(super) struct FreshTrade {
     trade: TradeRecord,
-    /// Whether an order of this node is a side of it.
-    own: bool,
+    /// Who brought it, or that it is this node's own.
+    share: TradeShare,
 }
 
 impl Node {
     /// Has a new trade written down.
-    pub(super) fn remember_trade(&mut self, trade: &TradeRecord, own: bool) {
+    pub(super) fn remember_trade(&mut self, trade: &TradeRecord, share: TradeShare) {
         if self.boot.is_some() && self.store_failure.is_none() {
             let trade = trade.clone();
-            if own {
+            if share == TradeShare::OWN {
                 self.uncommitted[0].push(trade.clone());
             }
-            self.fresh_trades.push(FreshTrade { trade, own });
+            self.fresh_trades.push(FreshTrade { trade, share });
         }
     }
 
@@ -84,6 +84,8 @@ impl Node {
         for (_, own) in &forgotten {
             self.answers.forget_until(own.last_fill);
         }
+        let forgotten_trades = self.market.take_forgotten_trades();
+        let forgotten_proofs = self.market.take_displaced_proofs();
         if self.boot.is_none() {
             // There is no store.
             self.own.take_changed();
@@ -110,17 +112,24 @@ impl Node {
                 None => stored::remove_take(&id),
             });
         }
-        for FreshTrade { trade, own } in std::mem::take(&mut self.fresh_trades) {
-            let wire = Bytes::from(trade.wire());
+        for FreshTrade { trade, share } in std::mem::take(&mut self.fresh_trades) {
+            if share != TradeShare::OWN {
+                writes.push(stored::write_others(&trade, share));
+                continue;
+            }
+            let packed = Bytes::from(trade.pack());
             for order in [trade.maker_order(), trade.taker_order()] {
                 if self.own.contains(&order) {
-                    writes.push(stored::write_fill(&order, &trade, &wire));
+                    writes.push(stored::write_fill(&order, &trade, &packed));
                 }
             }
-            writes.push(stored::write_trade(&trade, wire, own));
+            writes.push(stored::write_trade(&trade, packed));
         }
+        let removed = forgotten_trades.iter();
+        writes.extend(removed.map(stored::remove_others));
         let proofs = std::mem::take(&mut self.fresh_proofs);
         writes.extend(proofs.iter().map(stored::write_proof));
+        writes.extend(forgotten_proofs.iter().map(stored::remove_proof));
         for (id, own) in forgotten {
             writes.push(stored::remove_order(&id));
             let fills = own.trades.iter();

@@ -8,15 +8,16 @@
 //! asked what this node signed last, and if that is more than the store knows, all of them are
 //! closed.
 
+use super::answers::MAX_ANSWERS;
 use super::core::Node;
 use super::durable::{Entry, Table};
 use super::io::Event;
 use super::stored::{self, RestoredOrder, RestoredTake};
 use crate::collections::{BTreeMap, BTreeSet};
 use crate::ledger::limits::SKEW;
-use crate::ledger::{OrdWhy, Req, Statement, TradeRank, TradeRecord, Verifier};
+use crate::ledger::{OrdWhy, Req, Statement, TradeRank, TradeRecord, TradeShare, Verifier};
 use crate::mutations::Mutation;
-use crate::types::{InvalidValue, Millis, NetworkId, NodeId, Now, OrderId};
+use crate::types::{InvalidValue, Millis, NetworkId, NodeId, Now, OrderId, TakeId};
 
 /// So many peers are asked what this node signed last, or as many as there are.
 const PEERS_TO_ASK: usize = 3;
@@ -60,9 +61,21 @@ impl Boot {
     }
 }
 
+/// What the trades of an earlier run leave to be done when all were taken in.
+#[derive(Default)]
+struct RestoredTrades {
+    /// The trades of each own order.
+    of_orders: BTreeMap<OrderId, BTreeSet<TradeRank>>,
+    /// The last answers that this node gave.
+    fills: BTreeMap<TradeRank, (TakeId, Statement)>,
+    /// Whom this node traded with, and the first trade with each.
+    partners: BTreeMap<NodeId, TradeRank>,
+}
+
 impl Node {
     /// Gives the node what an earlier run wrote down: all entries of the store, but of
-    /// [`Table::Trades`] only the newest, in any order. To be called before
+    /// [`Table::Trades`] and [`Table::Others`] only some, orders before trades. They are taken in one
+    /// by one, so it takes no more memory than the node has afterwards. To be called before
     /// [`start`](Self::start), also with an empty store: from then on the node has things written
     /// down.
     ///
@@ -77,7 +90,7 @@ impl Node {
         let mut boot = Boot::new(now);
         let mut orders: Vec<RestoredOrder> = Vec::new();
         let mut takes: Vec<RestoredTake> = Vec::new();
-        let mut trades: BTreeMap<TradeRank, TradeRecord> = BTreeMap::new();
+        let mut trades: Option<RestoredTrades> = None;
         for entry in entries {
             match entry.table {
                 Table::Meta if entry.key == stored::SEQUENCE => {
@@ -97,20 +110,32 @@ impl Node {
                     let proof = stored::read_proof(&entry, &verifier)?;
                     self.market.apply_proof(proof, |_| false, now);
                 }
+                Table::Orders if trades.is_some() => {
+                    let allowed = "an order before all trades";
+                    return Err(InvalidValue::new(
+                        "store.orders",
+                        hex::encode(&entry.key),
+                        allowed,
+                    ));
+                }
                 Table::Orders => orders.push(stored::read_order(&entry, &verifier, now)?),
                 Table::Takes => takes.push(stored::read_take(&entry, &verifier, now)?),
-                Table::Fills | Table::Trades => {
-                    let trade = stored::read_trade(&entry, &verifier)?;
-                    trades.insert(trade.rank(), trade);
+                Table::Fills | Table::Trades | Table::Others => {
+                    let trades = trades.get_or_insert_with(|| {
+                        boot.any = orders.iter().any(|order| order.own.is_open());
+                        self.restore_orders(std::mem::take(&mut orders), now);
+                        RestoredTrades::default()
+                    });
+                    let (trade, share) = stored::read_trade(&entry, &verifier)?;
+                    self.restore_trade(trade, share, trades, now);
                 }
             }
         }
-        orders.sort_by_cached_key(|order| order.own.place.n);
+        boot.any |= !takes.is_empty() || orders.iter().any(|order| order.own.is_open());
         boot.over = Mutation::NoBootBarrier.is_on();
         boot.up_to_date = boot.over;
-        boot.any = !takes.is_empty() || orders.iter().any(|order| order.own.is_open());
         self.restore_orders(orders, now);
-        self.restore_trades(trades.into_values(), now);
+        self.finish_trades(trades.unwrap_or_default());
         self.restore_takes(takes, now);
         self.boot = Some(boot);
         Ok(())
@@ -127,7 +152,8 @@ impl Node {
         Ok(())
     }
 
-    fn restore_orders(&mut self, orders: Vec<RestoredOrder>, now: Now) {
+    fn restore_orders(&mut self, mut orders: Vec<RestoredOrder>, now: Now) {
+        orders.sort_by_cached_key(|order| order.own.place.n);
         for RestoredOrder { id, own, said } in orders {
             let place = own.statement.clone();
             for fill in &own.unsigned {
@@ -144,27 +170,61 @@ impl Node {
         self.unsigned.sort_fills();
     }
 
-    fn restore_trades(&mut self, trades: impl Iterator<Item = TradeRecord>, now: Now) {
-        let me = self.identity.node_id();
-        for trade in trades {
-            self.note_partners(&trade);
-            for id in [trade.maker_order(), trade.taker_order()] {
-                if let Some(own) = self.own.get_mut(&id) {
-                    own.note_trade(&trade);
-                }
+    /// Takes in one trade of an earlier run. Of many the ledger remembers as few as ever.
+    fn restore_trade(
+        &mut self,
+        trade: TradeRecord,
+        share: TradeShare,
+        restored: &mut RestoredTrades,
+        now: Now,
+    ) {
+        let rank = trade.rank();
+        for id in [trade.maker_order(), trade.taker_order()] {
+            // It is written down twice: with its order, and in the history.
+            if let Some(own) = self.own.get_mut(&id)
+                && restored.of_orders.entry(id).or_default().insert(rank)
+            {
+                own.note_trade(&trade);
             }
-            if trade.fill().owner() == me {
-                self.answers
-                    .keep_fill(trade.take_id(), trade.fill().clone());
+        }
+        if let Some(partner) = self.partner_in(&trade) {
+            let first = restored.partners.entry(partner).or_insert(rank);
+            *first = rank.min(*first);
+        }
+        if trade.fill().owner() == self.identity.node_id() {
+            let fill = (trade.take_id(), trade.fill().clone());
+            restored.fills.insert(rank, fill);
+            if restored.fills.len() > MAX_ANSWERS
+                && let Some((oldest, _)) = restored.fills.pop_first()
+            {
+                self.answers.forget_until(oldest.ts);
             }
-            // It was not too early when it was written down, whatever the clock shows now. Were it
-            // set aside, its piece would be free until it is due.
-            let signed = [trade.maker(), trade.taker(), trade.req(), trade.fill()];
-            let latest = signed.map(Statement::ts).into_iter().max();
-            let wall = now.wall.max(latest.unwrap_or_default());
-            let own = &self.own;
-            self.market
-                .apply_trade(trade, |id| own.contains(id), Now { wall, ..now });
+        }
+        // It was not too early when it was written down, whatever the clock shows now. Were it
+        // set aside, its piece would be free until it is due.
+        let signed = [trade.maker(), trade.taker(), trade.req(), trade.fill()];
+        let latest = signed.map(Statement::ts).into_iter().max();
+        let wall = now.wall.max(latest.unwrap_or_default());
+        let own = &self.own;
+        let now = Now { wall, ..now };
+        self.market
+            .restore_trade(share, trade, |id| own.contains(id), now);
+    }
+
+    /// Puts in order what came by other keys than the trades' ranks.
+    fn finish_trades(&mut self, restored: RestoredTrades) {
+        for (id, trades) in restored.of_orders {
+            if let Some(own) = self.own.get_mut(&id) {
+                own.trades = trades.into_iter().map(|trade| trade.id).collect();
+            }
+        }
+        for (take, fill) in restored.fills.into_values() {
+            self.answers.keep_fill(take, fill);
+        }
+        let partners = restored.partners.into_iter();
+        let by_trade: BTreeMap<_, _> = partners.map(|(owner, first)| (first, owner)).collect();
+        for partner in by_trade.into_values() {
+            self.note_partner(partner);
         }
     }
 

@@ -6,16 +6,19 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::durable::{Entry, Table, Write};
+use super::durable::{Entry, Table, Write, share_of};
 use super::io::TimeInForce;
 use super::own::{OwnOrder, Stage, UnsignedFill};
 use super::takes::Take;
 use super::view::Trade;
 use crate::ledger::Verifier;
 use crate::ledger::{
-    OrderState, Piece, Pieces, Proof, RawProof, RawStatement, RawTrade, Statement, TradeRecord,
+    OrderState, Piece, Pieces, Proof, RawProof, RawStatement, RawTrade, Statement, TradeRank,
+    TradeRecord, TradeShare,
 };
-use crate::types::{Amount, InvalidValue, Millis, NetworkId, Now, OrderId, TakeId};
+use crate::types::{
+    Amount, InvalidValue, Millis, NetworkId, NodeId, Now, OrderId, TakeId, TradeId,
+};
 
 /// The key of the last sequence number in [`Table::Meta`]; its value is `[n, ts]`.
 pub(super) const SEQUENCE: &[u8] = b"sequence";
@@ -282,33 +285,78 @@ pub(super) fn read_take(
     Ok(RestoredTake { id, take })
 }
 
-pub(super) fn write_fill(order: &OrderId, trade: &TradeRecord, wire: &Bytes) -> Write {
+pub(super) fn write_fill(order: &OrderId, trade: &TradeRecord, packed: &Bytes) -> Write {
     Write {
         table: Table::Fills,
         key: [order.0.as_slice(), &trade.id().0].concat().into(),
-        value: Some(wire.clone()),
+        value: Some(packed.clone()),
         lazy: false,
     }
 }
 
-pub(super) fn remove_fill(order: &OrderId, trade: &crate::types::TradeId) -> Write {
+pub(super) fn remove_fill(order: &OrderId, trade: &TradeId) -> Write {
     remove(Table::Fills, &[order.0.as_slice(), &trade.0].concat())
 }
 
-/// A trade in the history. Others' may be lost: their owners have them.
-pub(super) fn write_trade(trade: &TradeRecord, wire: Bytes, own: bool) -> Write {
+/// A trade of this node's key in the history.
+pub(super) fn write_trade(trade: &TradeRecord, packed: Bytes) -> Write {
     Write {
         table: Table::Trades,
         key: trade.rank().key().into(),
-        value: Some(wire),
-        lazy: !own,
+        value: Some(packed),
+        lazy: false,
     }
 }
 
-pub(super) fn read_trade(entry: &Entry, verifier: &Verifier) -> Result<TradeRecord, InvalidValue> {
-    let raw: RawTrade = parse(entry)?;
-    let trade = verifier.recall_trade(raw);
-    trade.map_err(|error| invalid(entry, error.to_string()))
+/// A trade of others in the history, which may be lost: its owners have it.
+pub(super) fn write_others(trade: &TradeRecord, share: TradeShare) -> Write {
+    let value = [share.0.to_le_bytes().as_slice(), &trade.pack()].concat();
+    Write {
+        table: Table::Others,
+        key: trade.rank().key().into(),
+        value: Some(value.into()),
+        lazy: true,
+    }
+}
+
+/// The node needs a trade of others no more.
+pub(super) fn remove_others(trade: &TradeRank) -> Write {
+    Write {
+        table: Table::Others,
+        key: trade.key().into(),
+        value: None,
+        lazy: true,
+    }
+}
+
+/// The trade of an entry of any table that holds trades, as it was written.
+pub(crate) fn raw_trade(entry: &Entry) -> Result<RawTrade, InvalidValue> {
+    let packed = match entry.table {
+        Table::Others => entry
+            .value
+            .get(size_of::<TradeShare>()..)
+            .unwrap_or_default(),
+        _ => &entry.value,
+    };
+    match RawTrade::unpack(packed) {
+        Some(raw) => Ok(raw),
+        // As earlier versions wrote it.
+        None => parse(entry),
+    }
+}
+
+/// A trade, and the party that brought it.
+pub(super) fn read_trade(
+    entry: &Entry,
+    verifier: &Verifier,
+) -> Result<(TradeRecord, TradeShare), InvalidValue> {
+    let trade = verifier.recall_trade(raw_trade(entry)?);
+    let trade = trade.map_err(|error| invalid(entry, error.to_string()))?;
+    let share = match entry.table {
+        Table::Others => TradeShare(share_of(&entry.value)),
+        _ => TradeShare::OWN,
+    };
+    Ok((trade, share))
 }
 
 /// Other nodes have it too, so it may be lost.
@@ -318,6 +366,14 @@ pub(super) fn write_proof(proof: &Proof) -> Write {
         key: Bytes::copy_from_slice(&proof.owner().0),
         value: Some(proof.wire().into()),
         lazy: true,
+    }
+}
+
+/// A proof that made room for another.
+pub(super) fn remove_proof(owner: &NodeId) -> Write {
+    Write {
+        lazy: true,
+        ..remove(Table::Proofs, &owner.0)
     }
 }
 

@@ -17,11 +17,12 @@ mod store;
 pub use data_dir::{DataDir, LOCK_FILE};
 pub use error::StorageError;
 pub use journal::{
-    JOURNAL_FOLDER, Journal, JournalReader, JournalSnapshot, MANIFEST_FILE, Page, TABLES_FILE,
+    HistoryLimits, JOURNAL_FOLDER, Journal, JournalReader, JournalSnapshot, MANIFEST_FILE, Page,
+    TABLES_FILE,
 };
 pub use key::{KEY_FILE, KeyFileMode};
 #[cfg(feature = "fuzzing")]
 pub(crate) use list_file::fuzzing;
 pub use list_file::{ListFile, MAX_LIST_BYTES, MAX_LIST_ENTRIES};
 pub use private::check_private;
-pub use store::{JournalSync, Store};
+pub use store::{Entries, JournalSync, Store};

@@ -5,14 +5,19 @@ use std::fmt;
 use super::StorageError;
 use crate::node::{Entry, Write};
 
+/// What is read of a store, until something can't be.
+pub type Entries<'a> = Box<dyn Iterator<Item = Result<Entry, StorageError>> + 'a>;
+
 /// Where a node's writes go. It is used by one thread at a time, and may block it.
 pub trait Store: fmt::Debug + Send {
-    /// Everything that is written, but of [`Table::Trades`](crate::node::Table::Trades) only the
-    /// newest, up to `trades` of them.
+    /// Everything that is written, in the order of the tables, but of
+    /// [`Table::Trades`](crate::node::Table::Trades) only the newest, up to `trades` of them, and as
+    /// many of [`Table::Others`](crate::node::Table::Others) that the node is to remember. It is read
+    /// little by little.
     ///
     /// # Errors
     /// Where it can't be read.
-    fn entries(&mut self, trades: usize) -> Result<Vec<Entry>, StorageError>;
+    fn entries(&mut self, trades: usize) -> Result<Entries<'_>, StorageError>;
 
     /// Writes all of it or nothing, in this order. What it returns for is as safe as the store
     /// makes it: a batch of nothing but lazy writes may still be lost with the machine.

@@ -20,6 +20,8 @@ pub enum Bound {
     InactiveOrders,
     /// Trades in memory.
     Trades,
+    /// Trades known as forgotten for want of room.
+    ForgottenTrades,
     /// Statements about orders whose `place` has not come.
     Orphans,
     /// Statements at hand for the search for contradictions.
@@ -88,6 +90,7 @@ impl Bound {
             }
             Self::InactiveOrders => ledger.inactive_orders = 4 * actions,
             Self::Trades => ledger.trades = 4 * actions,
+            Self::ForgottenTrades => ledger.forgotten_trades = 4 * actions,
             Self::Orphans => (ledger.orphans, ledger.orphans_per_signer) = (16, 8),
             Self::RecentStatements => ledger.recent_statements = 16,
             Self::Proofs => (ledger.proofs, ledger.found_proofs) = (2, 1),

@@ -78,7 +78,7 @@ impl Disk {
         let flushed = self.flushed.keys().map(|(table, key)| (*table, key));
         let mut trades = flushed
             .chain(waiting)
-            .filter(|(table, _)| *table == Table::Trades);
+            .filter(|(table, _)| matches!(table, Table::Trades | Table::Others));
         trades.any(|(_, key)| key.ends_with(&trade.0))
     }
 

@@ -248,7 +248,7 @@ class ExchangeClient(Uncopyable, instead=INSTEAD_OF_CLIENT):
         own: bool = False,
         newest_first: bool = False,
     ) -> AsyncIterator[PastTrade]:
-        """All trades that the node ever saw, out of its journal, page by page, oldest first; with
+        """All trades that the node keeps, out of its journal, page by page, oldest first; with
         `own` only those of its own orders. `since` is included and `until` is not; both are
         times with a time zone, or milliseconds since 1970.
 

@@ -282,7 +282,7 @@ class ExchangeClient(Uncopyable, instead=INSTEAD_OF_CLIENT):
         own: bool = False,
         newest_first: bool = False,
     ) -> Iterator[PastTrade]:
-        """All trades that the node ever saw; see `meshbook.ExchangeClient.history`."""
+        """All trades that the node keeps; see `meshbook.ExchangeClient.history`."""
         trades = self._client.history(since=since, until=until, own=own, newest_first=newest_first)
         while True:
             trade = self._wait(_next_or_none(trades))

@@ -161,7 +161,7 @@ public final class ExchangeClient: Sendable {
         try translating { try node.tradeHistory().map(Trade.init) }
     }
 
-    /// All trades that the node ever saw, out of its journal, page by page, oldest first; with `own` only those of its
+    /// All trades that the node keeps, out of its journal, page by page, oldest first; with `own` only those of its
     /// own orders. `since` is included and `until` is not, both to the millisecond.
     ///
     /// Reading them throws a ``MeshbookError`` of the kind `orderRefused` with the code `NO_JOURNAL` for a node that

@@ -66,7 +66,7 @@ import Testing
             "MAX_PEERS_PER_ADDRESS", "MAX_PEERS_PER_SUBNET", "MAX_HANDSHAKES", "MAX_HANDSHAKES_PER_ADDRESS",
             "MAX_CONNECTS_PER_SECOND", "MAX_PEER_MESSAGES_PER_SECOND", "MAX_PEER_KB_PER_SECOND",
             "MAX_PEER_SIGNATURES_PER_SECOND", "MAX_PEER_REPEATS_PER_SECOND", "MAX_PEER_REQUESTS_PER_SECOND",
-            "MAX_STORED_ORDERS",
+            "MAX_STORED_ORDERS", "HISTORY_MB", "HISTORY_DAYS",
         ]
         let here = Set(Options().settings.map(\.name))
         #expect(Set(MeshbookNative.variables()).subtracting(here) == others)

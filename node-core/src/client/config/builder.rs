@@ -235,6 +235,16 @@ mod tests {
             &["owner", "Group"],
             &["world", "0640", "true"],
         ),
+        (
+            "HISTORY_MB",
+            &["0", "1", "64", "1024"],
+            &["-1", "1025", "0.5", "64MB"],
+        ),
+        (
+            "HISTORY_DAYS",
+            &["0", "30", "3650"],
+            &["-1", "3651", "30d", "x"],
+        ),
         ("P2P_ENABLED", BOOLEANS.0, BOOLEANS.1),
         (
             "P2P_HOST",

@@ -35,6 +35,10 @@ pub struct Config {
     pub journal_sync: JournalSync,
     /// `KEY_FILE_MODE`: who may read the file of the node's key.
     pub key_file_mode: KeyFileMode,
+    /// `HISTORY_MB`: what the history of others' trades may take on the disk in MiB, 0 (none) to 1024.
+    pub history_mb: u32,
+    /// `HISTORY_DAYS`: for so many days others' trades are kept, 0 (none) to 3650.
+    pub history_days: u32,
     /// `P2P_ENABLED`: whether to have peers at all.
     pub p2p_enabled: bool,
     /// `P2P_HOST`: the IP address or host name to listen on.
@@ -128,6 +132,9 @@ impl Default for Config {
             data_dir: PathBuf::from(".meshbook"),
             journal_sync: JournalSync::Always,
             key_file_mode: KeyFileMode::Owner,
+            history_mb: 64,
+            // As long as an order can live.
+            history_days: 30,
             p2p_enabled: true,
             p2p_host: "0.0.0.0".to_owned(),
             p2p_port: 3000,

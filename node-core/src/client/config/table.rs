@@ -147,6 +147,8 @@ settings! {
     "JOURNAL_SYNC" journal_sync = |t| choice(t, &SYNCS), |c| name_of(c.journal_sync, &SYNCS);
     "KEY_FILE_MODE" key_file_mode = |t| choice(t, &KEY_FILES),
         |c| name_of(c.key_file_mode, &KEY_FILES);
+    "HISTORY_MB" history_mb = |t| integer(t, 0..=1024), |c| Some(c.history_mb.to_string());
+    "HISTORY_DAYS" history_days = |t| integer(t, 0..=3650), |c| Some(c.history_days.to_string());
     "P2P_ENABLED" p2p_enabled = boolean, |c| Some(c.p2p_enabled.to_string());
     "P2P_HOST" p2p_host = host, |c| Some(c.p2p_host.clone());
     "P2P_PORT" p2p_port = |t| integer(t, 0..=u16::MAX), |c| Some(c.p2p_port.to_string());

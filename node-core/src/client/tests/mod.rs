@@ -1,5 +1,7 @@
 //! Whole clients in one process, over real sockets and in memory.
 
+#[cfg(unix)]
+mod bounded_history;
 mod history;
 mod life;
 mod peers;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::*;
 use crate::client::OpenStore;
 use crate::node::{Entry, Event, OrderError, Table, Write};
-use crate::storage::{JOURNAL_FOLDER, StorageError, Store};
+use crate::storage::{Entries, JOURNAL_FOLDER, StorageError, Store};
 use crate::transport::MemoryTransport;
 use crate::types::OrderId;
 
@@ -60,12 +60,12 @@ impl Told {
 }
 
 impl Store for Handle {
-    fn entries(&mut self, _: usize) -> Result<Vec<Entry>, StorageError> {
+    fn entries(&mut self, _: usize) -> Result<Entries<'_>, StorageError> {
         let content = self.0.get(|state| state.content.clone());
         let entries = content
             .into_iter()
-            .map(|((table, key), value)| Entry { table, key, value });
-        Ok(entries.collect())
+            .map(|((table, key), value)| Ok(Entry { table, key, value }));
+        Ok(Box::new(entries))
     }
 
     fn commit(&mut self, writes: &[Write]) -> Result<(), StorageError> {

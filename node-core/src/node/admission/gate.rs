@@ -134,8 +134,8 @@ impl Node {
         let me = self.node_id();
         let owners = [trade.maker().owner(), trade.taker().owner()];
         if owners.contains(&me) {
-            self.note_partners(trade);
-            for owner in owners.into_iter().filter(|owner| *owner != me) {
+            if let Some(owner) = self.partner_in(trade) {
+                self.note_partner(owner);
                 let share = self.bringer(from).map(|bringer| bringer.share);
                 self.find_room(Bound::Owners, &owner, Use::Partner, &share, now);
                 self.note_origin(owner, share, now);
@@ -171,15 +171,18 @@ impl Node {
         Entrance::Open
     }
 
-    /// Notes whom this node traded with, if it is a trade of its own.
-    pub(in crate::node) fn note_partners(&mut self, trade: &TradeRecord) {
+    /// Whom this node traded with, if it is a trade of its own with another owner.
+    pub(in crate::node) fn partner_in(&self, trade: &TradeRecord) -> Option<NodeId> {
         let me = self.node_id();
-        let owners = [trade.maker().owner(), trade.taker().owner()];
-        if owners.contains(&me) {
-            for owner in owners.into_iter().filter(|owner| *owner != me) {
-                self.admission.origins.note_partner(owner);
-            }
+        match [trade.maker().owner(), trade.taker().owner()] {
+            [owner, partner] | [partner, owner] if owner == me && partner != me => Some(partner),
+            _ => None,
         }
+    }
+
+    /// Notes that this node traded with an owner.
+    pub(in crate::node) fn note_partner(&mut self, owner: NodeId) {
+        self.admission.origins.note_partner(owner);
     }
 
     /// Whether a proof may be applied: its owner is known, or may become so, and there is room.

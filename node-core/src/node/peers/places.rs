@@ -2,9 +2,12 @@
 
 use std::net::IpAddr;
 
+use sha2::{Digest, Sha256};
+
 use super::exchange::{Scope, scope};
 use super::manager::PeerManager;
 use super::session::PeerSession;
+use crate::ledger::TradeShare;
 #[cfg(all(target_arch = "wasm32", not(test)))]
 use crate::node::io::ConnId;
 use crate::node::view::Direction;
@@ -64,6 +67,22 @@ pub(crate) enum Share {
     Party(Party),
     /// One peer on this machine.
     Peer(NodeId),
+}
+
+impl Share {
+    /// In whose share the ledger and the disk keep the trades that came this way, equal at all times.
+    pub(in crate::node) fn of_trades(&self) -> TradeShare {
+        let hash = Sha256::new();
+        let hash = match self {
+            Self::Party(Party::Network(address)) => hash.chain_update(format!("network {address}")),
+            Self::Party(Party::Name(name)) => hash.chain_update(format!("name {name}")),
+            Self::Peer(node) => hash.chain_update(b"peer ").chain_update(node.0),
+        };
+        let mut share = [0; 8];
+        share.copy_from_slice(&hash.finalize()[..8]);
+        // Not one of those that have a meaning.
+        TradeShare(u64::from_le_bytes(share) | 1 << 63)
+    }
 }
 
 impl PeerSession {

@@ -65,7 +65,7 @@ fn local_sweep_stands_in_order_in_the_store_too() {
         .iter()
         .filter(|((table, _), _)| *table == crate::node::Table::Trades);
     let stored = stored.map(|(_, value)| {
-        let trade: crate::ledger::RawTrade = serde_json::from_slice(value).unwrap();
+        let trade = crate::ledger::RawTrade::unpack(value).unwrap();
         let (_, from) = trade.fill.p.split_once(r#""px":""#).unwrap();
         from.split('"').next().unwrap().to_owned()
     });

@@ -9,10 +9,14 @@
 //! **After a failed write** the log is cut back to its last whole record. **After a failed flush**
 //! nothing in the log that is not yet in the tables can be believed to be on the disk, also if a
 //! later flush succeeds: it is all written again, to a new log.
+//!
+//! **Others' trades** go neither to the logs nor to the tables, but to files of their own that are
+//! bounded in bytes and days (`others`).
 
 mod log;
 mod manifest;
 mod mover;
+mod others;
 mod overlay;
 mod reader;
 mod record;
@@ -30,16 +34,18 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use tracing::warn;
 
-use super::{DataDir, JournalSync, StorageError, Store, check_private};
-use crate::node::{Entry, Table, Write};
+use super::{DataDir, Entries, JournalSync, StorageError, Store, check_private};
+use crate::node::{Table, Write};
 use log::{Files, Log, Media};
 use manifest::{Manifest, incomplete};
 use mover::Shared;
+use others::{OTHERS_FOLDER, Others};
 use record::{LogHeader, Recovered};
 use tables::Tables;
 
 pub use manifest::MANIFEST_FILE;
 pub(super) use manifest::forget;
+pub use others::HistoryLimits;
 pub use reader::{JournalReader, Page};
 pub use snapshot::JournalSnapshot;
 
@@ -59,7 +65,7 @@ const PATIENCE: u64 = 4;
 pub struct Journal {
     folder: PathBuf,
     sync: JournalSync,
-    media: Box<dyn Media>,
+    media: Arc<dyn Media>,
     /// Bytes of a log that is moved to the tables.
     seal: u64,
     log: Log,
@@ -73,20 +79,25 @@ pub struct Journal {
 
 impl Journal {
     /// Opens the journal in a data directory, or makes it, readable by its owner only. What a
-    /// crash has torn off the end is left out.
+    /// crash has torn off the end is left out. `history` bounds what is kept of others' trades.
     ///
     /// # Errors
     /// [`StorageError::IncompleteJournal`] where a file is missing or empty, and
     /// [`StorageError::DamagedJournal`] where something is not as it was written that was safe;
     /// nothing is changed then. [`StorageError::Io`] where the system says no.
-    pub fn open(dir: Arc<DataDir>, sync: JournalSync) -> Result<Self, StorageError> {
-        Self::open_with(dir, sync, Box::new(Files), SEAL)
+    pub fn open(
+        dir: Arc<DataDir>,
+        sync: JournalSync,
+        history: HistoryLimits,
+    ) -> Result<Self, StorageError> {
+        Self::open_with(dir, sync, history, Arc::new(Files), SEAL)
     }
 
     fn open_with(
         dir: Arc<DataDir>,
         sync: JournalSync,
-        media: Box<dyn Media>,
+        history: HistoryLimits,
+        media: Arc<dyn Media>,
         seal: u64,
     ) -> Result<Self, StorageError> {
         let folder = dir.path().join(JOURNAL_FOLDER);
@@ -104,7 +115,8 @@ impl Journal {
         };
         let log = Log::begin(&*media, &folder, last + 1, header)?;
         Manifest::new(vec![log.number]).save(dir.path())?;
-        let shared = Arc::new(Shared::new(tables, dir));
+        let others = Others::open(&folder, Arc::clone(&media), history)?;
+        let shared = Arc::new(Shared::new(tables, others, dir));
         let mover = mover::start(Arc::clone(&shared))
             .map_err(StorageError::io("start a thread for", &folder))?;
         Ok(Self {
@@ -182,30 +194,8 @@ impl Journal {
         Manifest::new(logs.collect()).save(self.shared.data_dir())
     }
 
-    fn begin(&mut self, header: LogHeader) -> Result<Log, StorageError> {
-        let number = self.next;
-        self.next += 1;
-        Log::begin(&*self.media, &self.folder, number, header)
-    }
-}
-
-impl Store for Journal {
-    fn entries(&mut self, trades: usize) -> Result<Vec<Entry>, StorageError> {
-        let reader = self.reader();
-        let mut entries = reader.page_before(Table::Trades, None, trades)?.entries;
-        for table in Table::ALL {
-            if table != Table::Trades {
-                for entry in reader.entries(table, Bytes::new()) {
-                    entries.push(entry?);
-                }
-            }
-        }
-        Ok(entries)
-    }
-
-    fn commit(&mut self, writes: &[Write]) -> Result<(), StorageError> {
-        // What goes to a file that nobody finds again is not kept.
-        self.log.place.check()?;
+    /// Writes this to the log, all of it or nothing.
+    fn log_writes(&mut self, writes: &[Write]) -> Result<(), StorageError> {
         self.shared.lock().report_flush(&mut self.log);
         if self.log.broken {
             self.renew()?;
@@ -223,6 +213,47 @@ impl Store for Journal {
         let flush_later = self.sync != JournalSync::Off;
         self.shared.committed(writes, &self.log, flush_later);
         Ok(())
+    }
+
+    fn begin(&mut self, header: LogHeader) -> Result<Log, StorageError> {
+        let number = self.next;
+        self.next += 1;
+        Log::begin(&*self.media, &self.folder, number, header)
+    }
+}
+
+impl Store for Journal {
+    fn entries(&mut self, trades: usize) -> Result<Entries<'_>, StorageError> {
+        let reader = self.reader();
+        let own = reader.page_before(Table::Trades, None, trades)?;
+        // In the order in which they happened.
+        let own = own.entries.into_iter().rev();
+        let most = |table: &Table| matches!(table, Table::Trades | Table::Others);
+        let tables = Table::ALL.into_iter().filter(move |table| !most(table));
+        let others = self.folder.join(OTHERS_FOLDER);
+        let failed = move |error| StorageError::io("read", &others)(error);
+        let others = self.shared.others.recall(trades);
+        Ok(Box::new(
+            tables
+                .flat_map(move |table| reader.entries(table, Bytes::new()))
+                .chain(own.map(Ok))
+                .chain(others.map(move |entry| entry.map_err(&failed))),
+        ))
+    }
+
+    fn commit(&mut self, writes: &[Write]) -> Result<(), StorageError> {
+        // What goes to a file that nobody finds again is not kept.
+        self.log.place.check()?;
+        self.shared.others.commit(writes.iter());
+        let of_others = |write: &Write| write.table == Table::Others;
+        if !writes.iter().any(of_others) {
+            return self.log_writes(writes);
+        }
+        let logged: Vec<Write> = writes.iter().filter(|w| !of_others(w)).cloned().collect();
+        match logged.is_empty() {
+            true => Ok(()),
+            false => self.log_writes(&logged),
+        }
     }
 
     fn check(&mut self) -> Result<(), StorageError> {

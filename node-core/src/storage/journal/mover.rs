@@ -11,6 +11,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::log::{Log, Medium};
+use super::others::Others;
 use super::tables::Tables;
 use super::tell;
 use crate::node::Write;
@@ -21,10 +22,14 @@ const LATE: Duration = Duration::from_millis(100);
 /// A failed move is tried again after this time.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Others' trades that are too old are looked for after this time without anything else to do.
+const EXPIRES: Duration = Duration::from_secs(3600);
+
 /// What a journal, its thread and its readers have in common.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) tables: Tables,
+    pub(super) others: Others,
     state: Mutex<State>,
     changed: Condvar,
     /// Nobody else may have the directory before everything here is closed.
@@ -61,9 +66,10 @@ struct Unflushed {
 }
 
 impl Shared {
-    pub(super) fn new(tables: Tables, held: Arc<DataDir>) -> Self {
+    pub(super) fn new(tables: Tables, others: Others, held: Arc<DataDir>) -> Self {
         Self {
             tables,
+            others,
             state: Mutex::default(),
             changed: Condvar::new(),
             held,
@@ -150,9 +156,17 @@ impl Shared {
         };
         let mut state = self.lock();
         loop {
-            state = (self.changed.wait_while(state, idle)).unwrap_or_else(PoisonError::into_inner);
+            let waited = self.changed.wait_timeout_while(state, EXPIRES, idle);
+            let (after, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = after;
             if state.closing {
                 return;
+            }
+            if timeout.timed_out() {
+                drop(state);
+                self.others.expire();
+                state = self.lock();
+                continue;
             }
             if state.sealed.is_some() {
                 drop(state);

@@ -1,6 +1,7 @@
 //! Reading a journal while it is written to.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -9,6 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::JOURNAL_FOLDER;
 use super::mover::Shared;
+use super::others::OTHERS_FOLDER;
 use crate::node::{Entry, Table};
 use crate::storage::StorageError;
 
@@ -48,6 +50,10 @@ impl JournalReader {
     pub fn page(&self, table: Table, first: &[u8], limit: usize) -> Result<Page, StorageError> {
         let limit = limit.max(1);
         let shared = self.shared()?;
+        if table == Table::Others {
+            let page = shared.others.page(first, limit);
+            return page.map_err(|error| self.failed(error));
+        }
         let (pending, range) = {
             // Under the lock, so that nothing moves from here to there unseen.
             let state = shared.lock();
@@ -95,6 +101,10 @@ impl JournalReader {
     ) -> Result<Page, StorageError> {
         let limit = limit.max(1);
         let shared = self.shared()?;
+        if table == Table::Others {
+            let page = shared.others.page_before(end, limit);
+            return page.map_err(|error| self.failed(error));
+        }
         let (pending, range) = {
             // Under the lock, so that nothing moves from here to there unseen.
             let state = shared.lock();
@@ -146,6 +156,11 @@ impl JournalReader {
         }
     }
 
+    fn failed(&self, error: io::Error) -> StorageError {
+        let folder = self.data_dir.join(JOURNAL_FOLDER).join(OTHERS_FOLDER);
+        StorageError::io("read", &folder)(error)
+    }
+
     fn shared(&self) -> Result<Arc<Shared>, StorageError> {
         self.shared.upgrade().ok_or_else(|| StorageError::Closed {
             path: self.data_dir.clone(),
@@ -185,7 +200,7 @@ fn present(table: Table, page: impl Iterator<Item = (Bytes, Option<Bytes>)>) -> 
 }
 
 /// The first key behind this one.
-fn after(key: &[u8]) -> Bytes {
+pub(super) fn after(key: &[u8]) -> Bytes {
     let mut next = BytesMut::with_capacity(key.len() + 1);
     next.put_slice(key);
     next.put_u8(0);

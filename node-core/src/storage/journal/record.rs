@@ -177,6 +177,8 @@ const fn table_code(table: Table) -> u8 {
         Table::Trades => 4,
         Table::Proofs => 5,
         Table::Fills => 6,
+        // Has files of its own.
+        Table::Others => 7,
     }
 }
 

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::log::Files;
 use super::manifest::Manifest;
 use super::mover::Shared;
+use super::others::{HistoryLimits, Others};
 use super::tables::Tables;
 use super::{JOURNAL_FOLDER, JournalReader, LogsLeft, TABLES_FILE, check_all_private};
 use crate::storage::{DataDir, StorageError};
@@ -39,7 +41,8 @@ impl JournalSnapshot {
         let tables = Tables::open_to_read(folder.join(TABLES_FILE))?;
         let left = LogsLeft::find(dir.path(), manifest.as_ref(), tables.applied()?)?;
         let writes = left.recover(dir.path())?;
-        let shared = Shared::new(tables, dir);
+        let others = Others::open(&folder, Arc::new(Files), HistoryLimits::READ_ONLY)?;
+        let shared = Shared::new(tables, others, dir);
         shared.lock().hold(writes);
         Ok(Self {
             shared: Arc::new(shared),

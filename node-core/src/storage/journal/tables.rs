@@ -190,7 +190,8 @@ fn apply(database: &Database, number: u64, writes: &[Write]) -> Result<(), redb:
     transaction.set_durability(Durability::Immediate)?;
     // Costs a second flush, and saves reading a large file at a start after a crash.
     transaction.set_quick_repair(true);
-    for table in Table::ALL {
+    let tables = Table::ALL.into_iter();
+    for table in tables.filter(|table| *table != Table::Others) {
         let mut open = transaction.open_table(definition(table))?;
         for write in writes.iter().filter(|write| write.table == table) {
             match &write.value {

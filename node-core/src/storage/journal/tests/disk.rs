@@ -11,7 +11,7 @@ use super::super::log::{Files, Media, Medium};
 
 /// The state of a disk and of all logs on it.
 #[derive(Debug, Default)]
-pub(super) struct Disk {
+pub(in crate::storage::journal) struct Disk {
     state: Mutex<State>,
 }
 
@@ -36,7 +36,7 @@ struct OnDisk {
 
 /// The disk, as a journal gets it.
 #[derive(Debug)]
-pub(super) struct Failing(pub(super) Arc<Disk>);
+pub(in crate::storage::journal) struct Failing(pub(in crate::storage::journal) Arc<Disk>);
 
 #[derive(Debug)]
 struct FailingFile {
@@ -47,17 +47,17 @@ struct FailingFile {
 
 impl Disk {
     /// How the next operations end; the last one comes first.
-    pub(super) fn plan(&self, plan: Vec<Option<u8>>) {
+    pub(in crate::storage::journal) fn plan(&self, plan: Vec<Option<u8>>) {
         self.state.lock().unwrap().plan = plan;
     }
 
     /// The process ends here, before it can tidy up.
-    pub(super) fn kill(&self) {
+    pub(in crate::storage::journal) fn kill(&self) {
         self.state.lock().unwrap().dead = true;
     }
 
     /// What the disk holds after the machine went down: of what was not flushed, `kept` 256ths.
-    pub(super) fn lose_power(&self, kept: u8) {
+    pub(in crate::storage::journal) fn lose_power(&self, kept: u8) {
         let state = self.state.lock().unwrap();
         assert!(state.dead, "first the process ends");
         for on_disk in &state.files {

@@ -63,9 +63,9 @@ impl Run {
     fn open(&mut self) {
         self.disk = Arc::default();
         let dir = Arc::new(DataDir::open(self.dir.path()).unwrap());
-        let media = Box::new(Failing(Arc::clone(&self.disk)));
+        let media = Arc::new(Failing(Arc::clone(&self.disk)));
         // Short logs, so that many are sealed and moved.
-        let journal = Journal::open_with(dir, self.sync, media, 600).unwrap();
+        let journal = Journal::open_with(dir, self.sync, HISTORY, media, 600).unwrap();
         self.journal = Some(journal);
     }
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use super::super::JournalReader;
+use super::super::others::OTHERS_FOLDER;
 use super::*;
 use crate::storage::atomic::replace;
 use crate::storage::{JournalSnapshot, MANIFEST_FILE, TABLES_FILE};
@@ -11,8 +13,8 @@ use crate::storage::{JournalSnapshot, MANIFEST_FILE, TABLES_FILE};
 fn filled() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let held = Arc::new(DataDir::open(dir.path()).unwrap());
-    let media = Box::new(super::super::log::Files);
-    let mut journal = Journal::open_with(held, JournalSync::Always, media, 600).unwrap();
+    let media = Arc::new(super::super::log::Files);
+    let mut journal = Journal::open_with(held, JournalSync::Always, HISTORY, media, 600).unwrap();
     for number in 0..40 {
         journal.commit(&[numbered(number, 100)]).unwrap();
     }
@@ -149,4 +151,73 @@ fn snapshot_reads_what_a_crash_left_and_changes_nothing() {
         .map(|f| fs::read(f).unwrap())
         .collect();
     assert!(before == after);
+}
+
+/// A trade of others, as far as a journal looks at it.
+fn of_others(number: u8) -> Write {
+    Write {
+        table: Table::Others,
+        key: vec![number; 48].into(),
+        value: Some(vec![number; 600].into()),
+        lazy: true,
+    }
+}
+
+/// The files of others' trades, and what is in them.
+fn others_files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = fs::read_dir(dir.join(JOURNAL_FOLDER).join(OTHERS_FOLDER)).unwrap();
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let read = |path: PathBuf| (path.clone(), fs::read(path).unwrap());
+    files.into_iter().map(read).collect()
+}
+
+fn count_others(reader: &JournalReader) -> usize {
+    let entries = reader.entries(Table::Others, Bytes::new());
+    entries.map(Result::unwrap).count()
+}
+
+#[test]
+fn snapshot_reads_others_trades_and_changes_none_of_their_files() {
+    let dir = filled();
+    let mut journal = open(dir.path(), JournalSync::Always).unwrap();
+    journal.commit(&[of_others(1), of_others(2)]).unwrap();
+    drop(journal);
+    let mut torn = others_files(dir.path()).pop().unwrap();
+    torn.1.extend_from_slice(b"torn");
+    fs::write(&torn.0, &torn.1).unwrap();
+    let before = others_files(dir.path());
+    let held = Arc::new(DataDir::open_to_read(dir.path()).unwrap());
+    let snapshot = JournalSnapshot::open(held).unwrap();
+    assert_eq!(count_others(&snapshot.reader()), 2);
+    drop(snapshot);
+    assert!(before == others_files(dir.path()));
+}
+
+#[test]
+fn missing_or_emptied_file_of_others_trades_is_no_damage() {
+    let dir = filled();
+    for number in 1..=3 {
+        // Each start begins a file.
+        let mut journal = open(dir.path(), JournalSync::Always).unwrap();
+        journal.commit(&[of_others(number)]).unwrap();
+    }
+    let [first, second, _] = others_files(dir.path()).try_into().unwrap();
+    fs::remove_file(first.0).unwrap();
+    fs::write(second.0, []).unwrap();
+    let mut journal = open(dir.path(), JournalSync::Always).unwrap();
+    assert_eq!(count_others(&journal.reader()), 1);
+    journal.commit(&[of_others(4)]).unwrap();
+    assert_eq!(count_others(&journal.reader()), 2);
+    // While it runs, what is gone is not read any more, and everything else goes on.
+    for (path, _) in others_files(dir.path()) {
+        fs::remove_file(path).unwrap();
+    }
+    journal.commit(&[numbered(50, 9)]).unwrap();
+    journal.check().unwrap();
+    assert_eq!(count_others(&journal.reader()), 0);
+    assert_eq!(content(&mut journal).len(), 41);
+    drop(journal);
+    let mut journal = open(dir.path(), JournalSync::Always).unwrap();
+    assert_eq!(content(&mut journal).len(), 41);
 }
