@@ -97,7 +97,14 @@ def test_its_flags_are_those_of_the_command() -> None:
 
     here = flags(sys.executable, "-m", "meshbook")
     there = flags(*command("run"))
-    of_the_command = ["config", "control", "metrics", "metrics-port", "log-format"]
+    of_the_command = [
+        "config",
+        "control",
+        "metrics",
+        "metrics-host",
+        "metrics-port",
+        "log-format",
+    ]
     assert there - here == {f"--{name}" for name in of_the_command}
     assert here - there == set()
 

@@ -101,6 +101,7 @@ def test_every_setting_of_a_node_has_an_option() -> None:
         "HISTORY_DAYS",
         "LOG_FORMAT",
         "ENABLE_METRICS",
+        "METRICS_HOST",
         "METRICS_PORT",
         "CONTROL_ADDR",
     }

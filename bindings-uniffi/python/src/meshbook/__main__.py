@@ -1,4 +1,7 @@
-"""`python -m meshbook` runs a node until Ctrl-C, SIGTERM, SIGHUP or SIGQUIT, like the command `meshbook run`."""
+"""`python -m meshbook` runs a node until Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.
+
+Its flags are those of the command `meshbook run`.
+"""
 
 from __future__ import annotations
 

@@ -80,13 +80,18 @@ class _Owned:
         self.freed = False
 
 
+def _fields(instance: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = instance.__dict__
+    return fields
+
+
 class _HandleField:
     """The attribute `_handle` of the generated classes."""
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
-        owned = vars(instance).get("_handle")
+        owned = _fields(instance).get("_handle")
         if owned is None:
             raise AttributeError("_handle")
         # What was freed may have had its address since taken over by its copy.
@@ -102,18 +107,18 @@ class _HandleField:
         return owned.handle
 
     def __set__(self, instance: Any, handle: int) -> None:
-        if "_handle" in vars(instance):
+        if "_handle" in _fields(instance):
             raise TypeError(f"this {type(instance).__name__} has its handle already")
-        vars(instance)["_handle"] = _Owned(handle, id(instance))
+        _fields(instance)["_handle"] = _Owned(handle, id(instance))
 
 
 def _guard(kind: Any) -> None:
     free = kind.__del__
     # Held here: an interpreter that ends takes the names of modules away before the last objects.
-    owned_kind, this_process = _Owned, os.getpid
+    owned_kind, this_process, fields = _Owned, os.getpid, _fields
 
     def free_once(self: Any) -> None:
-        owned = vars(self).get("_handle")
+        owned = fields(self).get("_handle")
         if not isinstance(owned, owned_kind) or owned.holder != id(self) or owned.freed:
             return
         # In a forked process it is left as it is: another thread may have held its locks.
@@ -136,19 +141,20 @@ def handle_classes() -> list[type]:
 def _error_again(kind: Any, args: tuple[object, ...], state: dict[str, object]) -> Any:
     error = kind.__new__(kind)
     error.args = args
-    vars(error).update(state)
+    _fields(error).update(state)
     return error
 
 
 def _reduce_error(self: Any) -> tuple[Any, ...]:
     # Made again from its text alone, as exceptions usually are, it would lack its fields.
-    return _error_again, (type(self), self.args, dict(vars(self)))
+    return _error_again, (type(self), self.args, dict(_fields(self)))
 
 
 for _kind in handle_classes():
     _guard(_kind)
 _errors: Any = native.MeshbookError
-for _error in vars(_errors).values():
+_members: list[Any] = list(_errors.__dict__.values())
+for _error in _members:
     if isinstance(_error, type):
         _any_error: Any = _error
         _any_error.__reduce__ = _reduce_error

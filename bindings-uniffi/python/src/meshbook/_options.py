@@ -20,7 +20,7 @@ class Options(TypedDict, total=False):
     user_id: Optional[str]
     """The user of orders that name none; a random UUID by default. `USER_ID`."""
     network: Optional[str]
-    """`local`, the default, `testnet`, `mainnet`, or `local:NAME` for a private network. `NETWORK`."""
+    """`local`, the default, `testnet`, `mainnet`, or `local:NAME`, a private network. `NETWORK`."""
     data_dir: Optional[Union[str, os.PathLike[str]]]
     """Where the node keeps its key, its orders and its peers. By default `.meshbook-<port>` in the
     current folder. With `None`, or with port 0 and no folder given, it keeps nothing and is
