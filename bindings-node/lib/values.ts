@@ -103,7 +103,7 @@ export class Trade {
     this.buyOrderId = buyOrderId;
     this.sellOrderId = sellOrderId;
     this.amount = decimal(amount);
-    this.price = price === null ? null : decimal(price);
+    this.price = decimal(price);
     this.timestamp = timestamp;
     keep(this, { takerSide, unsigned });
   }

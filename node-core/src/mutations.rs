@@ -14,8 +14,6 @@ pub enum Mutation {
     NoBootBarrier,
     /// A request does not show the refusals that freed its piece.
     NothingFreed,
-    /// Peers that dialed this node vote on what time it is.
-    AnybodyVotesOnTime,
     /// The filled amount is the sum of the burned pieces, not the measure of their union.
     PiecesAddUp,
     /// A maker fills less than the smallest piece of its order, and a trade of such a fill holds.

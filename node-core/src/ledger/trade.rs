@@ -94,6 +94,7 @@ pub struct TradeRank {
 
 impl TradeRank {
     /// The length of [`Self::key`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) const KEY: usize = 48;
 
     /// Bytes in whose order trades stand as their ranks do.

@@ -22,6 +22,7 @@ pub(crate) use ip_group::{host, subnet};
 pub use network::{NetworkId, PeerId};
 pub use pair::Pair;
 pub use peer_address::PeerAddress;
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use peer_address::ends_in_number;
 pub use printable::{Printable, is_unprintable};
 pub use side::Side;

@@ -25,8 +25,6 @@ pub enum Mutation {
     DustFills,
     /// Owners make room whatever use they are of.
     OwnersAreAlike,
-    /// Peers that dialed a node vote on what time it is.
-    AnybodyVotesOnTime,
 }
 
 impl Mutation {
@@ -64,9 +62,6 @@ impl Mutation {
                 faults.insert(Fault::FreeKeys);
                 scenario.bounds = [Bound::Owners].into();
             }
-            Self::AnybodyVotesOnTime => {
-                faults.insert(Fault::FalseClocks);
-            }
         }
     }
 
@@ -81,7 +76,6 @@ impl Mutation {
             Self::PiecesAddUp => Some(Core::PiecesAddUp),
             Self::DustFills => Some(Core::DustFills),
             Self::OwnersAreAlike => Some(Core::OwnersAreAlike),
-            Self::AnybodyVotesOnTime => Some(Core::AnybodyVotesOnTime),
             Self::SendsBeforeWriting | Self::RelaysUnverified => None,
         }
     }

@@ -78,8 +78,3 @@ fn filling_less_than_a_smallest_piece_is_caught() {
 fn owners_that_make_room_whatever_use_they_are_of_are_caught() {
     caught(Mutation::OwnersAreAlike, &["8 "]);
 }
-
-#[test]
-fn votes_of_anybody_on_the_time_are_caught() {
-    caught(Mutation::AnybodyVotesOnTime, &["8 ", "9 ", "10 "]);
-}

@@ -2,7 +2,6 @@
 
 use super::manager::PeerManager;
 use super::places::{Party, party};
-use crate::mutations::Mutation;
 use crate::node::view::Direction;
 
 /// What the clocks of others show more than this node's, in milliseconds: one vote a party (a /24 or
@@ -51,8 +50,7 @@ impl PeerManager {
         let mut parties: Vec<Party> = Vec::new();
         let mut offsets = Vec::new();
         for session in self.x1() {
-            let chosen =
-                session.direction == Direction::Outbound || Mutation::AnybodyVotesOnTime.is_on();
+            let chosen = session.direction == Direction::Outbound;
             let Some(offset) = session.clock_offset.filter(|_| chosen) else {
                 continue;
             };
