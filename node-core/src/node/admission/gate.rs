@@ -3,7 +3,7 @@
 use super::ranking::Use;
 use super::room::Bound;
 use super::waiting_heads::WaitingHead;
-use crate::ledger::{Payload, Place, Proof, Statement, TradeRecord};
+use crate::ledger::{Payload, Place, PlaceTif, Proof, Statement, TradeRecord};
 use crate::node::core::Node;
 use crate::node::io::ConnId;
 use crate::node::peers::{Share, Toll};
@@ -248,7 +248,8 @@ impl Node {
         match place {
             _ if self.has_session(owner) => Use::Partner,
             _ if self.admission.origins.is_partner(owner) => Use::Partner,
-            Some(place) if place.rest => Use::Live,
+            // One that does not rest by itself is published by an `ord`, as a rule in the same message.
+            Some(place) if place.tif != PlaceTif::Ioc => Use::Live,
             Some(_) | None => Use::NoOrders,
         }
     }
