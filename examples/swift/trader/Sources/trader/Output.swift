@@ -40,7 +40,10 @@ struct Output: Sendable {
 
     func orders(_ orders: [Order]) {
         show(orders) {
-            let lines = orders.map { "  \($0.id) \($0.side) \($0.open) of \($0.amount) at \($0.price.map(\.description) ?? "market")" }
+            let lines = orders.map { order in
+                let price = order.price.map(\.description) ?? "market"
+                return "  \(order.id) \(order.side) \(order.open) of \(order.amount) at \(price)"
+            }
             return lines.isEmpty ? "no open orders" : lines.joined(separator: "\n")
         }
     }
