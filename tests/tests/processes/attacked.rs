@@ -152,3 +152,43 @@ async fn whatever_strangers_do_honest_nodes_lose_nothing_and_the_node_keeps_its_
     ])
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn free_owners_by_keep_alives_displace_nobody() {
+    bears(&[Attack::KeepAlives]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn free_owners_by_trades_displace_nobody() {
+    bears(&[Attack::Washers]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_honest_order_is_not_sold_as_dust() {
+    bears(&[Attack::Dust]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_with_a_false_clock_stop_nobody() {
+    bears(&[Attack::Clocks]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forwards_in_others_names_swallow_no_request() {
+    bears(&[Attack::Paths]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forwards_to_nobody_go_to_nobody() {
+    bears(&[Attack::Forwards]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hung_http_connections_lock_nobody_out() {
+    bears(&[Attack::Health]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_holds_nothing_up() {
+    bears(&[Attack::Logs]).await;
+}
