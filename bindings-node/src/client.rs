@@ -90,7 +90,7 @@ fn create(
     })
 }
 
-/// How long the last lines of the log may take to be written.
+/// The time limit for writing the last lines of the log.
 const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// Logs to stderr as the first client wants it: warnings, where nothing says more.

@@ -31,7 +31,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How long the last lines of the log may take to be written at the end.
+/// The time limit for writing the last lines of the log at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// What differs where the command runs inside of another program.

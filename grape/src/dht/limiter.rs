@@ -1,4 +1,4 @@
-//! How many queries are answered: what an answer costs us and what it adds up to for somebody
+//! Rate limits for queries: what an answer costs this node and what it adds up to for somebody
 //! whose address was forged.
 
 use std::hash::Hash;
@@ -37,7 +37,7 @@ pub(super) const UNPROVEN_ALL: Rate = Rate {
 /// longest is forgotten.
 const MAX_COUNTED: usize = 4096;
 
-/// How many queries are answered.
+/// The rate limits for queries, by how far an address has proven itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
     /// At once.

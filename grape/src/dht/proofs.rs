@@ -10,17 +10,17 @@ use std::time::Duration;
 use super::lru::Lru;
 use super::tokens::SECRET_LIFE;
 
-/// How long a proof counts; nodes that are known are asked far more often.
+/// The lifetime of a proof; known nodes are asked far more often.
 const PROOF_LIFE: Duration = SECRET_LIFE.saturating_mul(2);
 /// How often an address that asks without a proof is asked for one.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// The most addresses that are remembered as proven, and as asked; the one that was silent longest
 /// is forgotten.
 const MAX_ADDRESSES: usize = 4096;
-/// What an unproven address is sent for a query: at most so many times the bytes of the query.
+/// The largest ratio of bytes sent to an unproven address to the bytes of its query.
 pub(super) const MAX_FACTOR: usize = 2;
 
-/// How much is known of an address.
+/// The proof state of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// It is this machine, under an address that no other can send from.

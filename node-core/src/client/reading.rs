@@ -326,7 +326,7 @@ fn cut(message: Message, signatures: usize) -> (Message, Option<Message>) {
     }
 }
 
-/// How many signatures have to be looked at for a message.
+/// Returns the number of signatures to verify for a message.
 fn signatures(message: &Message) -> usize {
     match message {
         Message::Statements(raw) => raw.len(),

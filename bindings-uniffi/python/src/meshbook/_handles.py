@@ -94,7 +94,7 @@ class _HandleField:
         owned = _fields(instance).get("_handle")
         if owned is None:
             raise AttributeError("_handle")
-        # What was freed may have had its address since taken over by its copy.
+        # The address of a freed object may have been taken over by its copy.
         if not isinstance(owned, _Owned) or owned.holder != id(instance) or owned.freed:
             refuse_copy(instance)
         if owned.process != os.getpid():

@@ -22,7 +22,7 @@ import Testing
         #expect((book.orderCount, book.tradeCount) == (1, 3))
     }
 
-    /// What a program copies when it passes its clients and books on.
+    /// Copies as a program makes them when it passes its clients and books on.
     private struct Holder: Sendable {
         let client: ExchangeClient
         let book: OrderBook

@@ -85,7 +85,7 @@ const LEVELS: [(&str, LogLevel); 6] = [
     ("error", LogLevel::Error),
     ("fatal", LogLevel::Fatal),
 ];
-/// What other programs call them.
+/// Names that other programs use for these levels.
 const LEVEL_SYNONYMS: [(&str, LogLevel); 11] = [
     ("notice", LogLevel::Info),
     ("information", LogLevel::Info),

@@ -1,9 +1,10 @@
 //! Floods under fresh keys, which cost nothing.
 
-use meshbook::ledger::{Identity, Inventory, Ka, Payload, Place, PlaceTif, Statement};
+use meshbook::ledger::{Identity, Inventory, Ka, Payload, Statement};
 use meshbook::protocol::Message;
 use meshbook::types::{Millis, Price, Side};
 
+use super::takes::place_of;
 use super::{Rogue, order_id};
 use crate::clock::truth;
 use crate::load::terms;
@@ -55,19 +56,7 @@ impl Rogue {
             Side::Buy => Price::from_units(1)?,
             Side::Sell => Price::MAX,
         };
-        let place = Payload::Place(Place {
-            n: 1,
-            ts,
-            pair: "BTC/USD".parse().ok()?,
-            side,
-            px,
-            amt,
-            exp: ts + Millis::from_secs(3_600),
-            tif: PlaceTif::Gtc,
-            u: "mallory".parse().ok()?,
-            rest: true,
-            replaces: None,
-        });
+        let place = Payload::Place(place_of(side, px, amt, ts)?);
         key.sign(&network_id(), place).ok()
     }
 }

@@ -187,7 +187,7 @@ impl World {
 }
 
 /// The terms of an order that rests.
-fn place_of(side: Side, px: Price, amt: Amount, ts: Millis) -> Option<Place> {
+pub(super) fn place_of(side: Side, px: Price, amt: Amount, ts: Millis) -> Option<Place> {
     Some(Place {
         n: 1,
         ts,
