@@ -25,7 +25,7 @@ pub const BULK_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of bulk messages that may wait for one peer whatever waits for others.
 pub const BULK_BYTES_EACH: usize = 512 * 1024;
 /// Bytes of bulk messages that may wait for all peers together, beyond what each may have.
-pub const BULK_BYTES_IN_ALL: usize = 24 * 1024 * 1024;
+pub const BULK_BYTES_IN_ALL: usize = 16 * 1024 * 1024;
 
 /// What waits for all peers together.
 #[derive(Debug, Default)]
@@ -273,7 +273,9 @@ mod tests {
             let pushed = || outbox.push(Class::Bulk, part()) == Pushed::Queued;
             (0..1_000).take_while(|_| pushed()).count()
         };
-        let greedy: Vec<_> = (0..3).map(|_| Outbox::sharing(&all)).collect();
+        let greedy: Vec<_> = (0..BULK_BYTES_IN_ALL / BULK_BYTES)
+            .map(|_| Outbox::sharing(&all))
+            .collect();
         for outbox in &greedy {
             assert_eq!(fill(outbox), BULK_BYTES / (BULK_BYTES_EACH / 2));
         }

@@ -67,8 +67,8 @@ pub const OWNERS: usize = 10_000;
 
 /// How many orders that are not open (closed, filled, expired, or never published) a ledger
 /// remembers over all owners; the oldest are forgotten first, and what is older is not taken in
-/// again. Some 55 MB, measured.
-pub const INACTIVE_KEPT: usize = 25_000;
+/// again. Some 45 MB, measured.
+pub const INACTIVE_KEPT: usize = 20_000;
 
 /// How long after its end an order is remembered, so that late trades still find it.
 pub const FORGET_AFTER: Millis = Millis::from_secs(600);

@@ -14,13 +14,14 @@
 //! Trees alone are deep where a network is large. So what comes straight from its owner goes on at
 //! once, and to other neighbours too, but those that have the same owner for a neighbour and say
 //! so by being told in vain; and among many neighbours what came from further away waits a moment,
-//! in which most of them turn out to have it.
+//! as long as most of them turn out to have it by then.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use bytes::Bytes;
 
 use super::bounds::NodeBounds;
+use super::held::Held;
 use super::io::{Class, ConnId, Output};
 use super::peers::PeerManager;
 use super::recent::Recent;
@@ -41,11 +42,10 @@ const PASSED_EAGER: usize = 50;
 const STRAIGHT_OF_FIVE: usize = 4;
 /// ... or to as many as let each node that is no neighbour of the owner get it about so often.
 const STRAIGHT_COPIES: usize = 3;
-/// With more neighbours than this, what did not come from who signed it is passed on [`PASS_AFTER`]
-/// it came.
+/// With more neighbours than this, what did not come from who signed it waits before it is passed on,
+/// where that saves copies.
 const MANY: usize = 12;
-const PASS_AFTER: Millis = Millis(12);
-/// News that waits for that; more of it makes the oldest go.
+/// News that waits so; more of it makes the oldest go.
 pub(super) const HELD: usize = 4_096;
 /// So many connections are eager before anything is known about them.
 const EAGER_AT_FIRST: usize = 3;
@@ -171,22 +171,19 @@ impl Link {
 #[derive(Debug)]
 pub(super) struct Gossip {
     news: Vec<News>,
-    /// What is passed on a moment later, and when.
-    held: VecDeque<(Millis, News)>,
+    /// What is passed on a moment later.
+    held: Held<News>,
     links: BTreeMap<ConnId, Link>,
     recent: Recent,
-    /// How much of that may be held.
-    most_held: usize,
 }
 
 impl Gossip {
     pub(super) fn new(bounds: NodeBounds) -> Self {
         Self {
             news: Vec::new(),
-            held: VecDeque::new(),
+            held: Held::new(bounds.held_news),
             links: BTreeMap::new(),
             recent: Recent::new(bounds.recent_news),
-            most_held: bounds.held_news,
         }
     }
 
@@ -274,7 +271,7 @@ impl Gossip {
 
     /// When something has to go out.
     pub(super) fn next_due(&self) -> Option<Millis> {
-        let held = self.held.front().map(|(due, _)| *due);
+        let held = self.held.next_due();
         held.into_iter().chain(self.next_announcement()).min()
     }
 
@@ -309,18 +306,25 @@ impl Gossip {
             if let Some(conn) = news.from {
                 self.recent.note(&news.prefix, conn);
             }
-            if many && news.reach == Reach::Passed && !news.is_first_hand(peers) {
-                self.held.push_back((now + PASS_AFTER, news));
+            let may_wait = many && news.reach == Reach::Passed && !news.is_first_hand(peers);
+            if may_wait && self.held.takes_next() {
+                let copies = self.copies(&news, peers);
+                self.held.push(news, copies, now);
             } else {
                 ready.push(news);
             }
         }
-        while let Some((due, _)) = self.held.front()
-            && (*due <= now || self.held.len() > self.most_held)
-        {
-            ready.extend(self.held.pop_front().map(|(_, news)| news));
-        }
+        let mut held = std::mem::replace(&mut self.held, Held::new(0));
+        ready.extend(std::iter::from_fn(|| {
+            held.pop(now, |news| self.copies(news, peers))
+        }));
+        self.held = held;
         ready
+    }
+
+    /// To how many peers something would go whole now.
+    fn copies(&self, news: &News, peers: &PeerManager) -> usize {
+        self.eager_links(news, news.owner(peers)).len()
     }
 
     fn flush_news(

@@ -66,50 +66,53 @@ enum Verdict {
 }
 
 impl Node {
-    /// A request for a piece of an own order. `share` is the party whose session brought it.
+    /// A request for a piece of an own order. `share` is the party whose session brought it. Returns
+    /// whether it was refused for good, so that it should not have been made.
     pub(super) fn on_take(
         &mut self,
         req: Statement,
         place: Statement,
         share: Option<Share>,
         now: Now,
-    ) {
+    ) -> bool {
         if self.store_failure.is_some() {
             // An answer that is not written down must not be given. The request comes again.
             self.counters.count("store_failing");
-            return;
+            return false;
         }
         let taker = req.owner();
         if taker == self.identity.node_id() {
             // Trades of two own orders need no asking: somebody sends what is not theirs.
             self.counters.count("take_of_own");
-            return;
+            return false;
         }
         let take_id = TakeId::from(req.hash());
         if let Some(answer) = self.answers.get(&take_id) {
             self.counters.count("take_repeated");
             let answer = answer.clone();
             self.answer(taker, &answer, now);
-            return;
+            return false;
         }
         let (Some(asked), Some(taking)) = (req.as_req(), place.as_place()) else {
             self.counters.count("take_malformed");
-            return;
+            return false;
         };
         if asked.order != OrderId::from(place.hash()) || place.owner() != taker {
             self.counters.count("take_malformed");
-            return;
+            return false;
         }
         if asked.ts > now.wall + SKEW {
             // Not refused: nothing would remember that refusal after a restart, when it is due.
             self.counters.count("take_early");
-            return;
+            return false;
         }
         if self.may_have_filled_before(asked) {
             self.counters.count("take_of_forgotten_order");
-            return;
+            return false;
         }
-        match self.judge(taker, asked, taking, now) {
+        let verdict = self.judge(taker, asked, taking, now);
+        let doomed = matches!(&verdict, Verdict::Refuse(refusal) if refusal.lasting);
+        match verdict {
             Verdict::Fill(portion) => match self.sign_fill(&req, &place, portion, now) {
                 Some(trade) => {
                     let fill = trade.fill().clone();
@@ -138,6 +141,7 @@ impl Node {
                 }
             }
         }
+        doomed
     }
 
     fn judge(&self, taker: NodeId, asked: &Req, taking: &Place, now: Now) -> Verdict {

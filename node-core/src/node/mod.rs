@@ -18,6 +18,7 @@ mod deliver;
 mod durable;
 mod found;
 mod gossip;
+mod held;
 mod incoming;
 mod inspect;
 mod io;

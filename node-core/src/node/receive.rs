@@ -8,6 +8,10 @@ use crate::ledger::Statement;
 use crate::protocol::{Dialect, ErrorCode, Message, PLAIN_PEERS};
 use crate::types::{Now, PeerId, TakeId};
 
+/// A request that was refused for good counts as so many things in vain: its signatures were checked,
+/// and a refusal was signed.
+const DOOMED_TAKE: usize = 40;
+
 impl Node {
     pub(super) fn on_message(&mut self, conn: ConnId, bytes: usize, message: Incoming, now: Now) {
         let Some(peer) = self.peers.get(conn) else {
@@ -48,7 +52,11 @@ impl Node {
                         self.router.note_take(TakeId::from(req.hash()), conn);
                     }
                     let share = self.peers.get(conn).and_then(PeerSession::share);
-                    self.on_take(req, place, share, now);
+                    let doomed = self.on_take(req, place, share, now);
+                    // By whoever made it. One that passed it on can't know.
+                    if doomed && route.is_none() {
+                        self.peers.in_vain(conn, DOOMED_TAKE, now);
+                    }
                 }
             }
             Incoming::Answer { route, answer } => {

@@ -199,9 +199,9 @@ impl Takes {
 
     /// Leaves an order alone for `least` or longer, after it refused one piece so often `before`.
     pub(super) fn pause(&mut self, maker: OrderId, before: usize, least: Millis, now: Now) {
-        if !self.avoided.contains_key(&maker) {
-            make_room(&mut self.avoided, self.most_avoided);
-        }
+        make_room(&mut self.avoided, &maker, self.most_avoided, |pause| {
+            pause.until
+        });
         let pause = self.avoided.entry(maker).or_default();
         let doubled = doubled(before.max(pause.refusals));
         pause.refusals = pause.refusals.saturating_add(1);
@@ -215,7 +215,9 @@ impl Takes {
 
     /// The owner did not answer in time.
     pub(super) fn failed(&mut self, owner: NodeId, now: Now) {
-        make_room(&mut self.troubles, self.most_avoided);
+        make_room(&mut self.troubles, &owner, self.most_avoided, |trouble| {
+            trouble.until
+        });
         let trouble = self.troubles.entry(owner).or_default();
         trouble.failures = trouble.failures.saturating_add(1);
         if trouble.failures >= 2 {
@@ -236,10 +238,20 @@ impl Takes {
     }
 }
 
-/// Makes room for one more of at most `most` by forgetting the first key.
-fn make_room<K: Ord, V>(map: &mut BTreeMap<K, V>, most: usize) {
-    if map.len() >= most {
-        map.pop_first();
+/// Makes room for `key` among at most `most` by forgetting what is over first: keys cost nothing, and
+/// a long pause takes many refusals.
+fn make_room<K: Ord + Copy, V>(
+    map: &mut BTreeMap<K, V>,
+    key: &K,
+    most: usize,
+    until: impl Fn(&V) -> Millis,
+) {
+    if map.len() < most || map.contains_key(key) {
+        return;
+    }
+    let first = map.iter().min_by_key(|(_, value)| until(value));
+    if let Some(first) = first.map(|(key, _)| *key) {
+        map.remove(&first);
     }
 }
 
@@ -275,5 +287,24 @@ mod tests {
         assert!(!takes.is_paused(&maker, at(now + 1_000)));
         takes.expire(at(now + 200_000));
         assert!(takes.avoided.is_empty());
+    }
+
+    #[test]
+    fn long_pauses_outlast_a_flood_of_short_ones() {
+        let mut takes = Takes::new(4);
+        let (maker, owner) = (OrderId([0; 16]), NodeId([0; 32]));
+        for _ in 0..5 {
+            takes.refused(maker, &RejWhy::Malformed, 0, at(0));
+            takes.failed(owner, at(0));
+        }
+        for key in 1..20 {
+            takes.refused(OrderId([key; 16]), &RejWhy::Malformed, 0, at(1));
+            takes.failed(NodeId([key; 32]), at(1));
+            takes.failed(NodeId([key; 32]), at(1));
+        }
+        assert_eq!((takes.avoided.len(), takes.troubles.len()), (4, 4));
+        let now = at(10_000);
+        assert!(takes.is_paused(&maker, now));
+        assert!(takes.is_avoided(&OrderId([99; 16]), &owner, now));
     }
 }

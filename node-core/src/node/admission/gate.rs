@@ -106,14 +106,13 @@ impl Node {
         if owner == bringer.node || known.is_some() {
             return None;
         }
-        let origin = self.admission.origins.get(&owner);
-        let is_new = origin.is_none_or(|origin| now.mono.since(origin.since) < NEW_OWNER_AGE);
         let open = ledger.open_of(&owner);
         let toll = match open {
             0..FIRST_ORDERS => Toll::BringFirst,
             _ => Toll::BringYoung,
         };
-        if is_new && sought == Sought::No && !self.peers.may(bringer.conn, toll, now) {
+        let is_young = self.is_young(&owner, now);
+        if is_young && sought == Sought::No && !self.peers.may(bringer.conn, toll, now) {
             return Some("young_owners_too_fast");
         }
         let rank = self.rank_of_newcomer(&owner, Some(place));
@@ -156,6 +155,13 @@ impl Node {
                 return Entrance::Closed("unknown_owners_too_fast");
             }
         }
+        let young = |owner: &NodeId| self.is_young(owner, now) && !self.has_session(owner);
+        if sought == Sought::No
+            && owners.iter().any(young)
+            && !self.peers.may(bringer.conn, Toll::BringYoung, now)
+        {
+            return Entrance::Closed("young_owners_too_fast");
+        }
         // Without room for its owners a trade counts all the same: it has room of its own, and what it
         // burned of an order that is known must stay burned.
         for owner in &unknown {
@@ -164,6 +170,12 @@ impl Node {
             }
         }
         Entrance::Open
+    }
+
+    /// Whether an owner is unknown here, or was a moment ago.
+    fn is_young(&self, owner: &NodeId, now: Now) -> bool {
+        let origin = self.admission.origins.get(owner);
+        origin.is_none_or(|origin| now.mono.since(origin.since) < NEW_OWNER_AGE)
     }
 
     /// Whom this node traded with, if it is a trade of its own with another owner.

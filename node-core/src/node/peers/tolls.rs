@@ -54,9 +54,14 @@ const FLOODS: Rate = Rate {
     per_second: 5,
     at_once: 50,
 };
-/// Forwarded messages of one peer in all. Each costs one more message here, and the peer that it goes
-/// to reads it as this node's.
+/// Forwarded messages of one peer in all that dialed this node. Each costs one more message here, and
+/// the peer that it goes to reads it as this node's, before what others sent this way.
 const FORWARDS: Rate = Rate {
+    per_second: 100,
+    at_once: 1_000,
+};
+/// The same of a peer that this node chose to dial: what several others sent through it.
+const FORWARDS_BY_CHOSEN: Rate = Rate {
     per_second: 1_000,
     at_once: 5_000,
 };
@@ -161,6 +166,10 @@ impl Tolls {
                 now,
             )
         };
+        let forwards = match direction {
+            Direction::Inbound => FORWARDS,
+            Direction::Outbound => FORWARDS_BY_CHOSEN,
+        };
         Self {
             messages: bucket(limits.peer_messages.into(), BURST),
             bytes: bucket(u64::from(limits.peer_kilobytes) * 1024, BURST),
@@ -168,7 +177,7 @@ impl Tolls {
             repeats: bucket(limits.peer_repeats.into(), REPEATS_BURST),
             chatter: bucket(limits.peer_repeats.into(), REPEATS_BURST),
             floods: Bucket::full(FLOODS, now),
-            forwards: Bucket::full(FORWARDS, now),
+            forwards: Bucket::full(forwards, now),
             named: Bucket::full(NAMED, now),
             asked: Bucket::full(ASKED, now),
             compared_owners: Bucket::full(UNKNOWN_OWNERS_COMPARED, now),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::net::{Net, sell, signed, statements};
+use super::net::{Net, buy, sell, signed, statements};
 use crate::ledger::limits::OWNERS;
 use crate::ledger::{Identity, Inventory, Ka, Payload, Place, PlaceTif, Statement};
 use crate::node::io::Input;
@@ -469,35 +469,83 @@ fn made_up_owners_delay_no_question_about_others() {
     assert!(asked, "the peer that brought it is not asked in its turn");
 }
 
+/// A request for a piece of an order that never was.
+fn take_of_nothing(net: &Net, seed: u8, n: u64) -> Incoming {
+    let place = net.signed_order(seed, 2 * n, Side::Buy, "10");
+    let req = crate::ledger::Req {
+        n: 2 * n + 1,
+        ts: net.now.wall,
+        until: net.now.wall + Millis::from_secs(5),
+        order: place.order_id().unwrap(),
+        at: crate::types::Amount::ZERO,
+        qty: "1".parse().unwrap(),
+        min: "1".parse().unwrap(),
+        lim: "10".parse().unwrap(),
+        maker: crate::types::OrderId([n as u8; 16]),
+        freed: Vec::new(),
+    };
+    let req = signed(seed, Payload::Req(req));
+    Incoming::Take {
+        route: None,
+        req,
+        place,
+    }
+}
+
 #[test]
 fn requests_for_unknown_orders_are_refused_and_not_remembered() {
     let mut net = Net::new(1);
     let taker = net.stranger(0, 61, Direction::Inbound);
     net.take_heard(taker);
     for n in 1..=50 {
-        let place = net.signed_order(61, 2 * n, Side::Buy, "10");
-        let req = crate::ledger::Req {
-            n: 2 * n + 1,
-            ts: net.now.wall,
-            until: net.now.wall + Millis::from_secs(5),
-            order: place.order_id().unwrap(),
-            at: crate::types::Amount::ZERO,
-            qty: "1".parse().unwrap(),
-            min: "1".parse().unwrap(),
-            lim: "10".parse().unwrap(),
-            maker: crate::types::OrderId([n as u8; 16]),
-            freed: Vec::new(),
-        };
-        let req = signed(61, Payload::Req(req));
-        let take = Incoming::Take {
-            route: None,
-            req,
-            place,
-        };
+        let take = take_of_nothing(&net, 61, n);
         net.says(0, taker, take);
     }
     let heard = net.take_heard(taker);
     let answers = heard.iter().filter(|m| matches!(m, Message::Answer(_)));
     assert_eq!(answers.count(), 50);
     assert_eq!(net.nodes[0].answers.len(), 0);
+}
+
+#[test]
+fn who_makes_many_requests_for_unknown_orders_is_read_later() {
+    let mut net = Net::with(1, |_, config| config.limits.peer_repeats = 10);
+    let taker = net.stranger(0, 61, Direction::Inbound);
+    for n in 1..=2 {
+        let take = take_of_nothing(&net, 61, n);
+        net.says(0, taker, take);
+    }
+    assert!(net.paused.is_empty(), "as many as come by mistake");
+    for n in 3..=5 {
+        let take = take_of_nothing(&net, 61, n);
+        net.says(0, taker, take);
+    }
+    assert!(net.paused.contains_key(&(0, taker)));
+}
+
+#[test]
+fn trades_of_owners_that_were_unknown_a_moment_ago_come_so_fast_and_no_faster() {
+    let mut net = Net::new(3);
+    net.connect(0, 1);
+    net.submit(0, sell("150", "10"));
+    for _ in 0..150 {
+        net.submit(1, buy("1", "10"));
+    }
+    let trades: Vec<_> = net.nodes[0].ledger().trades(200).cloned().collect();
+    assert_eq!(trades.len(), 150);
+    let relay = net.stranger(2, 60, Direction::Inbound);
+    let says = |net: &mut Net, conn| {
+        for trade in &trades {
+            let (valid, refused) = (vec![trade.clone()], Vec::new());
+            net.says(2, conn, Incoming::Trades { valid, refused });
+        }
+        net.nodes[2].ledger().trades(200).count()
+    };
+    assert_eq!(says(&mut net, relay), 100, "the burst");
+    assert_eq!(net.counter(2, "young_owners_too_fast"), 50);
+    // A node that they have sessions with knows more of them than their keys.
+    net.connect(0, 2);
+    net.connect(1, 2);
+    net.run();
+    assert_eq!(says(&mut net, relay), 150);
 }
