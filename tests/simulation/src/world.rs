@@ -24,7 +24,7 @@ const PATIENCE: u64 = 240_000;
 const PERMUTED: u64 = 25;
 
 /// What nodes count when a bound is reached.
-const OF_BOUNDS: [&str; 10] = [
+const OF_BOUNDS: [&str; 11] = [
     "answers_full",
     "forward_rate",
     "orders_over_bound",
@@ -35,6 +35,7 @@ const OF_BOUNDS: [&str; 10] = [
     "too_many_owners",
     "too_many_proofs",
     "young_owners_too_fast",
+    "young_trades_too_fast",
 ];
 
 /// What happens at its time.

@@ -158,9 +158,9 @@ impl Node {
         let young = |owner: &NodeId| self.is_young(owner, now) && !self.has_session(owner);
         if sought == Sought::No
             && owners.iter().any(young)
-            && !self.peers.may(bringer.conn, Toll::BringYoung, now)
+            && !self.peers.may(bringer.conn, Toll::BringYoungTrade, now)
         {
-            return Entrance::Closed("young_owners_too_fast");
+            return Entrance::Closed("young_trades_too_fast");
         }
         // Without room for its owners a trade counts all the same: it has room of its own, and what it
         // burned of an order that is known must stay burned.

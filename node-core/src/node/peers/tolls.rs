@@ -46,6 +46,8 @@ pub(crate) enum Toll {
     BringFirst,
     /// Brings a further order of such an owner.
     BringYoung,
+    /// Brings a trade of such an owner.
+    BringYoungTrade,
 }
 
 /// Forwarded messages of one peer that go to several neighbours, as no way is known for them or the
@@ -101,7 +103,7 @@ const FIRST: Rate = Rate {
     per_second: 100,
     at_once: 200,
 };
-/// Further orders of such owners.
+/// Further orders of such owners, and as many trades.
 const YOUNG: Rate = Rate {
     per_second: 20,
     at_once: 100,
@@ -214,7 +216,7 @@ impl Tolls {
             Toll::NameAddress => &mut self.named,
             Toll::AskForPeers => &mut self.asked,
             Toll::BringComparedOwner => &mut self.compared_owners,
-            Toll::BringOwner | Toll::BringFirst | Toll::BringYoung => {
+            Toll::BringOwner | Toll::BringFirst | Toll::BringYoung | Toll::BringYoungTrade => {
                 return self.new_owners.admits(toll, now);
             }
         };
@@ -257,12 +259,13 @@ impl Tolls {
     }
 }
 
-/// How fast owners become known, and orders come of those that were unknown a moment ago.
+/// How fast owners become known, and orders and trades come of those that were unknown a moment ago.
 #[derive(Debug)]
 pub(super) struct NewOwnerTolls {
     owners: Bucket,
     first: Bucket,
     further: Bucket,
+    trades: Bucket,
 }
 
 impl NewOwnerTolls {
@@ -271,6 +274,7 @@ impl NewOwnerTolls {
             owners: Bucket::full(owners, now),
             first: Bucket::full(first, now),
             further: Bucket::full(further, now),
+            trades: Bucket::full(further, now),
         }
     }
 
@@ -299,6 +303,7 @@ impl NewOwnerTolls {
             owners: Bucket::empty(UNKNOWN_OWNERS_GUARANTEED, now),
             first: Bucket::empty(FIRST_GUARANTEED, now),
             further: Bucket::empty(YOUNG_GUARANTEED, now),
+            trades: Bucket::empty(YOUNG_GUARANTEED, now),
         }
     }
 
@@ -308,6 +313,7 @@ impl NewOwnerTolls {
             Toll::BringOwner => self.owners.admit(1, now),
             Toll::BringFirst => self.first.admit(1, now),
             Toll::BringYoung => self.further.admit(1, now),
+            Toll::BringYoungTrade => self.trades.admit(1, now),
             Toll::Flood
             | Toll::Forward
             | Toll::NameAddress

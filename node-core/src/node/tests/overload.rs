@@ -542,7 +542,7 @@ fn trades_of_owners_that_were_unknown_a_moment_ago_come_so_fast_and_no_faster() 
         net.nodes[2].ledger().trades(200).count()
     };
     assert_eq!(says(&mut net, relay), 100, "the burst");
-    assert_eq!(net.counter(2, "young_owners_too_fast"), 50);
+    assert_eq!(net.counter(2, "young_trades_too_fast"), 50);
     // A node that they have sessions with knows more of them than their keys.
     net.connect(0, 2);
     net.connect(1, 2);
