@@ -67,7 +67,7 @@ pub const OWNERS: usize = 10_000;
 
 /// How many orders that are not open (closed, filled, expired, or never published) a ledger
 /// remembers over all owners; the oldest are forgotten first, and what is older is not taken in
-/// again. Some 45 MB, measured.
+/// again. Some 45 MB, at the 2.2 KB each that were measured.
 pub const INACTIVE_KEPT: usize = 20_000;
 
 /// How long after its end an order is remembered, so that late trades still find it.

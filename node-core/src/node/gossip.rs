@@ -42,10 +42,10 @@ const PASSED_EAGER: usize = 50;
 const STRAIGHT_OF_FIVE: usize = 4;
 /// ... or to as many as let each node that is no neighbour of the owner get it about so often.
 const STRAIGHT_COPIES: usize = 3;
-/// With more neighbours than this, what did not come from who signed it waits before it is passed on,
-/// where that saves copies.
+/// Number of neighbours above which second-hand news is held before relaying, where holding saves
+/// copies.
 const MANY: usize = 12;
-/// News that waits so; more of it makes the oldest go.
+/// Maximum number of held news items; beyond it the oldest is relayed.
 pub(super) const HELD: usize = 4_096;
 /// So many connections are eager before anything is known about them.
 const EAGER_AT_FIRST: usize = 3;
@@ -171,7 +171,7 @@ impl Link {
 #[derive(Debug)]
 pub(super) struct Gossip {
     news: Vec<News>,
-    /// What is passed on a moment later.
+    /// News held back before relaying.
     held: Held<News>,
     links: BTreeMap<ConnId, Link>,
     recent: Recent,

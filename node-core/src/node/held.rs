@@ -1,30 +1,30 @@
-//! News that waits a moment before it is passed on, and whether waiting pays.
+//! A queue that holds news before relaying, as long as holding saves copies.
 //!
-//! It pays where neighbours tell each other meanwhile: what they have need not be sent. It does not
-//! where the neighbours are strangers who tell nothing, however many they are, so it is measured and
-//! not concluded from their number.
+//! Holding saves a copy when a neighbour gets the news from elsewhere in the meantime. Neighbours
+//! that relay nothing save none, however many sessions they have, so the saving is measured and not
+//! derived from the number of neighbours.
 
 use std::collections::VecDeque;
 
 use crate::types::Millis;
 
-/// How long news waits.
+/// Holding time of a news item.
 const TIME: Millis = Millis(12);
-/// All of the copies that there were to send.
+/// Fixed-point one: every copy is saved.
 const ALL: usize = 1_024;
-/// Waiting pays if it saves such a part of the copies.
+/// Least saved part of the copies, in units of 1 / [`ALL`], at which holding pays.
 const PAYS: usize = ALL / 8;
-/// What one piece of news counts in the average.
+/// Weight of the moving average: each news item changes it by 1 / `WEIGHT` of the difference.
 const WEIGHT: usize = 16;
-/// While it does not pay, one of so many waits all the same, to see whether it does by now.
+/// While holding does not pay, one in `SAMPLE` items is held anyway, to measure again.
 const SAMPLE: u32 = 64;
 
-/// News that waits, oldest first.
+/// Held news, oldest first.
 #[derive(Debug)]
 pub(super) struct Held<T> {
     waiting: VecDeque<Waiting<T>>,
     most: usize,
-    /// The part of the copies that waiting saves, of [`ALL`].
+    /// Moving average of the saved part of the copies, in units of 1 / [`ALL`].
     saved: usize,
     unheld: u32,
 }
@@ -33,12 +33,12 @@ pub(super) struct Held<T> {
 struct Waiting<T> {
     due: Millis,
     news: T,
-    /// Neighbours to be sent a copy when it came.
+    /// Number of neighbours that lacked the news when it arrived.
     copies: usize,
 }
 
 impl<T> Held<T> {
-    /// Room for so many. More of them makes the oldest go.
+    /// Creates a queue of at most `most` items; beyond that [`pop`](Self::pop) returns the oldest early.
     pub(super) const fn new(most: usize) -> Self {
         Self {
             waiting: VecDeque::new(),
@@ -48,7 +48,7 @@ impl<T> Held<T> {
         }
     }
 
-    /// Whether the next piece of news is to wait.
+    /// Returns whether to hold the next news item.
     pub(super) const fn takes_next(&mut self) -> bool {
         if self.saved >= PAYS {
             return true;
@@ -61,19 +61,19 @@ impl<T> Held<T> {
         sampled
     }
 
-    /// Keeps news of which so many copies would be sent now.
+    /// Holds a news item that `copies` neighbours lack now.
     pub(super) fn push(&mut self, news: T, copies: usize, now: Millis) {
         let due = now + TIME;
         self.waiting.push_back(Waiting { due, news, copies });
     }
 
-    /// When the first has waited long enough.
+    /// Returns when the oldest item is due (monotonic).
     pub(super) fn next_due(&self) -> Option<Millis> {
         self.waiting.front().map(|waiting| waiting.due)
     }
 
-    /// Takes out what has waited long enough, or has no room; `copies` tells how many are to be sent
-    /// of it now.
+    /// Removes the oldest item if it is due or the queue is over its bound; `copies` returns how many
+    /// neighbours still lack it.
     pub(super) fn pop(&mut self, now: Millis, copies: impl Fn(&T) -> usize) -> Option<T> {
         let over = self.waiting.len() > self.most;
         let ready = |waiting: &mut Waiting<T>| over || waiting.due <= now;

@@ -8,8 +8,8 @@ use crate::ledger::Statement;
 use crate::protocol::{Dialect, ErrorCode, Message, PLAIN_PEERS};
 use crate::types::{Now, PeerId, TakeId};
 
-/// A request that was refused for good counts as so many things in vain: its signatures were checked,
-/// and a refusal was signed.
+/// Charge for a permanently refused request, in redundant statements: it costs two signature checks
+/// and one signature.
 const DOOMED_TAKE: usize = 40;
 
 impl Node {

@@ -56,13 +56,13 @@ const FLOODS: Rate = Rate {
     per_second: 5,
     at_once: 50,
 };
-/// Forwarded messages of one peer in all that dialed this node. Each costs one more message here, and
-/// the peer that it goes to reads it as this node's, before what others sent this way.
+/// Forwarded messages of one inbound peer. Each costs one more message here, and the next peer reads
+/// it in this node's session, where it delays the messages behind it.
 const FORWARDS: Rate = Rate {
     per_second: 100,
     at_once: 1_000,
 };
-/// The same of a peer that this node chose to dial: what several others sent through it.
+/// Forwarded messages of one dialed peer, which may relay for several others.
 const FORWARDS_BY_CHOSEN: Rate = Rate {
     per_second: 1_000,
     at_once: 5_000,

@@ -548,4 +548,5 @@ fn trades_of_owners_that_were_unknown_a_moment_ago_come_so_fast_and_no_faster() 
     net.connect(1, 2);
     net.run();
     assert_eq!(says(&mut net, relay), 150);
+    assert_eq!(net.counter(2, "young_trades_too_fast"), 50);
 }
