@@ -308,23 +308,17 @@ impl Gossip {
             }
             let may_wait = many && news.reach == Reach::Passed && !news.is_first_hand(peers);
             if may_wait && self.held.takes_next() {
-                let copies = self.copies(&news, peers);
+                let owner = news.owner(peers);
+                let copies = eager_links(&self.links, &self.recent, &news, owner).count();
                 self.held.push(news, copies, now);
             } else {
                 ready.push(news);
             }
         }
-        let mut held = std::mem::replace(&mut self.held, Held::new(0));
-        ready.extend(std::iter::from_fn(|| {
-            held.pop(now, |news| self.copies(news, peers))
-        }));
-        self.held = held;
+        let (links, recent) = (&self.links, &self.recent);
+        let copies = |news: &News| eager_links(links, recent, news, news.owner(peers)).count();
+        ready.extend(std::iter::from_fn(|| self.held.pop(now, copies)));
         ready
-    }
-
-    /// To how many peers something would go whole now.
-    fn copies(&self, news: &News, peers: &PeerManager) -> usize {
-        self.eager_links(news, news.owner(peers)).len()
     }
 
     fn flush_news(
@@ -340,7 +334,8 @@ impl Gossip {
         for (place, item) in news.iter().enumerate() {
             let owner = item.owner(peers);
             let straight = item.is_straight(owner);
-            let mut told = self.eager_links(item, owner);
+            let links = eager_links(&self.links, &self.recent, item, owner);
+            let mut told: Vec<ConnId> = links.collect();
             if straight && item.reach == Reach::Passed {
                 told.extend(self.far_links(item, peers.nodes_known()));
             }
@@ -386,23 +381,6 @@ impl Gossip {
         }
     }
 
-    /// The peers that get something whole.
-    fn eager_links(&self, news: &News, owner: Option<ConnId>) -> Vec<ConnId> {
-        let others = self.links.iter().filter(|(conn, _)| {
-            Some(**conn) != owner && !self.recent.is_known_to(&news.prefix, **conn)
-        });
-        let eager = others.clone().filter(|(_, link)| link.eager);
-        let lazy = others.filter(|(_, link)| !link.eager);
-        let (most_lazy, most) = match news.reach {
-            Reach::Own => (OWN_EAGER, OWN_EAGER),
-            Reach::Passed => (0, PASSED_EAGER),
-            Reach::Announced => (0, 0),
-            Reach::Everybody => (usize::MAX, usize::MAX),
-        };
-        let conns = eager.chain(lazy.take(most_lazy)).take(most);
-        conns.map(|(conn, _)| *conn).collect()
-    }
-
     /// The peers that get besides what came straight from its owner, each thing others. As many
     /// nodes as this one has neighbours do the same.
     fn far_links(&self, news: &News, nodes: usize) -> Vec<ConnId> {
@@ -436,6 +414,28 @@ impl Gossip {
             }
         }
     }
+}
+
+/// The peers that get something whole.
+fn eager_links<'a>(
+    links: &'a BTreeMap<ConnId, Link>,
+    recent: &'a Recent,
+    news: &'a News,
+    owner: Option<ConnId>,
+) -> impl Iterator<Item = ConnId> + 'a {
+    let others = links.iter().filter(move |(conn, _)| {
+        Some(**conn) != owner && !recent.is_known_to(&news.prefix, **conn)
+    });
+    let eager = others.clone().filter(|(_, link)| link.eager);
+    let lazy = others.filter(|(_, link)| !link.eager);
+    let (most_lazy, most) = match news.reach {
+        Reach::Own => (OWN_EAGER, OWN_EAGER),
+        Reach::Passed => (0, PASSED_EAGER),
+        Reach::Announced => (0, 0),
+        Reach::Everybody => (usize::MAX, usize::MAX),
+    };
+    let conns = eager.chain(lazy.take(most_lazy)).take(most);
+    conns.map(|(conn, _)| *conn)
 }
 
 /// A number that is different for each thing, and the same everywhere.

@@ -8,10 +8,6 @@ use crate::ledger::Statement;
 use crate::protocol::{Dialect, ErrorCode, Message, PLAIN_PEERS};
 use crate::types::{Now, PeerId, TakeId};
 
-/// Charge for a permanently refused request, in redundant statements: it costs two signature checks
-/// and one signature.
-const DOOMED_TAKE: usize = 40;
-
 impl Node {
     pub(super) fn on_message(&mut self, conn: ConnId, bytes: usize, message: Incoming, now: Now) {
         let Some(peer) = self.peers.get(conn) else {
@@ -55,7 +51,7 @@ impl Node {
                     let doomed = self.on_take(req, place, share, now);
                     // By whoever made it. One that passed it on can't know.
                     if doomed && route.is_none() {
-                        self.peers.in_vain(conn, DOOMED_TAKE, now);
+                        self.peers.asked_in_vain(conn, now);
                     }
                 }
             }

@@ -308,6 +308,13 @@ impl PeerManager {
         }
     }
 
+    /// Notes that a peer's request was refused permanently.
+    pub(crate) fn asked_in_vain(&mut self, conn: ConnId, now: Now) {
+        if let Some(session) = self.sessions.get_mut(&conn) {
+            session.tolls.asked_in_vain(now.mono);
+        }
+    }
+
     /// Notes that a peer said so much that is neither order nor trade.
     pub(crate) fn chatted(&mut self, conn: ConnId, count: usize, now: Now) {
         if let Some(session) = self.sessions.get_mut(&conn) {

@@ -13,6 +13,7 @@ pub(super) struct Tolls {
     signatures: Bucket,
     repeats: Bucket,
     chatter: Bucket,
+    doomed_takes: Bucket,
     floods: Bucket,
     forwards: Bucket,
     named: Bucket,
@@ -60,12 +61,18 @@ const FLOODS: Rate = Rate {
 /// it in this node's session, where it delays the messages behind it.
 const FORWARDS: Rate = Rate {
     per_second: 100,
-    at_once: 1_000,
+    at_once: 300,
 };
 /// Forwarded messages of one dialed peer, which may relay for several others.
 const FORWARDS_BY_CHOSEN: Rate = Rate {
     per_second: 1_000,
     at_once: 5_000,
+};
+/// Permanently refused requests of one peer that asks directly. Each costs two signature checks and
+/// one signature, and an honest taker makes them only for orders that ended a moment ago.
+const DOOMED_TAKES: Rate = Rate {
+    per_second: 50,
+    at_once: 100,
 };
 /// Addresses that one peer may name: far more than an honest one does, which tells of 20 a minute.
 const NAMED: Rate = Rate {
@@ -178,6 +185,7 @@ impl Tolls {
             signatures: bucket(limits.peer_signatures.into(), BURST),
             repeats: bucket(limits.peer_repeats.into(), REPEATS_BURST),
             chatter: bucket(limits.peer_repeats.into(), REPEATS_BURST),
+            doomed_takes: Bucket::full(DOOMED_TAKES, now),
             floods: Bucket::full(FLOODS, now),
             forwards: Bucket::full(forwards, now),
             named: Bucket::full(NAMED, now),
@@ -201,6 +209,11 @@ impl Tolls {
     /// others' brings to it, so it is slowed down by that, and not blamed.
     pub(super) fn in_vain(&mut self, count: u64, now: Millis) {
         self.repeats.draw(count, now);
+    }
+
+    /// One of its requests was refused permanently.
+    pub(super) fn asked_in_vain(&mut self, now: Millis) {
+        self.doomed_takes.draw(1, now);
     }
 
     /// So much was said that is neither order nor trade: that is all the peer's own.
@@ -245,6 +258,7 @@ impl Tolls {
             self.bytes.overdrawn_until(),
             self.signatures.overdrawn_until(),
             self.repeats.overdrawn_until(),
+            self.doomed_takes.overdrawn_until(),
             chatter,
         ];
         let until = all.into_iter().flatten().max()?;
@@ -385,6 +399,20 @@ mod tests {
         let mut tolls = self::tolls();
         tolls.in_vain(1_000, Millis(0));
         assert!(!tolls.take_verdict(Millis(0)).unwrap().blame);
+    }
+
+    #[test]
+    fn who_asks_for_what_never_was_is_read_later() {
+        let mut tolls = tolls();
+        for _ in 0..DOOMED_TAKES.at_once {
+            tolls.asked_in_vain(Millis(0));
+        }
+        assert_eq!(tolls.take_verdict(Millis(0)), None);
+        for _ in 0..DOOMED_TAKES.per_second {
+            tolls.asked_in_vain(Millis(0));
+        }
+        let verdict = tolls.take_verdict(Millis(0)).unwrap();
+        assert_eq!((verdict.until, verdict.blame), (Millis(1_000), false));
     }
 
     #[test]
