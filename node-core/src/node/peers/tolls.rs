@@ -71,7 +71,7 @@ const FORWARDS_BY_CHOSEN: Rate = Rate {
 /// Permanently refused requests of one peer that asks directly. Each costs two signature checks and
 /// one signature, and an honest taker makes them only for orders that ended a moment ago.
 const DOOMED_TAKES: Rate = Rate {
-    per_second: 50,
+    per_second: 20,
     at_once: 100,
 };
 /// Addresses that one peer may name: far more than an honest one does, which tells of 20 a minute.
