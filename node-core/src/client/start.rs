@@ -140,7 +140,7 @@ pub(super) async fn prepare(plan: Plan<'_>) -> Result<Prepared, StartError> {
         listen_port: listen.map_or(0, |at| at.port()),
         legacy,
         max_message: config.max_message_size(),
-        capabilities: SessionConfig::default_capabilities(),
+        capabilities: SessionConfig::capabilities_of(legacy),
     };
     Ok(Prepared {
         discovery: PeerDiscovery::new(finding::sources(config, &loaded.known)),

@@ -133,7 +133,7 @@ impl Node {
                 self.tell_own(ord);
             }
         } else if closed && matches!(stage, Some(Stage::Placing | Stage::Published)) {
-            self.finish(&id, Stage::Cancelled);
+            self.finish(&id, Stage::Cancelled, now);
         }
     }
 
@@ -278,7 +278,7 @@ impl Node {
         let own = &self.own;
         for id in self.market.expire(|id| own.contains(id), now) {
             if self.own.get(&id).is_some_and(OwnOrder::is_open) {
-                self.finish(&id, Stage::Cancelled);
+                self.finish(&id, Stage::Cancelled, now);
             }
         }
         let released = self.market.release_due(now);

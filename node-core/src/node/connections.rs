@@ -8,7 +8,7 @@ use super::peers::policy::Merit;
 use super::view::Direction;
 use crate::ledger::Retained;
 use crate::protocol::{Dialect, ErrorCode, Message, PeerEntry, PeerInfo, encode};
-use crate::types::{Now, PeerAddress, PeerId};
+use crate::types::{Now, PeerAddress};
 
 impl Node {
     pub(super) fn on_connected(
@@ -48,9 +48,7 @@ impl Node {
                 return;
             }
         }
-        if let PeerId::Legacy(name) = &id {
-            self.unsigned.peer_came(name);
-        }
+        self.unsigned.peer_came(&id.to_string());
         self.event(Event::PeerConnected {
             peer: id.clone(),
             address: remote,
@@ -60,9 +58,7 @@ impl Node {
         }
         self.hurry(now.mono);
         self.look_after_boot(now);
-        if self.peers.take_orders_untold(conn) {
-            self.tell_open_orders(conn, now);
-        }
+        self.meet_plain_peer(conn, now);
         if self.peers.get(conn).is_some_and(|peer| peer.speaks_x1()) {
             self.gossip.add_link(conn);
             self.sync_with(conn, direction == Direction::Outbound, now);
@@ -80,9 +76,7 @@ impl Node {
             return;
         };
         self.counters.count(reason);
-        if let PeerId::Legacy(name) = &session.id {
-            self.unsigned.peer_left(name, now);
-        }
+        self.unsigned.peer_left(&session.id.to_string(), now);
         self.event(Event::PeerDisconnected {
             peer: session.id,
             reason: reason.to_owned(),

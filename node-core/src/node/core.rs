@@ -11,6 +11,7 @@ use super::counters::Counters;
 use super::gossip::Gossip;
 use super::io::{Event, Input, Output};
 use super::keep_alive::KeepAlive;
+use super::legacy::{PlainBook, Unsigned};
 use super::maker::Postponed;
 use super::market::Market;
 use super::own::OwnOrders;
@@ -23,7 +24,6 @@ use super::router::MessageRouter;
 use super::sequence::Sequence;
 use super::sync::Sync;
 use super::takes::Takes;
-use super::unsigned::Unsigned;
 use super::view::{PeerSource, Trade};
 use super::wanted::Wanted;
 use crate::collections::BTreeMap;
@@ -57,6 +57,7 @@ pub struct Node {
     pub(super) answers: Answers,
     pub(super) postponed: Vec<Postponed>,
     pub(super) unsigned: Unsigned,
+    pub(super) plain: PlainBook,
     pub(super) keep_alive: KeepAlive,
     pub(super) rate: RateLimit,
     pub(super) counters: Counters,
@@ -111,6 +112,7 @@ impl Node {
             answers: Answers::new(config.bounds.refusals),
             postponed: Vec::new(),
             unsigned: Unsigned::new(config.legacy),
+            plain: PlainBook::new(rng.wide()),
             keep_alive: KeepAlive::default(),
             rate: RateLimit::new(config.order_rate),
             counters: Counters::default(),
@@ -209,6 +211,8 @@ impl Node {
         self.chores_due = now.mono + CHORES_EVERY;
         self.look_after_peers(now);
         self.look_after_boot(now);
+        self.admit_postponed_orders(now);
+        self.follow_plain_book(now);
         self.look_after_clock();
         self.keep_alive(now);
         self.look_after_orders(now);

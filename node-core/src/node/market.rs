@@ -16,6 +16,8 @@ pub(super) const OWN: OwnerId = OwnerId(0);
 pub(super) const FOREIGN: OwnerId = OwnerId(1);
 /// Orders of legacy peers in the book, which nobody signed.
 pub(super) const UNSIGNED: OwnerId = OwnerId(2);
+/// Signed orders of other nodes, as these announced them to plain peers. Never in this book.
+pub(super) const BRIDGED: OwnerId = OwnerId(3);
 
 /// What all nodes agree on, and the view of it for one pair.
 #[derive(Debug)]

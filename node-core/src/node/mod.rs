@@ -49,7 +49,6 @@ mod taker;
 mod takes;
 #[cfg(test)]
 mod tests;
-mod unsigned;
 mod view;
 mod wanted;
 

@@ -68,6 +68,8 @@ pub(super) struct OwnOrder {
     pub(super) trades: Vec<crate::types::TradeId>,
     /// What unsigned orders got of it, oldest first.
     pub(super) unsigned: Vec<UnsignedFill>,
+    /// Number of times that its announcement to plain peers was cancelled in this run.
+    pub(super) withdrawn: u32,
     /// While placing: publish (or give up waiting) then, whatever is in flight (monotonic).
     pub(super) patience: Option<Millis>,
     /// It crosses a newer order whose owner has until then to act (monotonic).

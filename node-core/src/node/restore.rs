@@ -137,6 +137,7 @@ impl Node {
         self.restore_orders(orders, now);
         self.finish_trades(trades.unwrap_or_default());
         self.restore_takes(takes, now);
+        self.restore_plain_orders();
         self.boot = Some(boot);
         Ok(())
     }

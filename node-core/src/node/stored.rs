@@ -236,6 +236,7 @@ pub(super) fn read_order(
         rejected,
         trades: Vec::new(),
         unsigned,
+        withdrawn: 0,
         // Whoever submitted it is gone, so nobody has to wait.
         patience: (stage == Stage::Placing).then_some(now.mono),
         act_at: None,

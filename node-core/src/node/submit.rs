@@ -98,6 +98,7 @@ impl Node {
                 rejected: Vec::new(),
                 trades: Vec::new(),
                 unsigned: Vec::new(),
+                withdrawn: 0,
                 patience: Some(now.mono + patience),
                 act_at: None,
                 asks_after: Millis::ZERO,
@@ -179,7 +180,7 @@ impl Node {
                 .get(&maker.id)
                 .is_some_and(|own| own.place.u == *user);
             let theirs = self.unsigned.get(&maker.id);
-            if theirs.is_some_and(|theirs| theirs.user_id == *user) {
+            if theirs.is_some_and(|theirs| theirs.user_id == *user || !theirs.exact) {
                 continue;
             }
             match (same_user, self.config.self_trade) {
@@ -229,6 +230,12 @@ impl Node {
             return;
         }
         let filled = own.filled_in(state);
+        if filled < state.amt() && self.plain.holds(id) {
+            self.follow_plain_order(&id, now);
+        }
+        let (Some(own), Some(state)) = (self.own.get(&id), self.market.ledger().order(&id)) else {
+            return;
+        };
         if filled >= state.amt() {
             if own.stage == Stage::Published && state.filled() < state.amt() {
                 // Others can't know that unsigned orders got the rest.
@@ -237,17 +244,17 @@ impl Node {
                     self.tell_own(ord);
                 }
             }
-            self.finish(&id, Stage::Filled);
+            self.finish(&id, Stage::Filled, now);
             return;
         }
         if state.last_fill().is_some() {
             // Its rest was in several pieces, of which the largest ended it.
-            self.finish(&id, Stage::Cancelled);
+            self.finish(&id, Stage::Cancelled, now);
             return;
         }
         let left = state.amt().saturating_sub(filled);
         let free = own.offer(state);
-        let waiting = !own.takes.is_empty();
+        let waiting = !own.takes.is_empty() || self.plain.is_delayed(&id);
         let patient = own.patience.is_some_and(|until| until > now.mono);
         if self.must_not_commit(&id, now) {
             if !patient {
@@ -258,7 +265,7 @@ impl Node {
         match (own.stage, own.time_in_force) {
             (Stage::Placing, TimeInForce::Ioc | TimeInForce::Fok) => {
                 if !waiting {
-                    self.finish(&id, Stage::Cancelled);
+                    self.finish(&id, Stage::Cancelled, now);
                 } else if !patient {
                     self.settle(&id);
                 }
@@ -299,9 +306,11 @@ impl Node {
         if let Some(ord) = self.state_order(id, open, OrdStatus::Open, why, now) {
             if first {
                 self.tell_own(place);
-                self.tell_plain_order(&id, now);
             }
             self.tell_own(ord);
+            if first {
+                self.tell_plain_order(&id, now);
+            }
         }
         self.order_changed(&id);
     }
@@ -362,10 +371,9 @@ impl Node {
             let closed = OrdStatus::Closed;
             if let Some(ord) = self.state_order(*id, Amount::ZERO, closed, why, now) {
                 self.tell_own(ord);
-                self.tell_plain_cancel(id, now);
             }
         }
-        self.finish(id, Stage::Cancelled);
+        self.finish(id, Stage::Cancelled, now);
     }
 
     /// Answers every submitter that still waits.
@@ -384,9 +392,10 @@ impl Node {
     }
 
     /// Ends an order for its user.
-    pub(super) fn finish(&mut self, id: &OrderId, stage: Stage) {
+    pub(super) fn finish(&mut self, id: &OrderId, stage: Stage, now: Now) {
         self.note_filled(id);
         self.own.close(id, stage);
+        self.follow_plain_order(id, now);
         self.order_changed(id);
         self.settle(id);
     }

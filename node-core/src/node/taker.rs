@@ -3,6 +3,7 @@
 use super::core::Node;
 use super::deliver::Detour;
 use super::io::{ConnId, TimeInForce};
+use super::legacy::MayMeet;
 use super::market::UNSIGNED;
 use super::own::{OwnOrder, REJECTED_LIMIT, Stage};
 use super::portion::{Portion, least_to_ask};
@@ -71,14 +72,19 @@ impl Node {
             && own.rejected.len() < REJECTED_LIMIT
             && own.asks_after <= now.mono;
         let mut waits_for_newer = false;
+        let mut waits_for_plain_book = false;
         let mut found = None;
         let (pair, side, limit) = (&own.place.pair, own.place.side, own.place.px);
         for maker in self.market.crossing(pair, side, limit) {
-            if maker.owner == UNSIGNED && self.may_meet_unsigned(own, &maker) {
-                found = Some((Opposite::Unsigned(maker), first));
+            if maker.owner == UNSIGNED {
+                match self.may_meet_unsigned(own, &maker, now) {
+                    MayMeet::Now => found = Some((Opposite::Unsigned(maker), first)),
+                    MayMeet::Later => waits_for_plain_book = true,
+                    MayMeet::Never => continue,
+                }
                 break;
             }
-            if maker.id == *id || maker.owner == UNSIGNED || only_makes {
+            if maker.id == *id || only_makes {
                 continue;
             }
             if let Some(other) = self.own.get(&maker.id) {
@@ -123,6 +129,7 @@ impl Node {
             found = Some((Opposite::Foreign(maker, theirs.owner()), *gap));
             break;
         }
+        self.plain.set_delayed(*id, waits_for_plain_book);
         if waits_for_newer
             && let Some(own) = self.own.get_mut(id)
             && own.act_at.is_none()

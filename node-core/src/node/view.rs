@@ -359,12 +359,14 @@ pub struct UnsignedOrder {
     pub user_id: UserId,
     /// Bid or ask.
     pub side: Side,
-    /// As the peer said.
+    /// As the peer said, rounded up to 8 decimals.
     pub amount: Amount,
-    /// What of it did not trade with orders of this node.
+    /// The part of `amount` that is left by the orders that were announced since.
     pub open: Amount,
-    /// As the peer said.
+    /// As the peer said, rounded up to 8 decimals.
     pub price: Price,
+    /// Nothing was rounded. An order that is not exact is never matched.
+    pub exact: bool,
     /// As the peer said.
     pub pair: Pair,
     /// When the peer says that it was placed.

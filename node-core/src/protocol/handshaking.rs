@@ -16,7 +16,9 @@ use super::encode::encode;
 use super::error_code::ErrorCode;
 use super::frame::{FrameTooLarge, HANDSHAKE_FRAME_LIMIT};
 use super::legacy::PLAIN_PEERS;
-use super::message::{CAPABILITY_X1, Capabilities, Dialect, Handshake, Message, PROTOCOL_VERSION};
+use super::message::{
+    CAPABILITY_PLAIN, CAPABILITY_X1, Capabilities, Dialect, Handshake, Message, PROTOCOL_VERSION,
+};
 use super::noise::{NoiseError, NoiseHandshake, Proved, SESSION_VERSION};
 use super::session::{
     Established, PeerInfo, SessionConfig, SessionReader, SessionWriter, clock_offset,
@@ -486,7 +488,9 @@ impl Handshaking {
     /// Signed messages have no place in a plain session, so it doesn't offer them.
     fn plain_capabilities(&self) -> Vec<String> {
         let all = self.config.capabilities.iter();
-        all.filter(|name| *name != CAPABILITY_X1).cloned().collect()
+        all.filter(|name| ![CAPABILITY_X1, CAPABILITY_PLAIN].contains(&name.as_str()))
+            .cloned()
+            .collect()
     }
 
     /// The message's text, alone in a list; empty for what the dialect can't say, which no

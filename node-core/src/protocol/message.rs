@@ -16,6 +16,10 @@ pub const PROTOCOL_VERSION: &str = "1.0.0";
 /// inside a secured session.
 pub const CAPABILITY_X1: &str = "x1";
 
+/// The capability of nodes that trade with plain peers (`P2P_LEGACY=match`): they announce their orders
+/// to each other as they do to plain peers. Only ever named inside a secured session.
+pub const CAPABILITY_PLAIN: &str = "plain";
+
 /// Peers read from one `peerexchange`; what comes after them is ignored.
 pub const MAX_PEERS: usize = 100;
 

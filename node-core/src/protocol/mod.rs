@@ -37,9 +37,9 @@ pub use legacy::LegacyPolicy;
 pub(crate) use legacy::PLAIN_PEERS;
 pub use legacy_order::{LegacyOrder, LegacyTrade, UnsignedOrder, UnsignedTrade};
 pub use message::{
-    CAPABILITY_X1, Capabilities, Dialect, Forward, ForwardBody, Handshake, MAX_CAPABILITIES,
-    MAX_NAME, MAX_PEERS, MAX_PROOFS, MAX_STATEMENTS, MAX_SYNC_ORDERS, MAX_TEXT, MAX_TRADES,
-    Message, PROTOCOL_VERSION, PeerEntry, TakeAnswer, TakeRequest,
+    CAPABILITY_PLAIN, CAPABILITY_X1, Capabilities, Dialect, Forward, ForwardBody, Handshake,
+    MAX_CAPABILITIES, MAX_NAME, MAX_PEERS, MAX_PROOFS, MAX_STATEMENTS, MAX_SYNC_ORDERS, MAX_TEXT,
+    MAX_TRADES, Message, PROTOCOL_VERSION, PeerEntry, TakeAnswer, TakeRequest,
 };
 pub use noise::{
     MAX_SECURED_FRAME, SESSION_VERSION, SecureReader, SecureWriter, Signer, TransportError,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::decode::decode;
 use super::frame::FrameTooLarge;
 use super::legacy::LegacyPolicy;
-use super::message::{CAPABILITY_X1, Dialect, Message};
+use super::message::{CAPABILITY_PLAIN, CAPABILITY_X1, Dialect, Message};
 use super::noise::{MAX_SECURED_FRAME, SecureReader, SecureWriter, Signer};
 use super::session_error::SessionError;
 use crate::types::{Millis, NetworkId, PeerId};
@@ -30,12 +30,18 @@ pub struct SessionConfig {
 }
 
 impl SessionConfig {
-    /// What this version of a node can do.
+    /// Returns the capabilities of this version of a node with the default policy for plain peers.
     #[must_use]
     pub fn default_capabilities() -> Vec<String> {
-        ["order", "trade", "peerexchange", CAPABILITY_X1]
-            .map(str::to_owned)
-            .into()
+        Self::capabilities_of(LegacyPolicy::default())
+    }
+
+    /// Returns the capabilities of this version of a node with a policy for plain peers.
+    #[must_use]
+    pub fn capabilities_of(legacy: LegacyPolicy) -> Vec<String> {
+        let all = ["order", "trade", "peerexchange", CAPABILITY_X1];
+        let bridge = (legacy == LegacyPolicy::Match).then_some(CAPABILITY_PLAIN);
+        all.into_iter().chain(bridge).map(str::to_owned).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use super::tolls::Tolls;
 use crate::node::io::ConnId;
 use crate::node::limits::Limits;
 use crate::node::view::{Direction, TrafficStats};
-use crate::protocol::{Dialect, PeerInfo};
+use crate::protocol::{CAPABILITY_PLAIN, Dialect, PeerInfo};
 use crate::types::{Millis, Now, PeerAddress, PeerId};
 
 /// A session that is up.
@@ -82,6 +82,15 @@ impl PeerSession {
     /// Whether it takes part in the signed protocol.
     pub(crate) const fn speaks_x1(&self) -> bool {
         self.speaks_x1
+    }
+
+    /// Returns whether own orders are announced to it: a plain peer, or a node that trades with some.
+    pub(crate) fn hears_plain_orders(&self) -> bool {
+        let bridges = |name: &String| name == CAPABILITY_PLAIN;
+        match self.id {
+            PeerId::Legacy(_) => true,
+            PeerId::Node(_) => self.speaks_x1 && self.capabilities.iter().any(bridges),
+        }
     }
 
     /// Whether it was heard lately. One that has no heartbeats is gone once it doesn't answer.

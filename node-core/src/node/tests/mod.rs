@@ -10,6 +10,7 @@ mod keep_alive;
 mod legacy;
 mod net;
 mod orders;
+mod originals;
 mod overload;
 mod pairs;
 mod peers;

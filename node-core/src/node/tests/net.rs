@@ -12,7 +12,7 @@ use crate::node::{
     verify_message,
 };
 use crate::orderbook::SelfTrade;
-use crate::protocol::{Dialect, LegacyPolicy, Message, PeerInfo, decode};
+use crate::protocol::{Dialect, LegacyPolicy, Message, PeerInfo, SessionConfig, decode};
 use crate::types::{Amount, Millis, Now, OrderId, PeerAddress, PeerId, Price, Side};
 
 /// Settings for tests; `change` adjusts them.
@@ -237,9 +237,7 @@ impl Net {
             dialect: Dialect::Secured,
             version: "1.0.0".to_owned(),
             port: 3000,
-            capabilities: ["order", "trade", "peerexchange", "x1"]
-                .map(str::to_owned)
-                .to_vec(),
+            capabilities: SessionConfig::capabilities_of(self.configs[i].legacy),
             clock_offset: None,
         }
     }

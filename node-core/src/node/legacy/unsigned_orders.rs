@@ -1,15 +1,18 @@
-//! What legacy peers sent: shown as unsigned, never passed on. With the policy `match` their orders
-//! also enter the book, each once; otherwise they are kept apart from it.
+//! Orders and trades of plain peers: shown as unsigned, never passed on. With the policy `match` their
+//! orders also enter the book, each once; otherwise they are kept apart from it.
 
 use std::collections::VecDeque;
 
 use sha2::{Digest, Sha256};
 
-use super::view::{Trade, UnsignedOrder, UnsignedTrade, UnsignedView};
 use crate::collections::{BTreeMap, BTreeSet};
 use crate::ledger::TradeRank;
-use crate::protocol::{LegacyOrder, LegacyPolicy, LegacyTrade, PLAIN_PEERS};
-use crate::types::{Amount, InvalidValue, Millis, Now, OrderId, Pair, StatementHash, TradeId};
+use crate::node::io::ConnId;
+use crate::node::view::{Trade, UnsignedOrder, UnsignedTrade, UnsignedView};
+use crate::protocol::{self, LegacyOrder, LegacyPolicy, LegacyTrade, PLAIN_PEERS};
+use crate::types::{
+    Amount, InvalidValue, Millis, Now, OrderId, Pair, PeerId, StatementHash, TradeId,
+};
 
 /// Orders kept of one peer; the oldest go first.
 const ORDERS_PER_PEER: usize = 200;
@@ -20,23 +23,19 @@ const TRADES_LIMIT: usize = 1_000;
 /// Ids of orders that are remembered beyond the orders, so that none of them is matched again.
 const SEEN_LIMIT: usize = 20_000;
 
+/// Maximum number of orders that wait until this node is up to date after a start.
+const MAX_POSTPONED: usize = 1_000;
+
 /// Orders of a peer whose connection is gone are kept so long.
 const KEPT_AFTER_LEAVING: Millis = Millis::from_secs(600);
 
-/// What became of an order that came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Added {
-    /// It is kept under this key.
-    Kept(OrderId),
-    /// Its id was there before, or it says that it is closed.
-    Known,
-}
-
-/// One order, and its place in the order of arrival.
+/// An order, and its place in the order of arrival.
 #[derive(Debug)]
 struct Kept {
     order: UnsignedOrder,
     number: u64,
+    /// A node of this protocol announced its own signed order to plain peers.
+    is_bridged: bool,
 }
 
 /// An own trade with an unsigned order.
@@ -49,7 +48,7 @@ struct OwnFill {
 
 /// Unsigned orders and trades.
 #[derive(Debug)]
-pub(super) struct Unsigned {
+pub(in crate::node) struct Unsigned {
     policy: LegacyPolicy,
     /// By the key that an order has in the book.
     orders: BTreeMap<OrderId, Kept>,
@@ -61,6 +60,8 @@ pub(super) struct Unsigned {
     seen_order: VecDeque<OrderId>,
     /// Keys of orders that are gone since the last look.
     gone: Vec<OrderId>,
+    /// Orders that came before own orders of an earlier run could be filled, oldest first.
+    postponed: VecDeque<(Option<ConnId>, PeerId, LegacyOrder)>,
     /// Reported by peers, oldest first.
     trades: VecDeque<UnsignedTrade>,
     /// Own trades with unsigned orders, oldest first.
@@ -70,7 +71,7 @@ pub(super) struct Unsigned {
 }
 
 impl Unsigned {
-    pub(super) const fn new(policy: LegacyPolicy) -> Self {
+    pub(in crate::node) const fn new(policy: LegacyPolicy) -> Self {
         Self {
             policy,
             orders: BTreeMap::new(),
@@ -78,6 +79,7 @@ impl Unsigned {
             seen: BTreeSet::new(),
             seen_order: VecDeque::new(),
             gone: Vec::new(),
+            postponed: VecDeque::new(),
             trades: VecDeque::new(),
             fills: VecDeque::new(),
             departed: BTreeMap::new(),
@@ -85,25 +87,74 @@ impl Unsigned {
     }
 
     /// Whether unsigned orders are matched.
-    pub(super) fn are_matched(&self) -> bool {
+    pub(in crate::node) fn are_matched(&self) -> bool {
         PLAIN_PEERS && self.policy == LegacyPolicy::Match
     }
 
-    /// Keeps an order. With `match` an id counts once, whoever sends it again; otherwise the same
-    /// id from the same peer replaces the earlier order.
-    pub(super) fn add_order(
+    /// Keeps an order for the list of unsigned orders only, without `match`. It replaces an earlier one
+    /// of the same id and peer. Returns whether it is open.
+    ///
+    /// # Errors
+    /// The first value that is not allowed.
+    pub(super) fn observe(
         &mut self,
         from: &str,
         order: &LegacyOrder,
         default_pair: &Pair,
-    ) -> Result<Added, InvalidValue> {
-        let is_closed = matches!(order.status.as_str(), "filled" | "cancelled");
-        let order = order.check(default_pair)?;
-        let key = self.key(from, &order.id);
-        let is_new = !self.are_matched() || self.is_first(key);
-        if !is_new || is_closed {
-            return Ok(Added::Known);
+    ) -> Result<bool, InvalidValue> {
+        let checked = order.check(default_pair)?;
+        let is_open = !is_over(order);
+        if is_open {
+            let (key, amount) = (self.key(from, &checked.id), checked.amount);
+            self.keep(key, from, checked, amount, false);
         }
+        Ok(is_open)
+    }
+
+    /// Returns an announced order, and its key in the book, when its id comes for the first time, with
+    /// `match`.
+    ///
+    /// # Errors
+    /// The first value that is not allowed.
+    pub(super) fn first_sight(
+        &mut self,
+        from: &str,
+        order: &LegacyOrder,
+        default_pair: &Pair,
+    ) -> Result<Option<(OrderId, protocol::UnsignedOrder)>, InvalidValue> {
+        let checked = order.check(default_pair)?;
+        let key = self.key(from, &checked.id);
+        Ok(self.is_first(key).then_some((key, checked)))
+    }
+
+    /// Keeps an order until own orders of an earlier run can be filled. Of too many the newest is
+    /// dropped.
+    pub(super) fn postpone(&mut self, conn: Option<ConnId>, from: PeerId, order: LegacyOrder) {
+        if self.postponed.len() < MAX_POSTPONED {
+            self.postponed.push_back((conn, from, order));
+        }
+    }
+
+    /// Removes and returns the postponed orders, oldest first.
+    pub(super) fn take_postponed(&mut self) -> VecDeque<(Option<ConnId>, PeerId, LegacyOrder)> {
+        std::mem::take(&mut self.postponed)
+    }
+
+    /// Notes the id under which this node announced something, which is no other node's order.
+    pub(super) fn note_own(&mut self, id: &str) {
+        let key = self.key("", id);
+        self.is_first(key);
+    }
+
+    /// Keeps an order with `open` left of it.
+    pub(super) fn keep(
+        &mut self,
+        key: OrderId,
+        from: &str,
+        order: protocol::UnsignedOrder,
+        open: Amount,
+        is_bridged: bool,
+    ) {
         self.orders.remove(&key);
         self.make_room(from);
         let order = UnsignedOrder {
@@ -112,15 +163,22 @@ impl Unsigned {
             user_id: order.user_id,
             side: order.side,
             amount: order.amount,
-            open: order.amount,
+            open,
             price: order.price,
+            exact: order.is_exact,
             pair: order.pair,
             timestamp: order.timestamp,
         };
         self.came += 1;
         let number = self.came;
-        self.orders.insert(key, Kept { order, number });
-        Ok(Added::Kept(key))
+        self.orders.insert(
+            key,
+            Kept {
+                order,
+                number,
+                is_bridged,
+            },
+        );
     }
 
     /// The key that an order has in the book: nobody's signature, so no signed order has it.
@@ -170,14 +228,15 @@ impl Unsigned {
         oldest.map(|(key, _)| *key)
     }
 
-    pub(super) fn get(&self, key: &OrderId) -> Option<&UnsignedOrder> {
+    pub(in crate::node) fn get(&self, key: &OrderId) -> Option<&UnsignedOrder> {
         let kept = PLAIN_PEERS.then(|| self.orders.get(key))?;
         kept.map(|kept| &kept.order)
     }
 
-    /// All open orders with their keys.
+    /// All open unsigned orders with their keys.
     pub(super) fn orders(&self) -> impl Iterator<Item = (&OrderId, &UnsignedOrder)> {
-        self.orders.iter().map(|(key, kept)| (key, &kept.order))
+        let unsigned = self.orders.iter().filter(|(_, kept)| !kept.is_bridged);
+        unsigned.map(|(key, kept)| (key, &kept.order))
     }
 
     /// Takes some of an order; returns what is left of it. A filled one is gone.
@@ -235,7 +294,7 @@ impl Unsigned {
 
     /// Keeps a trade of an own order of this pair with an unsigned one; `n` is its number among
     /// this node's own statements.
-    pub(super) fn add_fill(&mut self, pair: &Pair, n: u64, trade: Trade) {
+    pub(in crate::node) fn add_fill(&mut self, pair: &Pair, n: u64, trade: Trade) {
         if self.fills.len() >= TRADES_LIMIT {
             self.fills.pop_front();
         }
@@ -249,7 +308,7 @@ impl Unsigned {
     }
 
     /// Brings the trades of an earlier run in order.
-    pub(super) fn sort_fills(&mut self) {
+    pub(in crate::node) fn sort_fills(&mut self) {
         let fills = self.fills.make_contiguous();
         fills.sort_by_key(|fill| fill.rank);
     }
@@ -259,7 +318,7 @@ impl Unsigned {
     }
 
     /// Own trades of one pair with unsigned orders, newest first.
-    pub(super) fn fills<'a>(
+    pub(in crate::node) fn fills<'a>(
         &'a self,
         pair: &'a Pair,
     ) -> impl Iterator<Item = (TradeRank, &'a Trade)> {
@@ -272,7 +331,7 @@ impl Unsigned {
     }
 
     /// Notes that a peer is gone: nobody can cancel its orders any more, so they go after a while.
-    pub(super) fn peer_left(&mut self, from: &str, now: Now) {
+    pub(in crate::node) fn peer_left(&mut self, from: &str, now: Now) {
         let orders = &self.orders;
         let has_orders = |from: &str| orders.values().any(|kept| kept.order.from == from);
         if self.departed.len() >= ORDERS_LIMIT {
@@ -285,12 +344,12 @@ impl Unsigned {
     }
 
     /// Notes that a peer is (back) here.
-    pub(super) fn peer_came(&mut self, from: &str) {
+    pub(in crate::node) fn peer_came(&mut self, from: &str) {
         self.departed.remove(from);
     }
 
     /// Forgets the orders of peers that have been gone for long enough.
-    pub(super) fn expire(&mut self, now: Now) {
+    pub(in crate::node) fn expire(&mut self, now: Now) {
         if !PLAIN_PEERS {
             return;
         }
@@ -311,12 +370,18 @@ impl Unsigned {
     }
 
     /// Newest first.
-    pub(super) fn view(&self) -> UnsignedView {
-        let mut orders: Vec<&Kept> = self.orders.values().collect();
+    pub(in crate::node) fn view(&self) -> UnsignedView {
+        let unsigned = self.orders.values().filter(|kept| !kept.is_bridged);
+        let mut orders: Vec<&Kept> = unsigned.collect();
         orders.sort_by_cached_key(|kept| std::cmp::Reverse(kept.number));
         UnsignedView {
             orders: orders.into_iter().map(|kept| kept.order.clone()).collect(),
             trades: self.trades.iter().rev().cloned().collect(),
         }
     }
+}
+
+/// Whether an announced order is over. Every other order is open, without `match`.
+fn is_over(order: &LegacyOrder) -> bool {
+    matches!(order.status.as_str(), "filled" | "cancelled")
 }
