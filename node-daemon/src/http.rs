@@ -27,8 +27,9 @@ use tokio::time::Instant;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time that a request under way has when the node stops.
 const GRACE: Duration = Duration::from_secs(1);
-/// A connection that is younger than this makes no room, since its request may just be coming.
-const MIN_AGE: Duration = Duration::from_millis(250);
+/// A connection that is younger than this makes no room, since its request may just be coming. Times the
+/// number of places this bounds how fast connections are accepted: a flood must not fill the backlog.
+const MIN_AGE: Duration = Duration::from_millis(50);
 /// The pause between two attempts to accept a connection, where the system can't give one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

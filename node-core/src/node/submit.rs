@@ -395,6 +395,7 @@ impl Node {
     pub(super) fn finish(&mut self, id: &OrderId, stage: Stage, now: Now) {
         self.note_filled(id);
         self.own.close(id, stage);
+        self.plain.forget_waiting(id);
         self.follow_plain_order(id, now);
         self.order_changed(id);
         self.settle(id);

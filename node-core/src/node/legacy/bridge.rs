@@ -227,15 +227,32 @@ impl Node {
 
     /// Fills an own order as far as an unsigned taker reached it in the plain book.
     fn fill_announced(&mut self, id: OrderId, amount: Amount, by: &Counterparty, now: Now) {
+        if let Some(own) = self.own.get(&id) {
+            let (price, taker_side) = (own.place.px, own.place.side.opposite());
+            self.trade_pieces(id, amount, by, price, taker_side, now);
+        }
+        self.after_match(id, now);
+    }
+
+    /// Trades free pieces of an own order with an unsigned one, `amount` in all if so much is free.
+    fn trade_pieces(
+        &mut self,
+        id: OrderId,
+        amount: Amount,
+        by: &Counterparty,
+        price: Price,
+        taker_side: Side,
+        now: Now,
+    ) {
         let mut left = amount;
+        let can_trade = |own: &&OwnOrder| own.is_open() && own.unsigned.len() < FILLS_PER_ORDER;
         if !self.must_not_commit(&id, now) {
             while !left.is_zero()
-                && let Some(own) = self.own.get(&id).filter(|own| own.is_open())
+                && let Some(own) = self.own.get(&id).filter(can_trade)
                 && let Some(state) = self.market.ledger().order(&id)
                 && let Some(gap) = own.spare(state).first()
                 && let Ok(piece) = Piece::at(gap.start(), gap.len().min(left))
             {
-                let (price, taker_side) = (own.place.px, own.place.side.opposite());
                 left = left.saturating_sub(piece.len());
                 self.trade_with_unsigned(id, piece, by, price, taker_side, now);
             }
@@ -244,7 +261,6 @@ impl Node {
             // A signed order has it, or is asking for it.
             self.counters.count("unsigned_fill_missed");
         }
-        self.after_match(id, now);
     }
 
     /// Reduces an unsigned order, but for its place in the plain book.
@@ -517,16 +533,9 @@ impl Node {
             key: theirs,
             id: order.id,
         };
-        let Some((piece, side)) = self.own.get(&id).and_then(|own| {
-            let state = self.market.ledger().order(&id)?;
-            let gap = *own.spare(state).first()?;
-            let piece = Piece::at(gap.start(), gap.len().min(amount)).ok()?;
-            Some((piece, own.place.side))
-        }) else {
-            self.counters.count("unsigned_fill_missed");
-            return;
-        };
-        self.trade_with_unsigned(id, piece, &by, order.price, side, now);
+        if let Some(side) = self.own.get(&id).map(|own| own.place.side) {
+            self.trade_pieces(id, amount, &by, order.price, side, now);
+        }
     }
 
     /// Takes out of the plain book what is not left of an own order any more. Plain peers reduce an

@@ -142,6 +142,12 @@ impl PlainBook {
         };
     }
 
+    /// Forgets that an own order waits to take or to be announced.
+    pub(in crate::node) fn forget_waiting(&mut self, id: &OrderId) {
+        self.delayed.remove(id);
+        self.unannounced.remove(id);
+    }
+
     /// Returns whether an own order waits for its turn to take an unsigned one.
     pub(in crate::node) fn is_delayed(&self, id: &OrderId) -> bool {
         self.delayed.contains(id)

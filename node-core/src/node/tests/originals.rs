@@ -119,13 +119,7 @@ impl Mixed {
             config.legacy = LegacyPolicy::Match;
             config.user_id = user(node).parse().unwrap();
         };
-        let mut net = Net::with(nodes, matches);
-        for a in 0..nodes {
-            for b in a + 1..nodes {
-                net.connect(a, b);
-            }
-        }
-        net.run();
+        let mut net = Net::durable_with(nodes, matches);
         for original in 0..originals {
             for node in 0..nodes {
                 join(&mut net, original, node);
@@ -154,16 +148,21 @@ impl Mixed {
                 let original = (conn.0 as usize - 1_000) / 10;
                 let node = conn.0 as usize % 10;
                 let message = crate::protocol::decode(text.as_bytes(), Dialect::Original).unwrap();
-                if let Message::Heartbeat { .. } = message {
-                    let timestamp = self.net.now.wall;
-                    let ack = Message::HeartbeatAck {
+                let timestamp = self.net.now.wall;
+                let answer = match message {
+                    Message::Heartbeat { .. } => Message::HeartbeatAck {
                         timestamp,
                         echo: None,
-                    };
-                    self.net.says(node, conn, Incoming::Plain(ack));
-                } else {
-                    queue.push_back((original, message));
-                }
+                    },
+                    Message::OrderbookSyncRequest => {
+                        Message::OrderbookSyncResponse(self.resting_at(original))
+                    }
+                    _ => {
+                        queue.push_back((original, message));
+                        continue;
+                    }
+                };
+                self.net.says(node, conn, Incoming::Plain(answer));
             }
             let Some((original, message)) = queue.pop_front() else {
                 return count;
@@ -174,6 +173,22 @@ impl Mixed {
                 self.broadcast(original, &message, &mut queue);
             }
         }
+    }
+
+    /// What an original answers to a node that asks for its book.
+    fn resting_at(&self, original: usize) -> Vec<LegacyOrder> {
+        let book = self.originals[original].book.iter();
+        let shown = book.map(|resting| LegacyOrder {
+            id: resting.id.clone(),
+            user_id: user(100 + original),
+            side: resting.side.to_string(),
+            amount: resting.open.to_string(),
+            price: resting.price.to_string(),
+            status: "pending".to_owned(),
+            timestamp: self.net.now.wall,
+            pair: "BTC/USD".to_owned(),
+        });
+        shown.collect()
     }
 
     /// An original sends a message to all its peers.
@@ -421,7 +436,46 @@ fn trades_between_nodes_are_seen_by_originals() {
 }
 
 #[test]
-fn order_behind_others_is_announced_again() {
+fn original_that_lost_its_book_hears_open_orders_again() {
+    let mut mixed = Mixed::new(1, 1, 7);
+    let id = mixed.place_at_node(0, Side::Sell, "1", "100");
+    mixed.place_at_original(0, Side::Buy, "0.4", "100");
+    let (conn, reason) = (conn(0, 0), "closed_by_peer");
+    mixed.net.input(0, Input::Disconnected { conn, reason });
+    mixed.originals[0] = Original {
+        placed: 1,
+        traded: 1,
+        ..Original::default()
+    };
+    join(&mut mixed.net, 0, 0);
+    mixed.deliver();
+    mixed.assert_agreement("after it came back");
+    mixed.place_at_original(0, Side::Buy, "0.6", "100");
+    assert_eq!(mixed.net.filled(0, id), "1");
+    mixed.assert_agreement("after it took the rest");
+}
+
+#[test]
+fn restarted_node_learns_the_book_and_takes_in_fills_once_it_may() {
+    let mut mixed = Mixed::new(1, 1, 8);
+    let id = mixed.place_at_node(0, Side::Sell, "1", "100");
+    mixed.place_at_original(0, Side::Buy, "0.5", "90");
+    mixed.net.crash(0);
+    join(&mut mixed.net, 0, 0);
+    mixed.deliver();
+    mixed.place_at_original(0, Side::Buy, "0.4", "100");
+    assert_eq!(
+        mixed.net.filled(0, id),
+        "0",
+        "it may be a copy of an old store"
+    );
+    mixed.pass(11_000);
+    assert_eq!(mixed.net.filled(0, id), "0.4");
+    mixed.assert_agreement("after the start");
+}
+
+#[test]
+fn cancelled_order_leaves_all_books() {
     let mut mixed = Mixed::new(2, 1, 5);
     mixed.place_at_node(0, Side::Sell, "1", "100");
     let id = mixed.place_at_node(0, Side::Sell, "1", "101");
