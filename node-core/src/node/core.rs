@@ -98,6 +98,7 @@ impl Node {
     pub fn new(config: NodeConfig, identity: Arc<Identity>, seed: [u8; 32], now: Now) -> Self {
         let mut rng = Rng::new(seed);
         let peers = PeerManager::new(identity.node_id(), &config, rng.seed(), now);
+        let book_seed = rng.wide();
         Self {
             sequence: Sequence::starting(now),
             peers,
@@ -106,13 +107,13 @@ impl Node {
             wanted: Wanted::new(config.bounds.wanted_per_peer),
             sync: Sync::default(),
             admission: Admission::default(),
-            market: Market::new(&config, identity.node_id(), rng.wide()),
+            market: Market::new(&config, identity.node_id(), book_seed),
             own: OwnOrders::default(),
             takes: Takes::new(config.bounds.avoided),
             answers: Answers::new(config.bounds.refusals),
             postponed: Vec::new(),
             unsigned: Unsigned::new(config.legacy),
-            plain: PlainBook::new(rng.wide()),
+            plain: PlainBook::new(book_seed),
             keep_alive: KeepAlive::default(),
             rate: RateLimit::new(config.order_rate),
             counters: Counters::default(),

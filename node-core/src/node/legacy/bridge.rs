@@ -356,7 +356,6 @@ impl Node {
         // As a plain peer does: first the order, then its trade.
         let part = format!("{id}{PART}{}", piece.start());
         self.announce_taken(&part, &user, side, amount, order.price, now);
-        self.tell_plain(&Message::CancelOrder { order_id: part }, now);
         self.trade_with_unsigned(id, piece, &by, order.price, side, now);
         if !self.has_ended(&id) {
             self.order_changed(&id);
@@ -410,8 +409,7 @@ impl Node {
         self.event(Event::Trade { trade, own: true });
     }
 
-    /// Announces a part that is filled already, so that plain peers take it out of the same order. It
-    /// has to be cancelled then, for peers without that order.
+    /// Announces a part that is filled already, so that plain peers take it out of the same order.
     fn announce_taken(
         &mut self,
         id: &str,
@@ -571,7 +569,6 @@ impl Node {
                 let order_id = self.plain_id(id);
                 self.tell_plain(&Message::CancelOrder { order_id }, now);
             }
-            self.tell_plain(&Message::CancelOrder { order_id: part }, now);
         } else if !is_touched {
             self.withdraw_plain_order(id, now);
             if !left.is_zero() {
