@@ -13,6 +13,7 @@ use crate::ledger::limits::{LEAST_AMOUNT, VALID};
 use crate::ledger::{OrdWhy, Payload, Piece, Req, Statement, TradeRecord};
 use crate::mutations::Mutation;
 use crate::orderbook::{OrderRef, SelfTrade};
+use crate::protocol::PLAIN_PEERS;
 use crate::types::{Amount, Millis, NodeId, Now, OrderId, TakeId};
 
 /// The owner of the newer of two crossing orders has so long to act before the older's may.
@@ -129,7 +130,9 @@ impl Node {
             found = Some((Opposite::Foreign(maker, theirs.owner()), *gap));
             break;
         }
-        self.plain.set_delayed(*id, waits_for_plain_book);
+        if PLAIN_PEERS {
+            self.plain.set_delayed(*id, waits_for_plain_book);
+        }
         if waits_for_newer
             && let Some(own) = self.own.get_mut(id)
             && own.act_at.is_none()

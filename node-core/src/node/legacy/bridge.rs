@@ -27,7 +27,7 @@ use crate::node::market::{BRIDGED, OWN, UNSIGNED};
 use crate::node::own::{OwnOrder, Stage, UnsignedFill};
 use crate::node::view::{BookSnapshot, Level, Trade};
 use crate::orderbook::OrderRef;
-use crate::protocol::{self, LegacyOrder, LegacyTrade, MAX_SYNC_ORDERS, Message};
+use crate::protocol::{self, LegacyOrder, LegacyTrade, MAX_SYNC_ORDERS, Message, PLAIN_PEERS};
 use crate::types::{Amount, Millis, Now, OrderId, PeerId, Price, Side, TradeId, UserId};
 
 /// Maximum number of trades of one own order with unsigned orders. After them it meets signed orders
@@ -166,7 +166,7 @@ impl Node {
 
     /// Takes in the orders that came before this node was up to date after a start.
     pub(in crate::node) fn admit_postponed_orders(&mut self, now: Now) {
-        if self.is_up_to_date() {
+        if PLAIN_PEERS && self.is_up_to_date() {
             for (conn, from, order) in self.unsigned.take_postponed() {
                 self.on_unsigned_order(conn, &from, &order, now);
             }
@@ -315,6 +315,9 @@ impl Node {
         theirs: &OrderRef,
         now: Now,
     ) -> MayMeet {
+        if !PLAIN_PEERS {
+            return MayMeet::Never;
+        }
         let order = self.unsigned.get(&theirs.id);
         let can_meet = own.unsigned.len() < FILLS_PER_ORDER
             && order.is_some_and(|order| order.user_id != own.place.u)
@@ -338,7 +341,7 @@ impl Node {
         now: Now,
     ) -> bool {
         let order = self.unsigned.get(&theirs.id).cloned();
-        let own = self.own.get(&id);
+        let own = self.own.get(&id).filter(|_| PLAIN_PEERS);
         let (Some(order), Some(own)) = (order, own) else {
             return false;
         };
@@ -445,7 +448,7 @@ impl Node {
 
     /// Announces what waits for a change of the plain book, where that is due.
     pub(in crate::node) fn follow_plain_book(&mut self, now: Now) {
-        if self.plain.follow_at.is_none_or(|due| due > now.mono) {
+        if !PLAIN_PEERS || self.plain.follow_at.is_none_or(|due| due > now.mono) {
             return;
         }
         self.plain.follow_at = None;
@@ -540,7 +543,7 @@ impl Node {
     /// order by takers only, which fill the first in line, and cancel one that no taker has reached.
     /// Otherwise it has to wait until it is the first.
     pub(in crate::node) fn follow_plain_order(&mut self, id: &OrderId, now: Now) {
-        let Some(announced) = self.plain.open(*id) else {
+        let Some(announced) = PLAIN_PEERS.then(|| self.plain.open(*id)).flatten() else {
             return;
         };
         let Some((own, state)) = self.own.get(id).zip(self.market.ledger().order(id)) else {
@@ -618,14 +621,14 @@ impl Node {
 
     /// Announces the open own orders to a new peer that hears them, and asks a plain one for its book.
     pub(in crate::node) fn meet_plain_peer(&mut self, conn: ConnId, now: Now) {
+        if !self.unsigned.are_matched() {
+            return;
+        }
         let peer = self.peers.get(conn);
         let Some(peer) = peer.filter(|peer| peer.hears_plain_orders()) else {
             return;
         };
         let (talks_back, is_bridge) = (peer.dialect.talks_back(), peer.speaks_x1());
-        if !self.unsigned.are_matched() {
-            return;
-        }
         // A peer behind Grenache's RPC has no session that could end: it is told once.
         if talks_back || self.peers.take_orders_untold(conn) {
             self.tell_open_orders(conn, now);

@@ -8,6 +8,7 @@
 use crate::collections::{BTreeMap, BTreeSet};
 use crate::node::market::BRIDGED;
 use crate::orderbook::{BookConfig, OrderBook, OrderRef, OwnerId, RestingOrder};
+use crate::protocol::PLAIN_PEERS;
 use crate::types::{Amount, Millis, OrderId, Price, Side};
 
 /// A part of a resting order that an announced order filled.
@@ -136,21 +137,24 @@ impl PlainBook {
 
     /// Notes whether an own order waits for its turn to take an unsigned one.
     pub(in crate::node) fn set_delayed(&mut self, id: OrderId, is_delayed: bool) {
-        match is_delayed {
-            true => self.delayed.insert(id),
-            false => self.delayed.remove(&id),
-        };
+        if is_delayed {
+            self.delayed.insert(id);
+        } else if !self.delayed.is_empty() {
+            self.delayed.remove(&id);
+        }
     }
 
     /// Forgets that an own order waits to take or to be announced.
     pub(in crate::node) fn forget_waiting(&mut self, id: &OrderId) {
-        self.delayed.remove(id);
-        self.unannounced.remove(id);
+        if PLAIN_PEERS {
+            self.delayed.remove(id);
+            self.unannounced.remove(id);
+        }
     }
 
     /// Returns whether an own order waits for its turn to take an unsigned one.
     pub(in crate::node) fn is_delayed(&self, id: &OrderId) -> bool {
-        self.delayed.contains(id)
+        PLAIN_PEERS && self.delayed.contains(id)
     }
 
     /// Returns whether no own order waits for a change of this book.
@@ -160,7 +164,7 @@ impl PlainBook {
 
     /// Returns whether an order rests here.
     pub(in crate::node) fn holds(&self, id: OrderId) -> bool {
-        self.book.get(id).is_some()
+        PLAIN_PEERS && self.book.get(id).is_some()
     }
 
     /// Returns the open amount of a resting order.
