@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -408,6 +409,31 @@ def test_a_client_is_closed_by_the_loop_that_ends_early() -> None:
         assert not node.is_open
 
     run(story())
+
+
+def test_open_cancelled_when_the_node_is_open_closes_it() -> None:
+    async def story() -> None:
+        node = quiet()
+        task = asyncio.ensure_future(node.open())
+        # The loop has no turn, so the task can't know that the node is open.
+        await asyncio.sleep(0)
+        until_now(lambda: node.is_open)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not node.is_open
+
+    run(story())
+    until_now(lambda: not our_threads())
+
+
+def test_the_log_thread_ends_with_the_last_forgotten_client() -> None:
+    async def story() -> None:
+        await quiet().open()
+
+    run(story())
+    gc.collect()
+    until_now(lambda: not our_threads())
 
 
 def test_a_client_may_be_closed_from_another_thread() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -60,7 +61,7 @@ class ExchangeClient(Uncopyable, instead=INSTEAD_OF_CLIENT):
         none or has a value of a wrong type, ForkedError in a process that was forked from one
         with a client.
         """
-        self._logs = False
+        self._logs: Optional[logs.Share] = None
         settings = node_options(options)
         with translated:
             self._node = native.Node(settings)
@@ -77,10 +78,18 @@ class ExchangeClient(Uncopyable, instead=INSTEAD_OF_CLIENT):
         StorageError for other reasons; it may be tried again then. Cancelled, it leaves nothing
         running.
         """
+        if self.is_open:  # Which fails in a forked process, before anything is taken.
+            return
         self._begin()
         try:
             with translated:
                 await self._node.open()
+        except asyncio.CancelledError:
+            # It may have come when the node was open already, and nobody knows that.
+            if self.is_open:
+                with translated:
+                    await self._node.close()
+            raise
         finally:
             self._settle()
 
@@ -347,21 +356,21 @@ class ExchangeClient(Uncopyable, instead=INSTEAD_OF_CLIENT):
         return self._text
 
     def _begin(self) -> None:
-        if self.is_open:  # Which fails in a forked process, before anything is taken.
-            return
         life.opened(self._node)
-        if not self._logs:
-            self._logs = True
-            logs.acquire()
+        if self._logs is None:
+            self._logs = logs.acquire(self._node)
 
     def _settle(self) -> None:
         """Gives back what an open client has, unless it is open."""
+        share = self._logs
         if self.is_open:
+            if share is not None:
+                share.is_opening = False
             return
         life.closed(self._node)
-        if self._logs:
-            self._logs = False
-            logs.release()
+        if share is not None:
+            self._logs = None
+            logs.release(share)
 
 
 def _wrong(field: str, value: str, allowed: str) -> InvalidOrderError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import weakref
 from typing import Optional
 
 from . import _native as native
@@ -36,7 +37,23 @@ _root.addHandler(logging.NullHandler())
 
 _lock = threading.Lock()
 _bridge: Optional[_Bridge] = None
-_users = 0
+
+
+class Share:
+    """What a client has of the thread."""
+
+    def __init__(self, node: native.Node) -> None:
+        self._node = weakref.ref(node)
+        #: Not open yet, and that is no reason to end.
+        self.is_opening = True
+
+    def is_over(self) -> bool:
+        """Whether its node is open no more."""
+        node = self._node()
+        return node is None or not (self.is_opening or node.is_open())
+
+
+_shares: set[Share] = set()
 
 
 class _Bridge:
@@ -57,12 +74,17 @@ class _Bridge:
         self._logs.wake()
         if threading.current_thread() is not self._thread:
             self._thread.join(5)
-        self._logs.set_level(native.LogLevel.OFF)
+        with _lock:
+            # The level is the process's, and another bridge may have begun.
+            if _bridge is None:
+                self._logs.set_level(native.LogLevel.OFF)
 
     def _run(self) -> None:
         while not self._over:
             self._hand_over(_PAUSE)
             self._follow_level()
+            if _sweep() is not None:
+                self.stop()
         # What was said until the end.
         while self._hand_over(0):
             pass
@@ -121,40 +143,57 @@ def set_level(name: str) -> None:
     _root.setLevel(_NAMED[name])
 
 
-def acquire() -> None:
-    """Begins to bring records over, if that has not begun."""
-    global _bridge, _users
+def acquire(node: native.Node) -> Share:
+    """Brings records over for a node that is about to open. Ends with `release`, or by itself once
+    the node is open no more: an `open` that is cancelled late ends the node, and nothing else."""
+    global _bridge
     with _lock:
-        _users += 1
+        share = Share(node)
+        _shares.add(share)
         if _bridge is None:
             _bridge = _Bridge()
+        return share
 
 
-def release() -> None:
-    """Ends it with the last client."""
-    global _bridge, _users
+def release(share: Share) -> None:
+    """Gives a share back. Returns once all was said, if it was the last one."""
     with _lock:
-        _users = max(0, _users - 1)
-        bridge = _bridge if _users == 0 else None
-        if bridge is not None:
-            _bridge = None
+        _shares.discard(share)
+        bridge = _take_unused()
     if bridge is not None:
         bridge.stop()
 
 
 def stop() -> None:
     """Ends it, whoever still uses it."""
-    global _bridge, _users
     with _lock:
-        bridge, _bridge, _users = _bridge, None, 0
+        _shares.clear()
+        bridge = _take_unused()
     if bridge is not None:
         bridge.stop()
 
 
+def _take_unused() -> Optional[_Bridge]:
+    """The bridge, if nobody has a share of it. For who holds the lock."""
+    global _bridge
+    if _shares:
+        return None
+    bridge, _bridge = _bridge, None
+    return bridge
+
+
+def _sweep() -> Optional[_Bridge]:
+    """Takes the shares of nodes that ended back; gives the bridge if none is left."""
+    with _lock:
+        _shares.difference_update([share for share in _shares if share.is_over()])
+        return _take_unused()
+
+
 def _forget() -> None:
     """In a forked process there is no thread, and the lock may be held by one that isn't there."""
-    global _bridge, _users, _lock
-    _bridge, _users, _lock = None, 0, threading.Lock()
+    global _bridge, _lock
+    _bridge, _lock = None, threading.Lock()
+    _shares.clear()
 
 
 if hasattr(os, "register_at_fork"):
